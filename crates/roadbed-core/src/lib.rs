@@ -1,0 +1,25 @@
+//! WAMP v2 without the I/O.
+#![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::panic
+    )
+)]
+
+extern crate alloc;
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+pub mod error;
+pub mod id;
+pub mod limits;
+pub mod serializer;
+pub mod time;
+pub mod transport;
+pub mod uri;

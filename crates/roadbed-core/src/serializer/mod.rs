@@ -1,0 +1,70 @@
+//! Serializers: messages to bytes and back.
+
+mod outbound;
+
+pub use outbound::Encoded;
+
+/// A WAMP serialization format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Serializer {
+    /// JSON, in text frames; binary travels as `"\u0000"` + base64.
+    Json,
+    /// MessagePack (version 5, `bin` apart from `str`).
+    MsgPack,
+    /// CBOR (RFC 8949).
+    Cbor,
+}
+
+impl Serializer {
+    /// Every serializer built in.
+    pub const ALL: [Self; 3] = [Self::Json, Self::MsgPack, Self::Cbor];
+
+    /// Its name in URLs, subprotocols and configuration: `json`, `msgpack` or `cbor`.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::MsgPack => "msgpack",
+            Self::Cbor => "cbor",
+        }
+    }
+
+    /// The serializer of this name.
+    pub fn from_id(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|serializer| serializer.id() == id)
+    }
+
+    /// Whether messages are bytes (binary frames) rather than UTF-8 text.
+    pub const fn is_binary(self) -> bool {
+        !matches!(self, Self::Json)
+    }
+
+    /// The WebSocket subprotocol: `wamp.2.json`, `wamp.2.msgpack` or `wamp.2.cbor`.
+    pub const fn subprotocol(self) -> &'static str {
+        match self {
+            Self::Json => "wamp.2.json",
+            Self::MsgPack => "wamp.2.msgpack",
+            Self::Cbor => "wamp.2.cbor",
+        }
+    }
+
+    /// The serializer's number in the RawSocket handshake: 1, 2 or 3.
+    pub const fn rawsocket_id(self) -> u8 {
+        match self {
+            Self::Json => 1,
+            Self::MsgPack => 2,
+            Self::Cbor => 3,
+        }
+    }
+
+    /// The serializer with this number in the RawSocket handshake.
+    pub fn from_rawsocket_id(id: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|serializer| serializer.rawsocket_id() == id)
+    }
+}
+
+impl core::fmt::Display for Serializer {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.id())
+    }
+}

@@ -1,0 +1,1 @@
+//! Transports: bytes to frames and back.
