@@ -1,8 +1,14 @@
 //! Serializers: messages to bytes and back.
 
 mod outbound;
+mod reader;
+mod writer;
 
 pub use outbound::Encoded;
+pub(crate) use outbound::CHAIN_THRESHOLD;
+pub(crate) use reader::{Reader, Scalar, Seq};
+pub use reader::{Kind, Malformed, ReadError};
+pub(crate) use writer::Writer;
 
 /// A WAMP serialization format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
