@@ -1,6 +1,7 @@
 //! Serializers: messages to bytes and back.
 
 mod binary;
+mod cbor;
 mod msgpack;
 mod outbound;
 mod reader;
