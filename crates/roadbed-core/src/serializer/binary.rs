@@ -95,9 +95,24 @@ pub(super) fn room(rest: &[u8], entries: usize, is_dict: bool) -> Result<(), Fla
     if entries <= most { Ok(()) } else { Err(Flaw::End) }
 }
 
+/// Keys and names are mostly short and ASCII, which is quicker to see than to ask for.
 #[inline(always)]
 fn is_utf8(text: &[u8]) -> bool {
-    core::str::from_utf8(text).is_ok()
+    const SHORT: usize = 32;
+    (text.len() <= SHORT && is_short_ascii(text)) || core::str::from_utf8(text).is_ok()
+}
+
+#[inline(always)]
+fn is_short_ascii(text: &[u8]) -> bool {
+    let (words, tail) = text.as_chunks::<8>();
+    let mut seen = 0_u64;
+    for word in words {
+        seen |= u64::from_ne_bytes(*word);
+    }
+    for byte in tail {
+        seen |= u64::from(*byte);
+    }
+    seen & 0x8080_8080_8080_8080 == 0
 }
 
 /// The bits of the 32-bit float of the same value, if there is one. All NaNs become the same one, so

@@ -59,7 +59,7 @@ impl<'a> CborReader<'a> {
     }
 
     #[inline(always)]
-    fn open(&mut self, head: &Head<'a>, is_dict: bool) -> Result<Seq, ReadError> {
+    fn open(&mut self, head: Head<'a>, is_dict: bool) -> Result<Seq, ReadError> {
         let remaining = if head.is_indefinite() {
             self.rest = head.rest;
             None
@@ -87,7 +87,9 @@ impl<'a> CborReader<'a> {
         }
     }
 
-    fn wide_u64(&mut self) -> Result<u64, ReadError> {
+    /// Reads a bignum or a tagged integer; all else is an error.
+    #[cold]
+    fn unusual_u64(&mut self) -> Result<u64, ReadError> {
         let head = self.head()?;
         let Some(integer) = Self::integer(&head) else {
             return Err(self.mismatch("a non-negative integer", &head));
@@ -141,7 +143,7 @@ impl<'a> Reader<'a> for CborReader<'a> {
         if head.major() != LIST {
             return Err(self.mismatch("a list", &head));
         }
-        self.open(&head, false)
+        self.open(head, false)
     }
 
     #[inline]
@@ -150,7 +152,7 @@ impl<'a> Reader<'a> for CborReader<'a> {
         if head.major() != DICT {
             return Err(self.mismatch("a dict", &head));
         }
-        self.open(&head, true)
+        self.open(head, true)
     }
 
     #[inline]
@@ -196,11 +198,8 @@ impl<'a> Reader<'a> for CborReader<'a> {
     #[inline]
     fn u64(&mut self) -> Result<u64, ReadError> {
         match self.rest.split_first() {
-            Some((&value @ 0..INFO_8, rest)) => {
-                self.rest = rest;
-                Ok(value.into())
-            }
-            _ => self.wide_u64(),
+            Some((&initial, rest)) if major(initial) == UNSIGNED => self.accept(argument(initial, rest)),
+            _ => self.unusual_u64(),
         }
     }
 
