@@ -1,13 +1,15 @@
 //! Serializers: messages to bytes and back.
 
+mod json;
 mod outbound;
 mod reader;
 mod writer;
 
-pub use outbound::Encoded;
+pub(crate) use json::JsonReader;
 pub(crate) use outbound::CHAIN_THRESHOLD;
-pub(crate) use reader::{Reader, Scalar, Seq};
+pub use outbound::Encoded;
 pub use reader::{Kind, Malformed, ReadError};
+pub(crate) use reader::{Reader, Scalar, Seq};
 pub(crate) use writer::Writer;
 
 /// A WAMP serialization format.
