@@ -5,7 +5,7 @@ mod outbound;
 mod reader;
 mod writer;
 
-pub(crate) use json::JsonReader;
+pub(crate) use json::{JsonReader, JsonWriter};
 pub(crate) use outbound::CHAIN_THRESHOLD;
 pub use outbound::Encoded;
 pub use reader::{Kind, Malformed, ReadError};

@@ -15,11 +15,13 @@ mod number;
 mod reader;
 mod skip;
 mod string;
+mod writer;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use reader::JsonReader;
+pub(crate) use writer::JsonWriter;
 
 use super::{Malformed, ReadError};
 

@@ -1,6 +1,7 @@
 mod grammar;
 mod oracle;
 mod reading;
+mod writing;
 
 use alloc::vec::Vec;
 
