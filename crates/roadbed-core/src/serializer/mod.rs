@@ -2,6 +2,7 @@
 
 mod outbound;
 
+pub(crate) use outbound::CHAIN_THRESHOLD;
 pub use outbound::Encoded;
 
 /// A WAMP serialization format.

@@ -1,1 +1,6 @@
 //! Transports: bytes to frames and back.
+
+mod liveness;
+mod output;
+
+pub use liveness::{LivenessConfig, LivenessMode};
