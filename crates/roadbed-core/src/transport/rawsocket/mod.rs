@@ -5,6 +5,8 @@ mod error;
 mod frame;
 mod handshake;
 mod read;
+#[cfg(test)]
+mod tests;
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
