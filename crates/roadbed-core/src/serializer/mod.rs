@@ -8,7 +8,6 @@ mod outbound;
 mod reader;
 mod writer;
 
-pub(crate) use json::{JsonReader, JsonWriter};
 pub(crate) use outbound::CHAIN_THRESHOLD;
 pub use outbound::Encoded;
 pub use reader::{Kind, Malformed, ReadError};
