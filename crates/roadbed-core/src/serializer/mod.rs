@@ -2,6 +2,7 @@
 
 mod binary;
 mod cbor;
+mod json;
 mod msgpack;
 mod outbound;
 mod reader;

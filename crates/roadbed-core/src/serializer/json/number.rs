@@ -1,0 +1,135 @@
+//! Numbers: their grammar and their range.
+
+use super::unexpected;
+use crate::serializer::{Kind, Malformed, ReadError};
+
+/// With up to so many digits before the point, a number without exponent is finite.
+const FINITE_DIGITS: usize = 308;
+
+/// A number whose grammar and range have been checked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Number {
+    /// Offset behind its last byte.
+    pub(super) end: usize,
+    pub(super) class: Class,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    Unsigned,
+    Negative,
+    Float,
+}
+
+impl Class {
+    pub(super) const fn kind(self) -> Kind {
+        match self {
+            Self::Unsigned | Self::Negative => Kind::Integer,
+            Self::Float => Kind::Float,
+        }
+    }
+}
+
+/// Passes over the number at `from`, a digit or a minus sign.
+#[inline(always)]
+pub(super) fn scan(input: &[u8], from: usize) -> Result<Number, ReadError> {
+    let is_negative = input.get(from) == Some(&b'-');
+    let first = from.wrapping_add(usize::from(is_negative));
+    let end = digits_end(input, first);
+    let digits = end.wrapping_sub(first);
+    // The usual number: a positive integer of so few digits that it must fit.
+    let has_usual_size = digits == 1 || 1 < digits && digits < 20 && input.get(first) != Some(&b'0');
+    if !is_negative && has_usual_size && !matches!(input.get(end), Some(b'.' | b'e' | b'E')) {
+        return Ok(Number { end, class: Class::Unsigned });
+    }
+    scan_unusual(input, from, first, end)
+}
+
+#[inline(never)]
+fn scan_unusual(input: &[u8], from: usize, first: usize, end: usize) -> Result<Number, ReadError> {
+    let digits = end.wrapping_sub(first);
+    match input.get(first) {
+        _ if digits == 0 => return Err(missing_digit(input, first)),
+        Some(b'0') if digits > 1 => return Err(ReadError::new(first, Malformed::InvalidNumber)),
+        _ => {}
+    }
+    if matches!(input.get(end), Some(b'.' | b'e' | b'E')) {
+        return scan_float(input, from, digits, end);
+    }
+    let out_of_range = ReadError::new(from, Malformed::NumberOutOfRange);
+    let magnitude = unsigned(input, first, end).ok_or_else(|| out_of_range.clone())?;
+    let class = match (first > from, magnitude) {
+        (false, _) => Class::Unsigned,
+        (true, 0) => Class::Float,
+        (true, _) if 0_i64.checked_sub_unsigned(magnitude).is_some() => Class::Negative,
+        (true, _) => return Err(out_of_range),
+    };
+    Ok(Number { end, class })
+}
+
+/// Goes on behind the integer part, which has `whole` digits and ends at `at`.
+fn scan_float(input: &[u8], from: usize, whole: usize, mut at: usize) -> Result<Number, ReadError> {
+    if input.get(at) == Some(&b'.') {
+        at = some_digits(input, at.wrapping_add(1))?;
+    }
+    let mut exponent = 0;
+    if matches!(input.get(at), Some(b'e' | b'E')) {
+        at = at.wrapping_add(1);
+        let sign = input.get(at).copied();
+        if matches!(sign, Some(b'+' | b'-')) {
+            at = at.wrapping_add(1);
+        }
+        let end = some_digits(input, at)?;
+        if sign != Some(b'-') {
+            exponent =
+                unsigned(input, at, end).and_then(|size| usize::try_from(size).ok()).unwrap_or(usize::MAX);
+        }
+        at = end;
+    }
+    // Only a number that may be too large is worth a full conversion.
+    if whole.saturating_add(exponent) > FINITE_DIGITS && float(input, from, at).is_none() {
+        return Err(ReadError::new(from, Malformed::NumberOutOfRange));
+    }
+    Ok(Number { end: at, class: Class::Float })
+}
+
+fn some_digits(input: &[u8], from: usize) -> Result<usize, ReadError> {
+    let end = digits_end(input, from);
+    if end == from { Err(missing_digit(input, from)) } else { Ok(end) }
+}
+
+#[inline(always)]
+fn digits_end(input: &[u8], mut at: usize) -> usize {
+    while let Some(b'0'..=b'9') = input.get(at) {
+        at = at.wrapping_add(1);
+    }
+    at
+}
+
+#[cold]
+fn missing_digit(input: &[u8], at: usize) -> ReadError {
+    match input.get(at) {
+        Some(_) => ReadError::new(at, Malformed::InvalidNumber),
+        None => unexpected(input, at),
+    }
+}
+
+/// The value of the digits `from..to`, if it fits.
+pub(super) fn unsigned(input: &[u8], from: usize, to: usize) -> Option<u64> {
+    let mut value = 0_u64;
+    for digit in input.get(from..to)? {
+        value = value.checked_mul(10)?.checked_add(u64::from(digit.wrapping_sub(b'0')))?;
+    }
+    Some(value)
+}
+
+/// The value of the negative integer `from..to`, if it fits.
+pub(super) fn negative(input: &[u8], from: usize, to: usize) -> Option<i64> {
+    0_i64.checked_sub_unsigned(unsigned(input, from.wrapping_add(1), to)?)
+}
+
+/// The value of the number `from..to`, if it is finite.
+pub(super) fn float(input: &[u8], from: usize, to: usize) -> Option<f64> {
+    let text = core::str::from_utf8(input.get(from..to)?).ok()?;
+    text.parse().ok().filter(|value: &f64| value.is_finite())
+}

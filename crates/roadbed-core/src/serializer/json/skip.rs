@@ -1,0 +1,99 @@
+//! Passing over a value of any shape, checking all of it.
+
+use super::{literal, number, string, unexpected, white};
+use crate::limits::MAX_DEPTH;
+use crate::serializer::{Malformed, ReadError};
+
+/// The containers open at the moment: one bit each tells a dict from a list.
+struct Open {
+    depth: usize,
+    in_dict: bool,
+    outer: [u64; MAX_DEPTH / 64],
+}
+
+impl Open {
+    #[inline(always)]
+    fn push(&mut self, is_dict: bool) {
+        let bit = 1 << (self.depth & 63);
+        if let Some(word) = self.outer.get_mut(self.depth >> 6) {
+            *word = if self.in_dict { *word | bit } else { *word & !bit };
+        }
+        self.depth = self.depth.wrapping_add(1);
+        self.in_dict = is_dict;
+    }
+
+    #[inline(always)]
+    fn pop(&mut self) {
+        self.depth = self.depth.wrapping_sub(1);
+        let word = self.outer.get(self.depth >> 6).copied().unwrap_or_default();
+        self.in_dict = word >> (self.depth & 63) & 1 != 0;
+    }
+}
+
+/// Passes over the value at `at`, in which containers may nest `room` levels (at most [`MAX_DEPTH`]).
+/// `limit` is what [`Malformed::TooDeep`] names.
+pub(super) fn value(input: &[u8], mut at: usize, room: usize, limit: usize) -> Result<usize, ReadError> {
+    let mut open = Open { depth: 0, in_dict: false, outer: [0; MAX_DEPTH / 64] };
+    loop {
+        at = white(input, at);
+        let behind = at.wrapping_add(1);
+        match input.get(at) {
+            Some(b'"') => at = string::skip(input, behind)?,
+            Some(b'-' | b'0'..=b'9') => at = number::scan(input, at)?.end,
+            Some(&bracket @ (b'{' | b'[')) => {
+                if open.depth >= room {
+                    return Err(ReadError::new(at, Malformed::TooDeep { limit }));
+                }
+                at = white(input, behind);
+                // In ASCII both closing brackets stand two behind the opening one.
+                if input.get(at) != Some(&bracket.wrapping_add(2)) {
+                    let is_dict = bracket == b'{';
+                    open.push(is_dict);
+                    if is_dict {
+                        at = key(input, at)?;
+                    }
+                    continue;
+                }
+                at = at.wrapping_add(1);
+            }
+            Some(b't') => at = literal(input, at, b"true")?,
+            Some(b'f') => at = literal(input, at, b"false")?,
+            Some(b'n') => at = literal(input, at, b"null")?,
+            _ => return Err(unexpected(input, at)),
+        }
+        // A value has ended, and with it perhaps the containers around it.
+        loop {
+            if open.depth == 0 {
+                return Ok(at);
+            }
+            at = white(input, at);
+            let behind = at.wrapping_add(1);
+            match input.get(at) {
+                Some(b',') => {
+                    at = if open.in_dict { key(input, white(input, behind))? } else { behind };
+                    break;
+                }
+                Some(b'}') if open.in_dict => open.pop(),
+                Some(b']') if !open.in_dict => open.pop(),
+                _ => return Err(unexpected(input, at)),
+            }
+            at = behind;
+        }
+    }
+}
+
+/// Passes over a key and the colon behind it.
+#[inline(always)]
+fn key(input: &[u8], at: usize) -> Result<usize, ReadError> {
+    if input.get(at) != Some(&b'"') {
+        return Err(unexpected(input, at));
+    }
+    colon(input, string::skip(input, at.wrapping_add(1))?)
+}
+
+/// Passes over the colon behind a key.
+#[inline(always)]
+pub(super) fn colon(input: &[u8], at: usize) -> Result<usize, ReadError> {
+    let at = white(input, at);
+    if input.get(at) == Some(&b':') { Ok(at.wrapping_add(1)) } else { Err(unexpected(input, at)) }
+}

@@ -1,0 +1,233 @@
+//! Strings: where they end, and what their escapes mean.
+//!
+//! Most of the bytes of a message stand in strings, so this is the loop that counts. It looks at a
+//! word at a time for what ends or interrupts plain text (`"`, `\`, control characters), and collects
+//! on the way whether anything was not ASCII: only then the text is checked for UTF-8.
+
+use alloc::string::String;
+
+use super::unexpected;
+use crate::serializer::{Malformed, ReadError};
+
+const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+const ONES: u64 = 0x0101_0101_0101_0101;
+const SPACES: u64 = 0x2020_2020_2020_2020;
+const QUOTES: u64 = 0x2222_2222_2222_2222;
+const BACKSLASHES: u64 = 0x5c5c_5c5c_5c5c_5c5c;
+
+/// Words looked at one by one before a string counts as long.
+const SHORT_WORDS: usize = 6;
+/// Bytes looked at together in a long string.
+const BLOCK: usize = 64;
+
+/// The high bit of every byte that is `"`, `\` or a control character. Above the lowest such byte the
+/// borrows may mark others; nobody looks there.
+#[inline(always)]
+const fn special_bits(word: u64) -> u64 {
+    let quote = (word ^ QUOTES).wrapping_sub(ONES);
+    let backslash = (word ^ BACKSLASHES).wrapping_sub(ONES);
+    let control = word.wrapping_sub(SPACES);
+    (quote | backslash | control) & !word & HIGH_BITS
+}
+
+const fn is_special(byte: u8) -> bool {
+    byte < b' ' || byte == b'"' || byte == b'\\'
+}
+
+/// The offset of the first `"`, `\` or control character from `from` on, or of the end. Adds the bits
+/// of all bytes before it to `seen`, so that `seen & 0x8080…` tells whether they were ASCII.
+#[inline(always)]
+pub(super) fn plain_end(input: &[u8], from: usize, seen: &mut u64) -> usize {
+    let mut rest = input.get(from..).unwrap_or_default();
+    for _ in 0..SHORT_WORDS {
+        let Some((word, behind)) = rest.split_first_chunk() else {
+            return tail(input, rest, seen);
+        };
+        let word = u64::from_le_bytes(*word);
+        let hits = special_bits(word);
+        if hits != 0 {
+            // The bits below the lowest hit: all bytes before it, and none of the high bits behind.
+            *seen |= word & (hits.wrapping_sub(1) & !hits);
+            let before = input.len().wrapping_sub(rest.len());
+            return before.wrapping_add((hits.trailing_zeros() >> 3) as usize);
+        }
+        *seen |= word;
+        rest = behind;
+    }
+    long(input, rest, seen)
+}
+
+/// The rest of a long string: blocks that the compiler turns into vector instructions, then words.
+#[inline(never)]
+fn long(input: &[u8], mut rest: &[u8], seen: &mut u64) -> usize {
+    while let Some((block, behind)) = rest.split_first_chunk::<BLOCK>() {
+        let (mut special, mut bits) = (false, 0);
+        for &byte in block {
+            special |= is_special(byte);
+            bits |= byte;
+        }
+        if special {
+            break;
+        }
+        *seen |= u64::from(bits);
+        rest = behind;
+    }
+    while let Some((word, behind)) = rest.split_first_chunk() {
+        let word = u64::from_le_bytes(*word);
+        if special_bits(word) != 0 {
+            break;
+        }
+        *seen |= word;
+        rest = behind;
+    }
+    tail(input, rest, seen)
+}
+
+/// The last few bytes, one by one.
+#[inline(never)]
+fn tail(input: &[u8], rest: &[u8], seen: &mut u64) -> usize {
+    let before = input.len().wrapping_sub(rest.len());
+    let plain = rest.iter().take_while(|&&byte| !is_special(byte));
+    before.wrapping_add(plain.inspect(|&&byte| *seen |= u64::from(byte)).count())
+}
+
+/// Whether bytes collected in `seen` were not all ASCII.
+#[inline(always)]
+pub(super) const fn is_foreign(seen: u64) -> bool {
+    seen & HIGH_BITS != 0
+}
+
+/// Where a string ends.
+#[derive(Clone, Copy)]
+pub(super) struct End {
+    /// Offset of the closing quote.
+    pub(super) at: usize,
+    /// Whether there are escapes before it.
+    pub(super) has_escapes: bool,
+    /// Whether there is more than ASCII before it. It was not checked for UTF-8.
+    pub(super) is_foreign: bool,
+}
+
+/// Finds the end of the string whose first byte behind the opening quote is at `from`. Escapes are
+/// checked, UTF-8 is not.
+#[inline(always)]
+pub(super) fn find_end(input: &[u8], from: usize) -> Result<End, ReadError> {
+    let mut seen = 0;
+    let at = plain_end(input, from, &mut seen);
+    if input.get(at) == Some(&b'"') {
+        return Ok(End { at, has_escapes: false, is_foreign: is_foreign(seen) });
+    }
+    find_end_escaped(input, at, seen)
+}
+
+#[inline(never)]
+fn find_end_escaped(input: &[u8], mut at: usize, mut seen: u64) -> Result<End, ReadError> {
+    let mut has_escapes = false;
+    loop {
+        match input.get(at) {
+            Some(b'"') => return Ok(End { at, has_escapes, is_foreign: is_foreign(seen) }),
+            Some(b'\\') => {
+                has_escapes = true;
+                at = escape(input, at)?.1;
+            }
+            Some(_) => return Err(ReadError::new(at, Malformed::ControlCharacter)),
+            None => return Err(unexpected(input, at)),
+        }
+        at = plain_end(input, at, &mut seen);
+    }
+}
+
+/// Passes over a string and checks all of it; the offset behind the closing quote.
+#[inline(always)]
+pub(super) fn skip(input: &[u8], from: usize) -> Result<usize, ReadError> {
+    let end = find_end(input, from)?;
+    if end.is_foreign {
+        check_utf8(input, from, end.at)?;
+    }
+    Ok(end.at.wrapping_add(1))
+}
+
+/// The bytes `from..to` as text.
+#[inline(never)]
+pub(super) fn check_utf8(input: &[u8], from: usize, to: usize) -> Result<&str, ReadError> {
+    core::str::from_utf8(input.get(from..to).unwrap_or_default())
+        .map_err(|error| ReadError::new(from.wrapping_add(error.valid_up_to()), Malformed::InvalidUtf8))
+}
+
+/// What the escape at `at` (its backslash) stands for, and the offset behind it.
+fn escape(input: &[u8], at: usize) -> Result<(char, usize), ReadError> {
+    let letter = at.wrapping_add(1);
+    let plain = match input.get(letter) {
+        Some(byte @ (b'"' | b'\\' | b'/')) => char::from(*byte),
+        Some(b'b') => '\u{8}',
+        Some(b'f') => '\u{c}',
+        Some(b'n') => '\n',
+        Some(b'r') => '\r',
+        Some(b't') => '\t',
+        Some(b'u') => return unicode_escape(input, at),
+        Some(_) => return Err(ReadError::new(at, Malformed::InvalidEscape)),
+        None => return Err(unexpected(input, letter)),
+    };
+    Ok((plain, at.wrapping_add(2)))
+}
+
+/// `\uXXXX`, or two of them that are a surrogate pair.
+fn unicode_escape(input: &[u8], at: usize) -> Result<(char, usize), ReadError> {
+    let lone = ReadError::new(at, Malformed::LoneSurrogate);
+    let high = code_unit(input, at)?;
+    let behind = at.wrapping_add(6);
+    if let Some(char) = char::from_u32(high) {
+        return Ok((char, behind));
+    }
+    if high >= 0xdc00 {
+        return Err(lone);
+    }
+    for (offset, expected) in [(behind, b'\\'), (behind.wrapping_add(1), b'u')] {
+        match input.get(offset) {
+            Some(&byte) if byte == expected => {}
+            Some(_) => return Err(lone),
+            None => return Err(unexpected(input, offset)),
+        }
+    }
+    let low = code_unit(input, behind)?;
+    if !(0xdc00..0xe000).contains(&low) {
+        return Err(lone);
+    }
+    let code = ((high & 0x3ff) << 10 | low & 0x3ff).wrapping_add(0x1_0000);
+    let char = char::from_u32(code).ok_or(lone)?;
+    Ok((char, behind.wrapping_add(6)))
+}
+
+/// The four hexadecimal digits of the `\uXXXX` at `at`.
+fn code_unit(input: &[u8], at: usize) -> Result<u32, ReadError> {
+    let first = at.wrapping_add(2);
+    let digits = input.get(first..).unwrap_or_default();
+    let mut unit = 0;
+    let mut count = 0_usize;
+    for &byte in digits.iter().take(4) {
+        let digit =
+            char::from(byte).to_digit(16).ok_or_else(|| ReadError::new(at, Malformed::InvalidEscape))?;
+        unit = unit << 4 | digit;
+        count = count.wrapping_add(1);
+    }
+    if count < 4 { Err(unexpected(input, input.len())) } else { Ok(unit) }
+}
+
+/// The text of the string body `from..to`, whose escapes [`find_end`] has checked.
+pub(super) fn unescape(input: &[u8], from: usize, to: usize) -> Result<String, ReadError> {
+    // No escape is shorter than what it stands for.
+    let mut text = String::with_capacity(to.saturating_sub(from));
+    let body = input.get(..to).unwrap_or_default();
+    let mut at = from;
+    while at < to {
+        let plain = plain_end(body, at, &mut 0);
+        text.push_str(check_utf8(body, at, plain)?);
+        at = plain;
+        if at < to {
+            let (char, behind) = escape(body, at)?;
+            text.push(char);
+            at = behind;
+        }
+    }
+    Ok(text)
+}
