@@ -23,3 +23,4 @@ pub mod serializer;
 pub mod time;
 pub mod transport;
 pub mod uri;
+pub mod value;

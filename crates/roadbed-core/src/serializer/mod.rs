@@ -6,6 +6,8 @@ mod json;
 mod msgpack;
 mod outbound;
 mod reader;
+mod values;
+mod walk;
 mod writer;
 
 pub(crate) use outbound::CHAIN_THRESHOLD;

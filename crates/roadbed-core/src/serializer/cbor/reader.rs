@@ -244,7 +244,7 @@ impl<'a> Reader<'a> for CborReader<'a> {
             (_, TRUE) => Ok((Scalar::Bool(true), head.rest)),
             (_, NULL | UNDEFINED) => Ok((Scalar::Null, head.rest)),
             (_, FLOAT16 | FLOAT32 | FLOAT64) => Ok((Scalar::Float(float(&head)), head.rest)),
-            _ => return Err(self.mismatch("a scalar", &head)),
+            _ => return Err(self.mismatch("a value that is no container", &head)),
         };
         self.accept(part)
     }

@@ -113,7 +113,10 @@ fn every_item_has_its_kind_and_is_passed_over() {
         assert_eq!(with(&sample, |reader| reader.kind()), Ok(kind), "{sample:02x?}");
         with(&sample, |reader| match (kind, reader.scalar()) {
             (Kind::List | Kind::Dict | Kind::Other, Err(error)) => {
-                assert_eq!(error.kind, Malformed::WrongType { expected: "a scalar", found: kind });
+                assert_eq!(
+                    error.kind,
+                    Malformed::WrongType { expected: "a value that is no container", found: kind }
+                );
                 assert_eq!(reader.offset(), 0);
             }
             (_, Ok(_)) => reader.finish().unwrap(),

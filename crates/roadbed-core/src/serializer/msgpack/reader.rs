@@ -207,7 +207,7 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
                 } else if let Some(integer) = integer(marker, rest) {
                     integer.map(|(value, rest)| (integral(value), rest))
                 } else {
-                    return Err(self.mismatch("a scalar"));
+                    return Err(self.mismatch("a value that is no container"));
                 }
             }
         };
