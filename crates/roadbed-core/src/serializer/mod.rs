@@ -6,6 +6,7 @@ mod json;
 mod msgpack;
 mod outbound;
 mod reader;
+mod transcode;
 mod values;
 mod walk;
 mod writer;

@@ -1,0 +1,222 @@
+//! Carrying encoded values from one serializer to another, as a stream.
+//!
+//! Values keep their type, dicts their pairs, order and duplicate keys. What has no counterpart is
+//! refused as [`PayloadError::NotRepresentable`]:
+//!
+//! | value | to JSON | to MessagePack | to CBOR |
+//! |---|---|---|---|
+//! | null, booleans, integers of 64 bits | as they are | as they are | as they are |
+//! | finite floats, −0.0 and whole ones included | the same float: `1.0`, `-0.0` | 32 bits where exact, else 64 | 32 bits where exact, else 64 |
+//! | NaN, infinities | refused | as they are, one NaN for all | as they are, one NaN for all |
+//! | text | as it is | as it is | as it is |
+//! | text that begins with NUL | refused: it would become binary | as it is | as it is |
+//! | binary | NUL and base64 | `bin` | byte string |
+//! | JSON string that begins with NUL | – | binary; refused if it is no base64 | the same |
+//! | dict key that begins with NUL | as it is: keys are never binary | as it is | as it is |
+//! | dict key that is another scalar | refused | as it is | as it is |
+//! | dict key that is a list or dict | refused | refused | refused |
+//! | `undefined`, in CBOR or as MessagePack's extension 0 | null | null | null |
+//! | CBOR tag | dropped | dropped | – |
+//! | CBOR bignum | an integer if 64 bits hold it, else refused | the same | – |
+//! | other CBOR simple value | refused | refused | – |
+//! | other MessagePack extension, timestamps too | refused | – | refused |
+//! | indefinite lengths and chunks | written in one piece | written in one piece | – |
+
+#[cfg(test)]
+mod tests;
+
+use alloc::vec::Vec;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::error::PayloadError;
+use crate::limits::MAX_DEPTH;
+use crate::serializer::cbor::{CborReader, CborWriter};
+use crate::serializer::json::{JsonReader, JsonWriter};
+use crate::serializer::msgpack::{MsgPackReader, MsgPackWriter};
+use crate::serializer::values::{check_len, write_scalar};
+use crate::serializer::walk::{Step, Walk};
+use crate::serializer::{Kind, Malformed, ReadError, Reader, Serializer, Writer};
+
+/// Appends `value`, which is one value encoded in `from`, to `out`, encoded in `to`. Containers may nest
+/// `depth` levels. Time and memory are linear in the value; memory beyond the output is 4 bytes for each
+/// container that does not say its length beforehand.
+///
+/// An error leaves `out` as it was.
+pub(crate) fn transcode_value(
+    from: Serializer,
+    to: Serializer,
+    value: &Bytes,
+    depth: usize,
+    out: &mut BytesMut,
+) -> Result<(), PayloadError> {
+    let start = out.len();
+    let route = Route { from, to, depth: depth.min(MAX_DEPTH) };
+    let result = match from {
+        Serializer::Json => route.write::<JsonReader<'_>>(value, out),
+        Serializer::MsgPack => route.write::<MsgPackReader<'_>>(value, out),
+        Serializer::Cbor => route.write::<CborReader<'_>>(value, out),
+    };
+    if result.is_err() {
+        out.truncate(start);
+    }
+    result
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Route {
+    from: Serializer,
+    to: Serializer,
+    depth: usize,
+}
+
+impl Route {
+    fn write<'a, R: Reader<'a>>(self, value: &'a Bytes, out: &mut BytesMut) -> Result<(), PayloadError> {
+        match self.to {
+            Serializer::Json => self.carry::<R, _>(value, &mut JsonWriter::new(out)),
+            Serializer::MsgPack => self.carry::<R, _>(value, &mut MsgPackWriter::new(out)),
+            Serializer::Cbor => self.carry::<R, _>(value, &mut CborWriter::new(out)),
+        }
+    }
+
+    fn carry<'a, 'o, R: Reader<'a>, W: Writer<'o>>(
+        self,
+        value: &'a Bytes,
+        writer: &mut W,
+    ) -> Result<(), PayloadError> {
+        let mut walk = Walk::new(R::new(value, self.depth), self.depth, 0);
+        let mut lengths = Lengths::default();
+        loop {
+            match walk.step()? {
+                Step::Open { is_dict, len } => {
+                    let len = match len {
+                        Some(len) => len,
+                        None => lengths.next(value, &walk, self.depth)?,
+                    };
+                    check_len(self.to, len).map_err(|what| self.refused(what, walk.start()))?;
+                    if is_dict { writer.dict(len) } else { writer.list(len) }
+                }
+                Step::Close { is_dict: true, .. } => writer.end_dict(),
+                Step::Close { is_dict: false, .. } => writer.end_list(),
+                Step::Key => self.key(&mut walk.reader, writer)?,
+                Step::Leaf => self.leaf(&mut walk.reader, writer)?,
+                Step::Done => break,
+            }
+        }
+        Ok(walk.reader.finish()?)
+    }
+
+    fn key<'a, 'o, R: Reader<'a>, W: Writer<'o>>(
+        self,
+        reader: &mut R,
+        writer: &mut W,
+    ) -> Result<(), PayloadError> {
+        match reader.key() {
+            Ok(key) => {
+                check_len(self.to, key.len()).map_err(|what| self.refused(what, reader.offset()))?;
+                writer.key(&key);
+                Ok(())
+            }
+            Err(ReadError { kind: Malformed::NonTextKey(kind), offset }) if self.from.is_binary() => {
+                if self.to.is_binary() && !matches!(kind, Kind::List | Kind::Dict) {
+                    // In the binary formats a key is written like any other value.
+                    self.leaf(reader, writer)
+                } else {
+                    Err(self.refused("a dict key that is not text", offset))
+                }
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn leaf<'a, 'o, R: Reader<'a>, W: Writer<'o>>(
+        self,
+        reader: &mut R,
+        writer: &mut W,
+    ) -> Result<(), PayloadError> {
+        let offset = reader.value_start();
+        let scalar = reader.scalar().map_err(|error| match error.kind {
+            Malformed::WrongType { found: Kind::Other, .. } => {
+                self.refused("a value of no WAMP type", offset)
+            }
+            Malformed::NumberOutOfRange if self.from == Serializer::Cbor => {
+                self.refused("an integer beyond 64 bits", offset)
+            }
+            Malformed::InvalidBinary => {
+                self.refused("a string that begins with NUL and is not base64", offset)
+            }
+            _ => error.into(),
+        })?;
+        write_scalar(writer, self.to, &scalar).map_err(|what| self.refused(what, offset))
+    }
+
+    #[cold]
+    const fn refused(self, what: &'static str, offset: usize) -> PayloadError {
+        PayloadError::NotRepresentable { what, offset, from: self.from, to: self.to }
+    }
+}
+
+/// The lengths that a format does not say beforehand, in the order in which their containers begin.
+///
+/// They are counted when the outermost such container is met, for all inside it at once, so that no byte
+/// is counted twice and values whose lengths are known are not looked at before.
+#[derive(Debug, Default)]
+struct Lengths {
+    counted: Vec<u32>,
+    used: usize,
+}
+
+impl Lengths {
+    fn next<'a, R: Reader<'a>>(
+        &mut self,
+        value: &'a Bytes,
+        walk: &Walk<R>,
+        depth: usize,
+    ) -> Result<usize, ReadError> {
+        if self.used >= self.counted.len() {
+            let mut reader = R::new(value, depth);
+            reader.rewind(walk.start());
+            self.count(Walk::new(reader, depth, walk.height().saturating_sub(1)))?;
+        }
+        let len = self.counted.get(self.used).copied().unwrap_or_default();
+        self.used = self.used.saturating_add(1);
+        Ok(usize::try_from(len).unwrap_or(usize::MAX))
+    }
+
+    fn count<'a, R: Reader<'a>>(&mut self, mut walk: Walk<R>) -> Result<(), ReadError> {
+        self.counted.clear();
+        self.used = 0;
+        // For each open container its place in `counted`, if its length is not known.
+        let mut open: Vec<Option<usize>> = Vec::new();
+        loop {
+            match walk.step()? {
+                Step::Open { len: Some(_), .. } => open.push(None),
+                Step::Open { len: None, .. } => {
+                    open.push(Some(self.counted.len()));
+                    self.counted.push(0);
+                }
+                Step::Close { entries, .. } => {
+                    if let Some(slot) = open.pop().flatten().and_then(|place| self.counted.get_mut(place)) {
+                        *slot = u32::try_from(entries).map_err(|_| too_many(&walk, entries))?;
+                    }
+                }
+                Step::Key => match walk.reader.key() {
+                    Ok(_) => {}
+                    Err(ReadError { kind: Malformed::NonTextKey(_), .. }) => walk.skip()?,
+                    Err(error) => return Err(error),
+                },
+                Step::Leaf => walk.skip()?,
+                Step::Done => return Ok(()),
+            }
+        }
+    }
+}
+
+#[cold]
+fn too_many<'a, R: Reader<'a>>(walk: &Walk<R>, found: usize) -> ReadError {
+    let limit = usize::try_from(u32::MAX).unwrap_or(usize::MAX);
+    ReadError::new(
+        walk.reader.offset(),
+        Malformed::TooLong { what: "a list or dict", found, limit, unit: "entries" },
+    )
+}
