@@ -1,11 +1,13 @@
 //! Serializers: messages to bytes and back.
 
+mod binary;
+mod cbor;
 mod json;
+mod msgpack;
 mod outbound;
 mod reader;
 mod writer;
 
-pub(crate) use json::{JsonReader, JsonWriter};
 pub(crate) use outbound::CHAIN_THRESHOLD;
 pub use outbound::Encoded;
 pub use reader::{Kind, Malformed, ReadError};

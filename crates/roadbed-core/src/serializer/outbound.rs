@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use bytes::Bytes;
 
 /// Bodies up to this many bytes are copied into their encoding; larger ones are chained to it.
-pub const CHAIN_THRESHOLD: usize = 16 << 10;
+pub(crate) const CHAIN_THRESHOLD: usize = 16 << 10;
 
 /// An encoded message, without transport framing: one chunk, or several where a large payload is
 /// chained instead of copied. Cloning shares the bytes.

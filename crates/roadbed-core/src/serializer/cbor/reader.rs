@@ -1,0 +1,326 @@
+//! Reading CBOR.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use super::super::binary::{half, room};
+use super::super::{Kind, Malformed, ReadError, Reader, Scalar, Seq};
+use super::head::Head;
+use super::*;
+use crate::limits::MAX_DEPTH;
+
+/// A [`Reader`] of CBOR.
+#[derive(Debug)]
+pub(crate) struct CborReader<'a> {
+    input: &'a Bytes,
+    rest: &'a [u8],
+    depth: usize,
+}
+
+impl<'a> CborReader<'a> {
+    /// The error for what is wrong with the item that begins where `at` begins.
+    #[cold]
+    fn flaw(&self, flaw: Flaw, at: &[u8]) -> ReadError {
+        ReadError::new(self.input.len().saturating_sub(at.len()), flaw.malformed(self.depth))
+    }
+
+    #[cold]
+    fn error(&self, kind: Malformed) -> ReadError {
+        ReadError::new(self.offset(), kind)
+    }
+
+    /// The error for a next item of the wrong type.
+    #[cold]
+    fn mismatch(&self, expected: &'static str, found: &Head<'_>) -> ReadError {
+        self.error(Malformed::WrongType { expected, found: found.kind() })
+    }
+
+    /// The next item's head; consumes nothing.
+    #[inline(always)]
+    fn head(&self) -> Result<Head<'a>, ReadError> {
+        Head::read(self.rest, self.depth).map_err(|flaw| self.flaw(flaw, self.rest))
+    }
+
+    /// Takes a part off the front.
+    #[inline(always)]
+    fn accept<T>(&mut self, part: Part<'a, T>) -> Result<T, ReadError> {
+        match part {
+            Ok((value, rest)) => {
+                self.rest = rest;
+                Ok(value)
+            }
+            Err(flaw) => Err(self.flaw(flaw, self.rest)),
+        }
+    }
+
+    #[inline(always)]
+    fn open(&mut self, head: Head<'a>, is_dict: bool) -> Result<Seq, ReadError> {
+        let remaining = if head.is_indefinite() {
+            self.rest = head.rest;
+            None
+        } else {
+            let checked = length((head.argument, head.rest)).and_then(|(entries, rest)| {
+                room(rest, entries, is_dict)?;
+                Ok((entries, rest))
+            });
+            Some(self.accept(checked)?)
+        };
+        Ok(Seq { remaining, is_first: true, is_dict })
+    }
+
+    /// The next item's integer, if it is one: its magnitude, and whether it is negative, which stands
+    /// for −1 − magnitude. `None` for a bignum beyond 64 bits.
+    fn integer(head: &Head<'a>) -> Option<Part<'a, Option<(u64, bool)>>> {
+        match (head.major(), head.bignum) {
+            (UNSIGNED, _) => Some(Ok((Some((head.argument, false)), head.rest))),
+            (NEGATIVE, _) => Some(Ok((Some((head.argument, true)), head.rest))),
+            (_, Some(is_negative)) => Some(
+                string(head)
+                    .map(|(bytes, rest)| (magnitude(&bytes).map(|magnitude| (magnitude, is_negative)), rest)),
+            ),
+            _ => None,
+        }
+    }
+
+    /// Reads a bignum or a tagged integer; all else is an error.
+    #[cold]
+    fn unusual_u64(&mut self) -> Result<u64, ReadError> {
+        let head = self.head()?;
+        let Some(integer) = Self::integer(&head) else {
+            return Err(self.mismatch("a non-negative integer", &head));
+        };
+        match integer {
+            Ok((Some((value, false)), rest)) => {
+                self.rest = rest;
+                Ok(value)
+            }
+            Ok((None, _)) if head.bignum == Some(false) => Err(self.error(Malformed::NumberOutOfRange)),
+            Ok(_) => Err(self.mismatch("a non-negative integer", &head)),
+            Err(flaw) => Err(self.flaw(flaw, self.rest)),
+        }
+    }
+}
+
+impl<'a> Reader<'a> for CborReader<'a> {
+    #[inline]
+    fn new(input: &'a Bytes, depth: usize) -> Self {
+        Self { input, rest: input, depth: depth.min(MAX_DEPTH) }
+    }
+
+    #[inline]
+    fn offset(&self) -> usize {
+        self.input.len().wrapping_sub(self.rest.len())
+    }
+
+    #[inline]
+    fn rewind(&mut self, offset: usize) {
+        self.rest = self.input.get(offset..).unwrap_or_default();
+    }
+
+    #[inline]
+    fn slice(&self, range: Range<usize>) -> Bytes {
+        self.input.slice(range)
+    }
+
+    #[inline]
+    fn value_start(&mut self) -> usize {
+        self.offset()
+    }
+
+    #[inline]
+    fn kind(&mut self) -> Result<Kind, ReadError> {
+        self.head().map(|head| head.kind())
+    }
+
+    #[inline]
+    fn list(&mut self) -> Result<Seq, ReadError> {
+        let head = self.head()?;
+        if head.major() != LIST {
+            return Err(self.mismatch("a list", &head));
+        }
+        self.open(head, false)
+    }
+
+    #[inline]
+    fn dict(&mut self) -> Result<Seq, ReadError> {
+        let head = self.head()?;
+        if head.major() != DICT {
+            return Err(self.mismatch("a dict", &head));
+        }
+        self.open(head, true)
+    }
+
+    #[inline]
+    fn more(&mut self, seq: &mut Seq) -> Result<bool, ReadError> {
+        seq.is_first = false;
+        match seq.remaining {
+            Some(remaining) => {
+                seq.remaining = Some(remaining.saturating_sub(1));
+                Ok(remaining > 0)
+            }
+            None => match self.rest.split_first() {
+                Some((&BREAK, rest)) => {
+                    self.rest = rest;
+                    Ok(false)
+                }
+                Some(_) => Ok(true),
+                None => Err(self.flaw(Flaw::End, self.rest)),
+            },
+        }
+    }
+
+    #[inline]
+    fn key(&mut self) -> Result<Cow<'a, str>, ReadError> {
+        let head = self.head()?;
+        if head.major() != TEXT {
+            return Err(self.error(Malformed::NonTextKey(head.kind())));
+        }
+        self.accept(text(&head))
+    }
+
+    #[inline]
+    fn bool(&mut self) -> Result<bool, ReadError> {
+        let head = self.head()?;
+        let value = match head.initial {
+            FALSE => false,
+            TRUE => true,
+            _ => return Err(self.mismatch("a boolean", &head)),
+        };
+        self.rest = head.rest;
+        Ok(value)
+    }
+
+    #[inline]
+    fn u64(&mut self) -> Result<u64, ReadError> {
+        match self.rest.split_first() {
+            Some((&initial, rest)) if major(initial) == UNSIGNED => self.accept(argument(initial, rest)),
+            _ => self.unusual_u64(),
+        }
+    }
+
+    #[inline]
+    fn text(&mut self) -> Result<ByteString, ReadError> {
+        let head = self.head()?;
+        if !matches!(head.major(), TEXT | BYTES) {
+            return Err(self.mismatch("text", &head));
+        }
+        let (bytes, rest) = string(&head).map_err(|flaw| self.flaw(flaw, self.rest))?;
+        let bytes = match bytes {
+            Cow::Borrowed(bytes) => self.input.slice_ref(bytes),
+            Cow::Owned(bytes) => Bytes::from(bytes),
+        };
+        match ByteString::try_from(bytes) {
+            Ok(text) => {
+                self.rest = rest;
+                Ok(text)
+            }
+            Err(_) if head.major() == BYTES => Err(self.mismatch("text", &head)),
+            Err(_) => Err(self.flaw(Flaw::Utf8, self.rest)),
+        }
+    }
+
+    fn scalar(&mut self) -> Result<Scalar<'a>, ReadError> {
+        let head = self.head()?;
+        if let Some(integer) = Self::integer(&head) {
+            let (value, rest) = integer.map_err(|flaw| self.flaw(flaw, self.rest))?;
+            let scalar = match value {
+                Some((value, false)) => Some(Scalar::Unsigned(value)),
+                Some((value, true)) => i64::try_from(value).ok().map(|value| Scalar::Negative(!value)),
+                None => None,
+            };
+            let scalar = scalar.ok_or_else(|| self.error(Malformed::NumberOutOfRange))?;
+            self.rest = rest;
+            return Ok(scalar);
+        }
+        let part = match (head.major(), head.initial) {
+            (BYTES, _) => string(&head).map(|(bytes, rest)| (Scalar::Binary(bytes), rest)),
+            (TEXT, _) => text(&head).map(|(text, rest)| (Scalar::Text(text), rest)),
+            (_, FALSE) => Ok((Scalar::Bool(false), head.rest)),
+            (_, TRUE) => Ok((Scalar::Bool(true), head.rest)),
+            (_, NULL | UNDEFINED) => Ok((Scalar::Null, head.rest)),
+            (_, FLOAT16 | FLOAT32 | FLOAT64) => Ok((Scalar::Float(float(&head)), head.rest)),
+            _ => return Err(self.mismatch("a scalar", &head)),
+        };
+        self.accept(part)
+    }
+
+    #[inline]
+    fn skip(&mut self, outer: usize) -> Result<(), ReadError> {
+        match skip::skip(self.rest, self.depth.saturating_sub(outer)) {
+            Ok(rest) => {
+                self.rest = rest;
+                Ok(())
+            }
+            Err((flaw, at)) => Err(self.flaw(flaw, at)),
+        }
+    }
+
+    #[inline]
+    fn finish(&mut self) -> Result<(), ReadError> {
+        match self.rest.len() {
+            0 => Ok(()),
+            count => Err(self.error(Malformed::TrailingBytes { count })),
+        }
+    }
+}
+
+/// The bytes of a string. Chunks are joined; those of text are checked one by one.
+#[inline]
+fn string<'a>(head: &Head<'a>) -> Part<'a, Cow<'a, [u8]>> {
+    if !head.is_indefinite() {
+        let (length, rest) = length((head.argument, head.rest))?;
+        return take(rest, length).map(|(bytes, rest)| (Cow::Borrowed(bytes), rest));
+    }
+    chunked(head)
+}
+
+#[cold]
+fn chunked<'a>(head: &Head<'a>) -> Part<'a, Cow<'a, [u8]>> {
+    let mut rest = head.rest;
+    let mut joined = Vec::new();
+    loop {
+        let (next, behind) = chunk(rest, head.major())?;
+        rest = behind;
+        match next {
+            Some(bytes) => joined.extend_from_slice(bytes),
+            None => return Ok((Cow::Owned(joined), rest)),
+        }
+    }
+}
+
+#[inline]
+fn text<'a>(head: &Head<'a>) -> Part<'a, Cow<'a, str>> {
+    let (bytes, rest) = string(head)?;
+    let text = match bytes {
+        Cow::Borrowed(bytes) => core::str::from_utf8(bytes).ok().map(Cow::Borrowed),
+        Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
+    };
+    text.map(|text| (text, rest)).ok_or(Flaw::Utf8)
+}
+
+/// A number of any length as 64 bits, if it fits.
+fn magnitude(bytes: &[u8]) -> Option<u64> {
+    let mut significant = bytes;
+    while let [0, rest @ ..] = significant {
+        significant = rest;
+    }
+    if significant.len() > 8 {
+        return None;
+    }
+    Some(significant.iter().fold(0, |value, byte| (value << 8) | u64::from(*byte)))
+}
+
+/// Every NaN is read as the same one: which bits survive a widening is not the same everywhere.
+fn float(head: &Head<'_>) -> f64 {
+    let value = match head.initial {
+        FLOAT16 => half(u16::try_from(head.argument).unwrap_or_default()),
+        FLOAT32 => f64::from(f32::from_bits(u32::try_from(head.argument).unwrap_or_default())),
+        _ => f64::from_bits(head.argument),
+    };
+    if value.is_nan() { f64::NAN } else { value }
+}

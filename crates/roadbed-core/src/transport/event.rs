@@ -1,0 +1,47 @@
+//! What a transport reports.
+
+use bytes::Bytes;
+
+use super::TransportError;
+use crate::serializer::Serializer;
+
+/// Something a transport found in its input, or the end of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TransportEvent {
+    /// The handshake is done; messages can be sent.
+    Open {
+        /// The serializer both ends use from now on.
+        serializer: Serializer,
+        /// Bytes of the largest message the peer accepts.
+        max_send: usize,
+    },
+    /// One whole message, still encoded: a slice of the read buffer. It may be empty; the serializer judges.
+    Message(Bytes),
+    /// The end: no event follows. Drain `poll_transmit`, then close the stream.
+    Closed {
+        /// Why.
+        reason: TransportClose,
+    },
+}
+
+/// Why a transport closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TransportClose {
+    /// The owner called `close`.
+    Local,
+    /// The peer ended its stream between two messages.
+    Eof,
+    /// The peer stayed silent for longer than liveness allows.
+    Timeout,
+    /// The handshake failed, the peer broke the rules of the transport, or its stream ended inside a frame.
+    Failed(TransportError),
+}
+
+impl TransportClose {
+    /// Whether nothing went wrong: closed by us, or by the peer between messages.
+    pub const fn is_clean(&self) -> bool {
+        matches!(self, Self::Local | Self::Eof)
+    }
+}

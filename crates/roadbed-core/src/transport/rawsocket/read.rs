@@ -1,0 +1,154 @@
+//! The reading half: whole frames off the front of the caller's buffer.
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::frame::{HEADER_LEN, Header, MAX_SEND};
+use super::{End, Phase, RawSocket, RawSocketError, handshake};
+use crate::time::Timestamp;
+use crate::transport::{FrameKind, Role, TransportClose, TransportError, TransportEvent};
+
+/// Bytes to reserve for a read, at first and at most. It follows what reads deliver.
+pub(super) const MIN_READ: usize = 2 << 10;
+const MAX_READ: usize = 64 << 10;
+
+/// What one step of reading came to.
+enum Step {
+    Done,
+    NeedMore,
+    Hold,
+}
+
+impl RawSocket {
+    pub(super) fn read(&mut self, now: Timestamp, input: &mut BytesMut) {
+        let now = self.liveness.observe(now);
+        if self.phase == Phase::Closed {
+            input.clear();
+            return;
+        }
+        self.adapt_read_size(input.len());
+        if self.stalled {
+            self.stalled = false;
+            self.held = false;
+            self.resume_timer(now);
+        }
+        if input.len() > self.left {
+            self.liveness.heard(now);
+        }
+        while self.wants_input() {
+            match self.step(now, input) {
+                Ok(Step::Done) => {}
+                Ok(Step::NeedMore) => break,
+                Ok(Step::Hold) => self.held = true,
+                Err(error) => {
+                    self.finish(TransportClose::Failed(error));
+                    input.clear();
+                    return;
+                }
+            }
+        }
+        self.left = input.len();
+        if !self.wants_input() {
+            self.stalled = true;
+            self.liveness.suspend();
+        }
+        if self.eof {
+            self.handle_eof(now);
+        }
+    }
+
+    fn step(&mut self, now: Timestamp, input: &mut BytesMut) -> Result<Step, TransportError> {
+        if self.phase == Phase::Handshake {
+            self.read_handshake(now, input)
+        } else {
+            self.read_frame(now, input)
+        }
+    }
+
+    fn read_handshake(&mut self, now: Timestamp, input: &mut BytesMut) -> Result<Step, TransportError> {
+        match input.first() {
+            None => return Ok(Step::NeedMore),
+            Some(&handshake::MAGIC) => {}
+            Some(&found) => return Err(RawSocketError::BadMagic { found }.into()),
+        }
+        let Some(&octets) = input.first_chunk::<{ handshake::LEN }>() else { return Ok(Step::NeedMore) };
+        input.advance(handshake::LEN);
+        let (serializer, limit) = match &self.end {
+            End::Client(requested) => (*requested, handshake::read_reply(octets, *requested)?),
+            End::Server(accepted) => match handshake::read_request(octets, accepted) {
+                Ok(request) => request,
+                Err(error) => {
+                    if let Some(refusal) = handshake::refusal_for(error) {
+                        self.control.push_frame(&handshake::refusal(refusal), &[]);
+                    }
+                    return Err(error.into());
+                }
+            },
+        };
+        if self.role() == Role::Server {
+            self.control.push_frame(&handshake::encode(self.length_code, serializer), &[]);
+        }
+        self.phase = Phase::Open;
+        self.serializer = Some(serializer);
+        self.max_send = limit.min(MAX_SEND);
+        self.liveness.open(now);
+        self.events.push_back(TransportEvent::Open { serializer, max_send: self.max_send });
+        Ok(Step::Done)
+    }
+
+    fn read_frame(&mut self, now: Timestamp, input: &mut BytesMut) -> Result<Step, TransportError> {
+        let header = match self.header {
+            Some(header) => header,
+            None => {
+                let Some(&octets) = input.first_chunk::<HEADER_LEN>() else { return Ok(Step::NeedMore) };
+                let header = Header::decode(octets)?;
+                if header.len > self.limit_for(header.kind, self.receive_limit) {
+                    return self.over_limit(header);
+                }
+                *self.header.insert(header)
+            }
+        };
+        if input.len().saturating_sub(HEADER_LEN) < header.len {
+            return Ok(Step::NeedMore);
+        }
+        self.header = None;
+        input.advance(HEADER_LEN);
+        let body = match header.len {
+            // An empty slice would still pin the whole read buffer.
+            0 => Bytes::new(),
+            len => input.split_to(len).freeze(),
+        };
+        match header.kind {
+            FrameKind::Message => self.events.push_back(TransportEvent::Message(body)),
+            FrameKind::Ping => {
+                self.control.push_frame(&Header::encode(FrameKind::Pong, header.len), &[body]);
+                self.liveness.activate(now);
+            }
+            FrameKind::Pong => {}
+        }
+        Ok(Step::Done)
+    }
+
+    /// A PING also has to fit, as a PONG, into what the peer accepts.
+    fn limit_for(&self, kind: FrameKind, limit: usize) -> usize {
+        if kind == FrameKind::Ping { limit.min(self.max_send) } else { limit }
+    }
+
+    /// A frame over the receive limit fails the connection, unless an event not yet seen by the owner may
+    /// lead to a higher limit.
+    fn over_limit(&self, header: Header) -> Result<Step, TransportError> {
+        let Header { kind, len } = header;
+        if len <= self.limit_for(kind, self.max_receive()) && !self.events.is_empty() {
+            return Ok(Step::Hold);
+        }
+        let limit = self.limit_for(kind, self.receive_limit);
+        Err(TransportError::ReceivedTooLarge { kind, size: len, limit })
+    }
+
+    fn adapt_read_size(&mut self, len: usize) {
+        if len >= self.read_size {
+            self.read_size = self.read_size.saturating_mul(2).min(MAX_READ);
+        } else if len < self.read_size / 4 {
+            self.read_size = (self.read_size / 2).max(MIN_READ);
+        }
+    }
+}
