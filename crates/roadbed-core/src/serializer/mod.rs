@@ -5,7 +5,9 @@ mod cbor;
 mod json;
 mod msgpack;
 mod outbound;
+pub(crate) mod parts;
 mod reader;
+pub(crate) mod typed;
 mod writer;
 
 pub(crate) use outbound::CHAIN_THRESHOLD;

@@ -11,6 +11,7 @@
 //!
 //! A string that begins with NUL is binary wherever a value stands; dict keys are always text.
 
+mod binary;
 mod number;
 mod reader;
 mod skip;
@@ -20,6 +21,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use binary::check_binary;
 pub(crate) use reader::JsonReader;
 pub(crate) use writer::JsonWriter;
 

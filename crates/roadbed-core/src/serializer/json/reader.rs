@@ -13,7 +13,7 @@ use crate::limits::MAX_DEPTH;
 use crate::serializer::{Kind, Malformed, ReadError, Reader, Scalar, Seq};
 
 /// How a string begins that is binary. A raw NUL is not JSON, so there is no other way to write it.
-const BINARY_MARK: &[u8] = b"\"\\u0000";
+pub(super) const BINARY_MARK: &[u8] = b"\"\\u0000";
 
 /// A strict pull reader over one JSON text.
 #[derive(Debug)]
