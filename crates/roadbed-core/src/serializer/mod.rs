@@ -5,8 +5,10 @@ mod cbor;
 mod json;
 mod msgpack;
 mod outbound;
+pub(crate) mod parts;
 mod reader;
 mod transcode;
+pub(crate) mod typed;
 mod values;
 mod walk;
 mod writer;
@@ -15,6 +17,7 @@ pub(crate) use outbound::CHAIN_THRESHOLD;
 pub use outbound::Encoded;
 pub use reader::{Kind, Malformed, ReadError};
 pub(crate) use reader::{Reader, Scalar, Seq};
+pub(crate) use transcode::transcode_value;
 pub(crate) use writer::Writer;
 
 /// A WAMP serialization format.
