@@ -1,6 +1,16 @@
-//! Errors: what a peer did wrong, what a command may not do, what a payload does not hold.
+//! Errors, sorted by whose they are: a [`ProtocolViolation`] is the peer's fault, a [`CommandError`] the
+//! caller's, a [`PayloadError`] the data's; a [`RequestError`] is how a request can end, a
+//! [`CloseReason`] how a session can.
 
+mod close;
+mod command;
 mod payload;
 pub mod uris;
+mod violation;
+mod wamp;
 
+pub use close::{CloseReason, Deadline};
+pub use command::{CommandError, RequestError};
 pub use payload::PayloadError;
+pub use violation::{ProtocolViolation, ViolationKind};
+pub use wamp::WampError;

@@ -1,7 +1,31 @@
 //! Serializers: messages to bytes and back.
 
+/// Runs `$run` with `$Reader` and `$Writer` naming the reader and writer of `$serializer`.
+macro_rules! with_format {
+    ($serializer:expr, ($Reader:ident, $Writer:ident) => $run:expr) => {
+        match $serializer {
+            $crate::serializer::Serializer::Json => {
+                type $Reader<'a> = $crate::serializer::json::JsonReader<'a>;
+                type $Writer<'o> = $crate::serializer::json::JsonWriter<'o>;
+                $run
+            }
+            $crate::serializer::Serializer::MsgPack => {
+                type $Reader<'a> = $crate::serializer::msgpack::MsgPackReader<'a>;
+                type $Writer<'o> = $crate::serializer::msgpack::MsgPackWriter<'o>;
+                $run
+            }
+            $crate::serializer::Serializer::Cbor => {
+                type $Reader<'a> = $crate::serializer::cbor::CborReader<'a>;
+                type $Writer<'o> = $crate::serializer::cbor::CborWriter<'o>;
+                $run
+            }
+        }
+    };
+}
+
 mod binary;
 mod cbor;
+mod envelope;
 mod json;
 mod msgpack;
 mod outbound;
@@ -14,7 +38,7 @@ mod walk;
 mod writer;
 
 pub(crate) use outbound::CHAIN_THRESHOLD;
-pub use outbound::Encoded;
+pub use outbound::{Encoded, Outbound};
 pub use reader::{Kind, Malformed, ReadError};
 pub(crate) use reader::{Reader, Scalar, Seq};
 pub(crate) use transcode::transcode_value;

@@ -2,7 +2,11 @@
 
 use alloc::boxed::Box;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+
+use super::Serializer;
+use crate::error::PayloadError;
+use crate::message::Message;
 
 /// Bodies up to this many bytes are copied into their encoding; larger ones are chained to it.
 pub(crate) const CHAIN_THRESHOLD: usize = 16 << 10;
@@ -59,5 +63,62 @@ impl From<Bytes> for Encoded {
     fn from(bytes: Bytes) -> Self {
         let len = bytes.len();
         Self { chunks: Chunks::One([bytes]), len }
+    }
+}
+
+/// A message on its way to several recipients: it is encoded when the first recipient of a serializer
+/// comes, and every further recipient of that serializer shares the bytes.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use roadbed_core::id::{RequestId, SubscriptionId};
+/// use roadbed_core::message::Subscribed;
+/// use roadbed_core::serializer::{Outbound, Serializer};
+///
+/// let message = Subscribed { request: RequestId::new(1)?, subscription: SubscriptionId::new(2)? };
+/// let mut outbound = Outbound::new(message);
+/// let mut arena = BytesMut::new();
+/// let first = outbound.encode(Serializer::Json, &mut arena)?;
+/// let second = outbound.encode(Serializer::Json, &mut arena)?;
+/// assert_eq!(first.chunks()[0].as_ptr(), second.chunks()[0].as_ptr()); // the same bytes
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Outbound {
+    message: Message,
+    encoded: [Option<Encoded>; Serializer::ALL.len()],
+}
+
+impl Outbound {
+    /// A message that is not encoded yet.
+    pub fn new(message: impl Into<Message>) -> Self {
+        Self { message: message.into(), encoded: Default::default() }
+    }
+
+    /// The message.
+    pub const fn message(&self) -> &Message {
+        &self.message
+    }
+
+    /// The message in `serializer`, encoded now or before. `arena` takes the small part; many messages
+    /// can share one. A payload above 16 KiB in the same serializer is chained, not copied.
+    ///
+    /// # Errors
+    /// [`PayloadError`] when the payload cannot be carried to `serializer`; `arena` is then unchanged.
+    pub fn encode(&mut self, serializer: Serializer, arena: &mut BytesMut) -> Result<Encoded, PayloadError> {
+        let Some(slot) = self.encoded.get_mut(serializer as usize) else {
+            return serializer.encode_chunks(&self.message, arena);
+        };
+        match slot {
+            Some(encoded) => Ok(encoded.clone()),
+            None => Ok(slot.insert(serializer.encode_chunks(&self.message, arena)?).clone()),
+        }
+    }
+
+    /// Forgets the encodings, and returns the message to be changed. Bytes already handed out stay as
+    /// they are.
+    pub fn uncache(&mut self) -> &mut Message {
+        self.encoded = Default::default();
+        &mut self.message
     }
 }

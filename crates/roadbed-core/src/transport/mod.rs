@@ -44,6 +44,7 @@
 //! # Ok::<(), roadbed_core::transport::TransportError>(())
 //! ```
 
+mod details;
 mod error;
 mod event;
 mod liveness;
@@ -55,6 +56,7 @@ use bytes::{Bytes, BytesMut};
 use crate::serializer::{Encoded, Serializer};
 use crate::time::Timestamp;
 
+pub use details::TransportDetails;
 pub use error::{FrameKind, FramePart, TransportError};
 pub use event::{TransportClose, TransportEvent};
 pub use liveness::{LivenessConfig, LivenessMode};

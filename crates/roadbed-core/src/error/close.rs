@@ -1,0 +1,86 @@
+//! Why a session or a connection ended.
+
+use bytestring::ByteString;
+
+use crate::error::{ProtocolViolation, uris};
+use crate::payload::Payload;
+use crate::uri::Uri;
+
+/// Why a session or its transport ended. Every waiter gets a clone of it.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The peer broke the protocol; it was sent ABORT `wamp.error.protocol_violation`.
+    #[error("the peer broke the protocol: {0}")]
+    PeerViolation(ProtocolViolation),
+    /// GOODBYE was exchanged.
+    #[error("goodbye: {reason}")]
+    Goodbye {
+        /// The reason of the side that said GOODBYE first.
+        reason: Uri,
+        /// What it said for people.
+        message: Option<ByteString>,
+        /// Whether that side was the peer.
+        by_peer: bool,
+    },
+    /// The peer sent ABORT.
+    #[error("aborted by the peer: {reason}")]
+    Abort {
+        /// The peer's reason.
+        reason: Uri,
+        /// What it said for people.
+        message: Option<ByteString>,
+        /// What else it said.
+        payload: Payload,
+    },
+    /// The transport ended without a goodbye.
+    #[error("the transport ended")]
+    Eof,
+    /// A deadline passed.
+    #[error("timed out: {0}")]
+    Timeout(Deadline),
+    /// This side ended it.
+    #[error("ended by this side")]
+    Local,
+}
+
+/// The deadlines that end a session or a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Deadline {
+    /// The peer took too long from transport open to WELCOME.
+    #[error("no session in time")]
+    Join,
+    /// A decision of ours was not made in time.
+    #[error("no decision in time")]
+    Decision,
+    /// Our GOODBYE was not answered.
+    #[error("goodbye was not answered")]
+    Goodbye,
+    /// After GOODBYE no new HELLO came.
+    #[error("no new session in time")]
+    Rejoin,
+    /// Nothing was heard from the peer, though it was pinged.
+    #[error("the peer is gone")]
+    Liveness,
+    /// The peer did not read what it was sent.
+    #[error("the peer does not read")]
+    Stalled,
+}
+
+impl CloseReason {
+    /// Whether connecting anew may help: the transport was lost or timed out, or the peer shut down.
+    /// Refused credentials, an unknown realm and protocol violations stay what they are.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Eof | Self::Timeout(_) => true,
+            Self::Goodbye { reason, by_peer, .. } => *by_peer && *reason == uris::SYSTEM_SHUTDOWN,
+            Self::Abort { reason, .. } => {
+                *reason == uris::SYSTEM_SHUTDOWN
+                    || *reason == uris::UNAVAILABLE
+                    || *reason == uris::NETWORK_FAILURE
+            }
+            Self::PeerViolation(_) | Self::Local => false,
+        }
+    }
+}

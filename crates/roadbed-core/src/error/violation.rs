@@ -1,0 +1,172 @@
+//! What a peer did wrong.
+
+use alloc::boxed::Box;
+use core::fmt;
+
+use crate::id::RequestId;
+use crate::message::MessageType;
+use crate::serializer::{Malformed, ReadError};
+use crate::transport::TransportError;
+
+/// A peer broke the protocol. The session ends with ABORT `wamp.error.protocol_violation`, whose
+/// `message` is this error's text (basic profile, "Protocol errors").
+///
+/// The text names what is wrong, where (message, element, key, byte) and which limit was passed.
+///
+/// ```
+/// use roadbed_core::{limits::Limits, serializer::Serializer};
+///
+/// let bytes = bytes::Bytes::from_static(b"[48,1,{\"timeout\":true},\"com.example.add\"]");
+/// let violation = Serializer::Json.decode(&bytes, &Limits::default()).unwrap_err();
+/// assert_eq!(
+///     violation.to_string(),
+///     "CALL options.timeout at byte 17: expected a non-negative integer, found a boolean"
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProtocolViolation(Box<Inner>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Inner {
+    kind: ViolationKind,
+    message: Option<MessageType>,
+    element: Option<&'static str>,
+    key: Option<&'static str>,
+    offset: Option<usize>,
+    request: Option<RequestId>,
+}
+
+/// The kinds of violation.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ViolationKind {
+    /// The bytes are malformed, or a value is not what its place takes.
+    #[error("{0}")]
+    Malformed(Malformed),
+    /// The transport was misused.
+    #[error("{0}")]
+    Transport(#[from] TransportError),
+    /// A list without a message type.
+    #[error("the message is empty")]
+    EmptyMessage,
+    /// A message type that does not exist.
+    #[error("there is no message type {0}")]
+    UnknownType(u64),
+    /// A message with too few or too many elements.
+    #[error("{found} elements, expected {min} to {max}")]
+    Length {
+        /// Elements found; for a message that is too long, at least this many.
+        found: usize,
+        /// The fewest allowed.
+        min: usize,
+        /// The most allowed.
+        max: usize,
+    },
+    /// A message that this peer never sends, or not in this state of the session.
+    #[error("received {state}")]
+    Unexpected {
+        /// When it came, such as `before the session was established`.
+        state: &'static str,
+    },
+    /// A request id that does not follow its predecessor (`strict_ids`).
+    #[error("request id {found} is not sequential, expected {expected}")]
+    NonSequential {
+        /// The id received.
+        found: RequestId,
+        /// The id that follows the last one.
+        expected: RequestId,
+    },
+    /// An answer to a request that was never made.
+    #[error("request {0} was never issued")]
+    UnknownRequest(RequestId),
+    /// A feature used that was not announced.
+    #[error("{0} was not announced")]
+    NotAnnounced(&'static str),
+}
+
+impl ProtocolViolation {
+    /// A violation by a message as a whole.
+    pub fn new(message: Option<MessageType>, kind: ViolationKind) -> Self {
+        Self(Box::new(Inner { kind, message, element: None, key: None, offset: None, request: None }))
+    }
+
+    /// A message that must not come from this peer, or not now.
+    pub fn unexpected(message: MessageType, state: &'static str) -> Self {
+        Self::new(Some(message), ViolationKind::Unexpected { state })
+    }
+
+    pub(crate) fn at(
+        error: ReadError,
+        message: Option<MessageType>,
+        element: Option<&'static str>,
+        key: Option<&'static str>,
+    ) -> Self {
+        let ReadError { offset, kind } = error;
+        let kind = ViolationKind::Malformed(kind);
+        Self(Box::new(Inner { kind, message, element, key, offset: Some(offset), request: None }))
+    }
+
+    pub(crate) fn answerable(mut self, request: Option<RequestId>) -> Self {
+        self.0.request = request;
+        self
+    }
+
+    /// What kind of violation it is.
+    pub fn kind(&self) -> &ViolationKind {
+        &self.0.kind
+    }
+
+    /// The message it was found in, as far as that is known.
+    pub fn message(&self) -> Option<MessageType> {
+        self.0.message
+    }
+
+    /// The element of the message, such as `options` or `procedure`.
+    pub fn element(&self) -> Option<&'static str> {
+        self.0.element
+    }
+
+    /// The key in options or details.
+    pub fn key(&self) -> Option<&'static str> {
+        self.0.key
+    }
+
+    /// Offset in bytes from the start of the message.
+    pub fn offset(&self) -> Option<usize> {
+        self.0.offset
+    }
+
+    /// The request to answer with ERROR instead of ending the session: the message was well-formed and
+    /// only an option or a URI in it was unsuitable.
+    pub fn request(&self) -> Option<RequestId> {
+        self.0.request
+    }
+}
+
+impl From<TransportError> for ProtocolViolation {
+    fn from(error: TransportError) -> Self {
+        Self::new(None, error.into())
+    }
+}
+
+impl fmt::Display for ProtocolViolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { kind, message, element, key, offset, .. } = &*self.0;
+        match message {
+            Some(message) => f.write_str(message.name())?,
+            None => f.write_str("message")?,
+        }
+        if let Some(element) = element {
+            write!(f, " {element}")?;
+        }
+        if let Some(key) = key {
+            write!(f, ".{key}")?;
+        }
+        if let Some(offset) = offset {
+            write!(f, " at byte {offset}")?;
+        }
+        write!(f, ": {kind}")
+    }
+}
+
+impl core::error::Error for ProtocolViolation {}

@@ -1,0 +1,56 @@
+//! Errors as WAMP carries them: a URI with a payload.
+
+use core::fmt;
+
+use crate::error::uris;
+use crate::payload::Payload;
+use crate::uri::Uri;
+
+/// An ERROR answer: the URI that names the error, and what the other side said about it.
+///
+/// ```
+/// use roadbed_core::error::{WampError, uris};
+///
+/// let error = WampError::new(uris::UNAVAILABLE.clone());
+/// assert!(error.is_retryable());
+/// assert_eq!(error.to_string(), "wamp.error.unavailable");
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct WampError {
+    /// What went wrong, as a URI.
+    pub uri: Uri,
+    /// More on it, still encoded.
+    pub payload: Payload,
+}
+
+impl WampError {
+    /// An error without payload.
+    pub const fn new(uri: Uri) -> Self {
+        Self { uri, payload: Payload::EMPTY }
+    }
+
+    /// An error with a payload.
+    pub const fn with_payload(uri: Uri, payload: Payload) -> Self {
+        Self { uri, payload }
+    }
+
+    /// Whether the same request may succeed later: the other side was unavailable, too slow or cut off.
+    pub fn is_retryable(&self) -> bool {
+        let retryable =
+            [&uris::UNAVAILABLE, &uris::NO_AVAILABLE_CALLEE, &uris::TIMEOUT, &uris::NETWORK_FAILURE];
+        retryable.into_iter().any(|uri| *uri == self.uri)
+    }
+
+    /// Whether the error says that the call was canceled.
+    pub fn is_canceled(&self) -> bool {
+        uris::is_canceled(&self.uri)
+    }
+}
+
+impl fmt::Display for WampError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.uri, f)
+    }
+}
+
+impl core::error::Error for WampError {}

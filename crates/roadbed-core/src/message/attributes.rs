@@ -1,0 +1,439 @@
+//! Options and details: typed where the key is known, still encoded where it is not.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::wire::{Attribute, Decoder, Encoder};
+use crate::error::PayloadError;
+use crate::id::SessionId;
+use crate::serializer::{Kind, Malformed, ReadError, Reader, Serializer, Writer, typed};
+use crate::value::Value;
+
+/// Keys of one dict that are kept without being known. More are refused: nobody sends that many.
+const MAX_RAW_KEYS: usize = 256;
+
+/// A dict whose values stay encoded until they are asked for: unknown options, `authextra`, the extra
+/// of a CHALLENGE.
+///
+/// Received values are validated slices of the read buffer. Keys keep their order.
+///
+/// ```
+/// use roadbed_core::message::RawDict;
+///
+/// let mut extra = RawDict::default();
+/// extra.set("x_retries", &3)?;
+/// assert_eq!(extra.get::<u32>("x_retries")?, Some(3));
+/// assert_eq!(extra.get::<u32>("x_other")?, None);
+/// # Ok::<(), roadbed_core::error::PayloadError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawDict {
+    entries: Vec<(ByteString, Bytes)>,
+    serializer: Serializer,
+}
+
+impl Default for RawDict {
+    /// Empty. What is set is encoded as CBOR, and transcoded when the message is.
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl RawDict {
+    /// No key.
+    pub const EMPTY: Self = Self { entries: Vec::new(), serializer: Serializer::Cbor };
+
+    /// Whether there is no key.
+    pub const fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many keys there are.
+    pub const fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The keys, in order.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|(key, _)| &**key)
+    }
+
+    /// The encoded value behind `key`, and the serializer it is in.
+    pub fn raw(&self, key: &str) -> Option<(&Bytes, Serializer)> {
+        self.entries.iter().find(|(name, _)| *name == key).map(|(_, value)| (value, self.serializer))
+    }
+
+    /// The value behind `key`, read as `T`; `None` when there is no such key.
+    ///
+    /// # Errors
+    /// [`PayloadError::Type`] when it is no `T`.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, PayloadError> {
+        match self.raw(key) {
+            Some((value, serializer)) => typed::decode_serde(serializer, key, value).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The value behind `key`, whatever it is; `None` when there is no such key.
+    ///
+    /// # Errors
+    /// [`PayloadError`] when it has no counterpart in [`Value`].
+    pub fn value(&self, key: &str) -> Result<Option<Value>, PayloadError> {
+        match self.raw(key) {
+            Some((value, serializer)) => Ok(Some(serializer.decode_value(value, &Default::default())?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Sets `key`. Keys of your own should begin with `_` or `x_`; keys the specification knows are
+    /// fields of the options and must not be set here. Binary values are refused by many peers.
+    ///
+    /// # Errors
+    /// [`PayloadError::Encode`] when the value cannot be written.
+    pub fn set<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), PayloadError> {
+        let mut encoded = typed::encode_serde(Serializer::Cbor, key, value)?;
+        if self.serializer != Serializer::Cbor {
+            let depth = crate::limits::MAX_DEPTH;
+            let mut out = bytes::BytesMut::new();
+            crate::serializer::transcode_value(Serializer::Cbor, self.serializer, &encoded, depth, &mut out)?;
+            encoded = out.freeze();
+        }
+        match self.entries.iter_mut().find(|(name, _)| *name == key) {
+            Some((_, slot)) => *slot = encoded,
+            None => self.entries.push((ByteString::from(key), encoded)),
+        }
+        Ok(())
+    }
+
+    /// A copy that shares no memory with a read buffer.
+    #[must_use]
+    pub fn detach(&self) -> Self {
+        let copy = |(key, value): &(ByteString, Bytes)| {
+            (crate::uri::detach(key), crate::uri::detach_bytes(value))
+        };
+        Self { entries: self.entries.iter().map(copy).collect(), serializer: self.serializer }
+    }
+
+    /// Reads the value of an unknown key.
+    pub(crate) fn accept<'a, R: Reader<'a>>(
+        &mut self,
+        key: &str,
+        d: &mut Decoder<'_, R>,
+    ) -> Result<(), ReadError> {
+        self.serializer = d.serializer;
+        if self.entries.iter().any(|(name, _)| *name == key) {
+            return Err(d.error(Malformed::DuplicateKey));
+        }
+        let found = self.entries.len().saturating_add(1);
+        if found > MAX_RAW_KEYS {
+            let what = "the dict of unknown keys";
+            return Err(d.error(Malformed::TooLong { what, found, limit: MAX_RAW_KEYS, unit: "entries" }));
+        }
+        let value = d.raw(1)?;
+        self.entries.push((ByteString::from(key), value));
+        d.check_envelope()
+    }
+
+    /// Writes every entry; the caller has opened the dict.
+    pub(crate) fn write_entries<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError> {
+        for (key, value) in &self.entries {
+            e.writer.key(key);
+            e.part(value, self.serializer)?;
+        }
+        Ok(())
+    }
+}
+
+impl Attribute for RawDict {
+    fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
+        let mut dict = Self { entries: Vec::new(), serializer: d.serializer };
+        let mut seq = d.reader.dict()?;
+        while d.reader.more(&mut seq)? {
+            let key = d.reader.key()?;
+            dict.accept(&key, d)?;
+        }
+        Ok(dict)
+    }
+
+    fn write<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError> {
+        e.writer.dict(self.len());
+        self.write_entries(e)?;
+        e.writer.end_dict();
+        Ok(())
+    }
+}
+
+/// A place in options or details that takes one key, or a group of keys.
+pub(crate) trait Slot: Sized {
+    /// Nothing set.
+    const EMPTY: Self;
+
+    /// Takes the value behind `key` when the key belongs here; says whether it did.
+    fn accept<'a, R: Reader<'a>>(
+        &mut self,
+        name: &'static str,
+        key: &str,
+        d: &mut Decoder<'_, R>,
+    ) -> Result<bool, ReadError>;
+    /// How many keys will be written.
+    fn count(&self) -> usize;
+    fn write<'o, W: Writer<'o>>(&self, name: &'static str, e: &mut Encoder<W>) -> Result<(), PayloadError>;
+}
+
+impl<T: Attribute> Slot for Option<T> {
+    const EMPTY: Self = None;
+
+    #[inline]
+    fn accept<'a, R: Reader<'a>>(
+        &mut self,
+        name: &'static str,
+        key: &str,
+        d: &mut Decoder<'_, R>,
+    ) -> Result<bool, ReadError> {
+        if key != name {
+            return Ok(false);
+        }
+        d.key = Some(name);
+        if self.is_some() {
+            return Err(d.error(Malformed::DuplicateKey));
+        }
+        // null, and CBOR's undefined, count as absent.
+        if d.reader.kind()? == Kind::Null {
+            d.reader.skip(1)?;
+        } else {
+            *self = d.read_or_note()?;
+        }
+        d.key = None;
+        Ok(true)
+    }
+
+    fn count(&self) -> usize {
+        usize::from(self.is_some())
+    }
+
+    fn write<'o, W: Writer<'o>>(&self, name: &'static str, e: &mut Encoder<W>) -> Result<(), PayloadError> {
+        if let Some(value) = self {
+            e.writer.key(name);
+            value.write(e)?;
+        }
+        Ok(())
+    }
+}
+
+/// Defines a struct of options or details from a table of its keys, in canonical order. An entry
+/// `name: Type = ".."` stands for a group of keys.
+macro_rules! attributes {
+    ($(
+        $(#[$doc:meta])*
+        pub struct $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty = $key:literal,)* }
+    )*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub struct $name {
+            $($(#[$field_doc])* pub $field: $type,)*
+            /// Keys that are not known, still encoded.
+            pub extra: $crate::message::RawDict,
+        }
+
+        impl $name {
+            const EMPTY: Self = Self {
+                $($field: $crate::message::attributes::Slot::EMPTY,)*
+                extra: $crate::message::RawDict::EMPTY,
+            };
+
+            /// Nothing set.
+            pub const fn new() -> Self {
+                Self::EMPTY
+            }
+
+            /// Whether nothing is set.
+            pub fn is_empty(&self) -> bool {
+                self.count() == 0
+            }
+
+            fn count(&self) -> usize {
+                let known = [$($crate::message::attributes::Slot::count(&self.$field)),*];
+                known.into_iter().fold(self.extra.len(), usize::saturating_add)
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self::EMPTY
+            }
+        }
+
+        impl $crate::message::sparse::Empty for $name {
+            fn empty() -> &'static Self {
+                static EMPTY: $name = $name::EMPTY;
+                &EMPTY
+            }
+        }
+
+        impl $crate::message::wire::Attribute for $name {
+            fn read<'a, R: $crate::serializer::Reader<'a>>(
+                d: &mut $crate::message::wire::Decoder<'_, R>,
+            ) -> Result<Self, $crate::serializer::ReadError> {
+                let mut this = Self::default();
+                let mut seq = d.reader.dict()?;
+                while d.reader.more(&mut seq)? {
+                    let key = d.reader.key()?;
+                    $(if $crate::message::attributes::Slot::accept(&mut this.$field, $key, &key, d)? {
+                        d.check_envelope()?;
+                        continue;
+                    })*
+                    this.extra.accept(&key, d)?;
+                }
+                Ok(this)
+            }
+
+            fn write<'o, W: $crate::serializer::Writer<'o>>(
+                &self,
+                e: &mut $crate::message::wire::Encoder<W>,
+            ) -> Result<(), $crate::error::PayloadError> {
+                e.writer.dict(self.count());
+                $($crate::message::attributes::Slot::write(&self.$field, $key, e)?;)*
+                self.extra.write_entries(e)?;
+                e.writer.end_dict();
+                Ok(())
+            }
+        }
+    )*};
+}
+pub(crate) use attributes;
+
+attributes! {
+    /// One router that a message passed through (`forward_for`).
+    pub struct Forward {
+        /// The session at that router.
+        session: Option<SessionId> = "session",
+        /// Its authid.
+        authid: Option<ByteString> = "authid",
+        /// Its authrole.
+        authrole: Option<ByteString> = "authrole",
+    }
+}
+
+/// How a payload that the router does not look into is sealed: `ppt_*` of the specification and
+/// `enc_*`, its deployed form (advanced profile, "payload passthru mode").
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PassThru(Option<Box<PassThruAttributes>>);
+
+/// The attributes of [`PassThru`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PassThruAttributes {
+    /// `ppt_scheme`: `wamp`, `mqtt` or `x_…`.
+    pub ppt_scheme: Option<ByteString>,
+    /// `ppt_serializer`.
+    pub ppt_serializer: Option<ByteString>,
+    /// `ppt_cipher`.
+    pub ppt_cipher: Option<ByteString>,
+    /// `ppt_keyid`.
+    pub ppt_keyid: Option<ByteString>,
+    /// `enc_algo`: with it the payload is one bare binary or text.
+    pub enc_algo: Option<EncAlgo>,
+    /// `enc_key`.
+    pub enc_key: Option<ByteString>,
+    /// `enc_serializer`.
+    pub enc_serializer: Option<ByteString>,
+}
+
+impl PassThru {
+    /// The attributes, when any is set.
+    pub fn attributes(&self) -> Option<&PassThruAttributes> {
+        self.0.as_deref()
+    }
+
+    /// The attributes, to be set.
+    pub fn attributes_mut(&mut self) -> &mut PassThruAttributes {
+        self.0.get_or_insert_with(Box::default)
+    }
+
+    /// Whether none is set.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+macro_rules! group {
+    ($($field:ident),*) => {
+        impl Slot for PassThru {
+            const EMPTY: Self = Self(None);
+
+            fn accept<'a, R: Reader<'a>>(
+                &mut self,
+                _: &'static str,
+                key: &str,
+                d: &mut Decoder<'_, R>,
+            ) -> Result<bool, ReadError> {
+                if !(key.starts_with("ppt_") || key.starts_with("enc_")) {
+                    return Ok(false);
+                }
+                $(if key == stringify!($field) {
+                    self.attributes_mut().$field.accept(stringify!($field), key, d)?;
+                    // An unsuitable algorithm is reported itself, not the payload that goes with it.
+                    let has_algorithm = self.attributes().is_some_and(|group| group.enc_algo.is_some());
+                    d.is_bare_allowed |= has_algorithm || d.unsuitable.is_some();
+                    return Ok(true);
+                })*
+                Ok(false)
+            }
+
+            fn count(&self) -> usize {
+                let Some(group) = self.attributes() else { return 0 };
+                [$(group.$field.count()),*].into_iter().fold(0, usize::saturating_add)
+            }
+
+            fn write<'o, W: Writer<'o>>(
+                &self,
+                _: &'static str,
+                e: &mut Encoder<W>,
+            ) -> Result<(), PayloadError> {
+                if let Some(group) = self.attributes() {
+                    $(group.$field.write(stringify!($field), e)?;)*
+                }
+                Ok(())
+            }
+        }
+    };
+}
+
+group!(ppt_scheme, ppt_serializer, ppt_cipher, ppt_keyid, enc_algo, enc_key, enc_serializer);
+
+/// An algorithm of `enc_algo`: `cryptobox`, `mqtt`, `xbr`, or one of your own that begins with `x_`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncAlgo(ByteString);
+
+impl EncAlgo {
+    /// The algorithm of this name, or `None` when it is not a known one.
+    pub fn new(name: impl Into<ByteString>) -> Option<Self> {
+        let name = name.into();
+        let known = matches!(&*name, "cryptobox" | "mqtt" | "xbr") || name.starts_with("x_");
+        known.then_some(Self(name))
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Attribute for EncAlgo {
+    fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
+        let at = d.reader.offset();
+        let expected = "cryptobox, mqtt, xbr or x_…";
+        Self::new(d.reader.text()?).ok_or(ReadError::new(at, Malformed::UnknownValue { expected }))
+    }
+
+    fn write<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError> {
+        e.writer.text(&self.0);
+        Ok(())
+    }
+}

@@ -1,0 +1,410 @@
+//! The table behind each message: its elements in wire order, and what may follow them.
+
+use super::MessageType;
+use super::attributes::RawDict;
+use super::wire::{Attribute, Decoder, Encoder};
+use crate::error::PayloadError;
+use crate::id::RequestId;
+use crate::payload::Payload;
+use crate::serializer::{Kind, Malformed, ReadError, Reader, Seq, Writer};
+use crate::uri::Uri;
+
+/// Why the elements of a message could not be read.
+pub(crate) enum BodyError {
+    Read(ReadError),
+    /// Fewer elements than the message needs, or more than it may have.
+    Length,
+}
+
+impl From<ReadError> for BodyError {
+    fn from(error: ReadError) -> Self {
+        Self::Read(error)
+    }
+}
+
+/// Progress through the elements of a message.
+pub(crate) struct Elements {
+    seq: Seq,
+    has_ended: bool,
+    /// Elements met so far, the type number included.
+    pub(crate) count: usize,
+}
+
+impl Elements {
+    pub(crate) const fn new(seq: Seq) -> Self {
+        Self { seq, has_ended: false, count: 0 }
+    }
+
+    /// Whether another element follows; may be asked again at the end.
+    #[inline]
+    pub(crate) fn more<'a, R: Reader<'a>>(&mut self, d: &mut Decoder<'_, R>) -> Result<bool, ReadError> {
+        if self.has_ended {
+            return Ok(false);
+        }
+        let more = d.reader.more(&mut self.seq)?;
+        self.has_ended = !more;
+        self.count = self.count.saturating_add(usize::from(more));
+        Ok(more)
+    }
+}
+
+/// A message without its type number.
+pub(crate) trait Body: Sized {
+    /// The fewest elements, the type number included.
+    const MIN: usize;
+    /// The most elements, the type number included.
+    const MAX: usize;
+
+    /// Reads the elements behind the type number, up to the end of the message.
+    fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>, seq: &mut Elements) -> Result<Self, BodyError>;
+    /// How many elements will be written, the type number included.
+    fn count(&self) -> usize;
+    fn write<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError>;
+}
+
+/// An element that every message of its type has.
+pub(super) trait Element: Sized {
+    fn element<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError>;
+    fn write_element<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError>;
+}
+
+impl<T: Attribute> Element for T {
+    fn element<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
+        T::read(d)
+    }
+
+    fn write_element<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError> {
+        self.write(e)
+    }
+}
+
+/// The realm of HELLO may be null: the router then chooses it.
+impl Element for Option<Uri> {
+    fn element<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
+        if d.reader.kind()? == Kind::Null {
+            d.reader.skip(0)?;
+            return Ok(None);
+        }
+        Uri::read(d).map(Some)
+    }
+
+    fn write_element<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError> {
+        match self {
+            Some(uri) => uri.write(e)?,
+            None => e.writer.null(),
+        }
+        Ok(())
+    }
+}
+
+/// Request 0 stands for no request, where the router takes something back.
+impl Element for Option<RequestId> {
+    fn element<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
+        let at = d.reader.offset();
+        match d.reader.u64()? {
+            0 => Ok(None),
+            id => match RequestId::new(id) {
+                Ok(id) => Ok(Some(id)),
+                Err(error) => Err(ReadError::new(at, Malformed::InvalidId(error.0))),
+            },
+        }
+    }
+
+    fn write_element<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError> {
+        e.writer.u64(self.map_or(0, RequestId::get));
+        Ok(())
+    }
+}
+
+/// The type of the request that an ERROR answers.
+impl Element for MessageType {
+    fn element<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
+        let at = d.reader.offset();
+        let code = d.reader.u64()?;
+        let expected = "the type of a request";
+        match Self::from_code(code).filter(|message| message.is_answered_by_error()) {
+            Some(message) => Ok(message),
+            None => Err(ReadError::new(at, Malformed::UnknownValue { expected })),
+        }
+    }
+
+    fn write_element<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError> {
+        e.writer.u64(self.code());
+        Ok(())
+    }
+}
+
+/// Reads one required element.
+pub(super) fn read_element<'a, T: Element, R: Reader<'a>>(
+    d: &mut Decoder<'_, R>,
+    seq: &mut Elements,
+    name: &'static str,
+) -> Result<T, BodyError> {
+    if !seq.more(d)? {
+        return Err(BodyError::Length);
+    }
+    d.element = Some(name);
+    let value = T::element(d)?;
+    d.element = None;
+    d.check_envelope()?;
+    Ok(value)
+}
+
+/// Reads a URI element; one over the limit is noted, so that the request can be answered.
+pub(super) fn read_uri<'a, R: Reader<'a>>(
+    d: &mut Decoder<'_, R>,
+    seq: &mut Elements,
+    name: &'static str,
+) -> Result<Uri, BodyError> {
+    if !seq.more(d)? {
+        return Err(BodyError::Length);
+    }
+    d.element = Some(name);
+    let start = d.reader.offset();
+    let uri = match Uri::read(d) {
+        Err(error) if matches!(error.kind, Malformed::TooLong { .. }) => {
+            d.reader.rewind(start);
+            d.read_or_note::<Uri>()?.unwrap_or(Uri::from_static(""))
+        }
+        uri => uri?,
+    };
+    d.element = None;
+    d.check_envelope()?;
+    Ok(uri)
+}
+
+/// What may follow the required elements: a payload, a dict, nothing.
+pub(super) trait Tail: Sized {
+    /// The most elements it takes.
+    const MAX: usize;
+
+    fn read_tail<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>, seq: &mut Elements) -> Result<Self, ReadError>;
+    fn tail_count(&self) -> usize;
+    fn write_tail<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError>;
+    /// The payload, if that is what follows.
+    fn as_payload(&self) -> Option<&Payload>;
+}
+
+impl Tail for () {
+    const MAX: usize = 0;
+
+    fn read_tail<'a, R: Reader<'a>>(_: &mut Decoder<'_, R>, _: &mut Elements) -> Result<Self, ReadError> {
+        Ok(())
+    }
+
+    fn tail_count(&self) -> usize {
+        0
+    }
+
+    fn write_tail<'o, W: Writer<'o>>(&self, _: &mut Encoder<W>) -> Result<(), PayloadError> {
+        Ok(())
+    }
+
+    fn as_payload(&self) -> Option<&Payload> {
+        None
+    }
+}
+
+/// A dict that may follow, as in `[67, 0, {"registration": 1}]`.
+impl<T: Attribute + IsEmpty> Tail for Option<T> {
+    const MAX: usize = 1;
+
+    fn read_tail<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>, seq: &mut Elements) -> Result<Self, ReadError> {
+        if !seq.more(d)? {
+            return Ok(None);
+        }
+        d.element = Some("details");
+        let details = T::read(d)?;
+        d.element = None;
+        d.check_envelope()?;
+        Ok(Some(details))
+    }
+
+    fn tail_count(&self) -> usize {
+        usize::from(self.as_ref().is_some_and(|details| !details.is_none()))
+    }
+
+    fn write_tail<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError> {
+        match self {
+            Some(details) if !details.is_none() => details.write(e),
+            _ => Ok(()),
+        }
+    }
+
+    fn as_payload(&self) -> Option<&Payload> {
+        None
+    }
+}
+
+/// Whether a dict that may follow would be empty, and is then left out.
+pub(super) trait IsEmpty {
+    fn is_none(&self) -> bool;
+}
+
+impl IsEmpty for super::UnsubscribedDetails {
+    fn is_none(&self) -> bool {
+        self.is_empty()
+    }
+}
+
+impl IsEmpty for super::UnregisteredDetails {
+    fn is_none(&self) -> bool {
+        self.is_empty()
+    }
+}
+
+impl IsEmpty for crate::options::ReleaseOptions {
+    fn is_none(&self) -> bool {
+        self.is_empty()
+    }
+}
+
+impl IsEmpty for RawDict {
+    fn is_none(&self) -> bool {
+        self.is_empty()
+    }
+}
+
+/// Arguments and keyword arguments, either of which may be missing. Some peers write null for absent
+/// arguments before keyword arguments; that is accepted.
+impl Tail for Payload {
+    const MAX: usize = 2;
+
+    fn read_tail<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>, seq: &mut Elements) -> Result<Self, ReadError> {
+        if !seq.more(d)? {
+            return Ok(Self::EMPTY);
+        }
+        d.element = Some("arguments");
+        let args = match d.reader.kind()? {
+            Kind::Null => {
+                d.reader.skip(0)?;
+                None
+            }
+            Kind::List => Some(d.raw(0)?),
+            Kind::Binary | Kind::Text if d.is_bare_allowed => {
+                let bare = d.raw(0)?;
+                d.element = None;
+                return Ok(Self::from_wire_bare(d.serializer, bare));
+            }
+            found => return Err(d.error(Malformed::WrongType { expected: "a list", found })),
+        };
+        let mut kwargs = None;
+        if seq.more(d)? {
+            d.element = Some("keyword arguments");
+            kwargs = match d.reader.kind()? {
+                Kind::Null => {
+                    d.reader.skip(0)?;
+                    None
+                }
+                Kind::Dict => Some(d.raw_kwargs()?),
+                found => return Err(d.error(Malformed::WrongType { expected: "a dict", found })),
+            };
+        }
+        d.element = None;
+        Ok(Self::from_wire_lists(d.serializer, args, kwargs))
+    }
+
+    fn tail_count(&self) -> usize {
+        if self.raw_kwargs().is_some() { 2 } else { usize::from(!self.is_empty()) }
+    }
+
+    fn write_tail<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError> {
+        match self.raw_args().or(self.raw_bare()) {
+            Some(args) => e.part(args, self.serializer())?,
+            None if self.raw_kwargs().is_some() => {
+                e.writer.list(0);
+                e.writer.end_list();
+            }
+            None => {}
+        }
+        match self.raw_kwargs() {
+            Some(kwargs) => e.part(kwargs, self.serializer()),
+            None => Ok(()),
+        }
+    }
+
+    fn as_payload(&self) -> Option<&Payload> {
+        Some(self)
+    }
+}
+
+impl<'a, R: Reader<'a>> Decoder<'_, R> {
+    /// A dict, still encoded, whose own keys are text; deeper ones may be anything.
+    fn raw_kwargs(&mut self) -> Result<bytes::Bytes, ReadError> {
+        let start = self.reader.value_start();
+        let mut seq = self.reader.dict()?;
+        while self.reader.more(&mut seq)? {
+            self.reader.key()?;
+            self.reader.skip(1)?;
+        }
+        Ok(self.reader.slice(start..self.reader.offset()))
+    }
+}
+
+/// Defines messages from tables of their elements.
+macro_rules! bodies {
+    (@read $d:ident $seq:ident $field:ident Uri) => {
+        $crate::message::element::read_uri($d, $seq, stringify!($field))?
+    };
+    (@read $d:ident $seq:ident $field:ident $($type:tt)*) => {
+        $crate::message::element::read_element($d, $seq, stringify!($field))?
+    };
+    ($(
+        $(#[$doc:meta])*
+        $name:ident {
+            $($(#[$field_doc:meta])* $field:ident: [$($type:tt)*],)*
+            $(; $(#[$tail_doc:meta])* $tail:ident: $tail_type:ty)?
+        }
+    )*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $name {
+            $($(#[$field_doc])* pub $field: $($type)*,)*
+            $($(#[$tail_doc])* pub $tail: $tail_type,)?
+        }
+
+        impl $name {
+            pub(super) fn payload(&self) -> Option<&$crate::payload::Payload> {
+                let _none: Option<&$crate::payload::Payload> = None;
+                $(let _none = $crate::message::element::Tail::as_payload(&self.$tail);)?
+                _none
+            }
+        }
+
+        impl $crate::message::Body for $name {
+            const MIN: usize = 1 $(+ { let _ = stringify!($field); 1 })*;
+            const MAX: usize = Self::MIN
+                $(+ <$tail_type as $crate::message::element::Tail>::MAX)?;
+
+            fn read<'a, R: $crate::serializer::Reader<'a>>(
+                d: &mut $crate::message::wire::Decoder<'_, R>,
+                seq: &mut $crate::message::element::Elements,
+            ) -> Result<Self, $crate::message::element::BodyError> {
+                let message = Self {
+                    $($field: bodies!(@read d seq $field $($type)*),)*
+                    $($tail: $crate::message::element::Tail::read_tail(d, seq)?,)?
+                };
+                if seq.more(d)? {
+                    return Err($crate::message::element::BodyError::Length);
+                }
+                Ok(message)
+            }
+
+            fn count(&self) -> usize {
+                let count = Self::MIN;
+                $(let count = count.saturating_add($crate::message::element::Tail::tail_count(&self.$tail));)?
+                count
+            }
+
+            fn write<'o, W: $crate::serializer::Writer<'o>>(
+                &self,
+                e: &mut $crate::message::wire::Encoder<W>,
+            ) -> Result<(), $crate::error::PayloadError> {
+                $($crate::message::element::Element::write_element(&self.$field, e)?;)*
+                $($crate::message::element::Tail::write_tail(&self.$tail, e)?;)?
+                Ok(())
+            }
+        }
+    )*};
+}
+pub(super) use bodies;

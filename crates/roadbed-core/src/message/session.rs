@@ -1,0 +1,78 @@
+//! Messages that open, close and fail a session (basic profile, "Sessions").
+
+use bytestring::ByteString;
+
+use super::attributes::RawDict;
+use super::details::{CloseDetails, ErrorDetails, HelloDetails, WelcomeDetails};
+use super::element::bodies;
+use super::sparse::Sparse;
+use super::MessageType;
+use crate::id::{RequestId, SessionId};
+use crate::payload::Payload;
+use crate::uri::Uri;
+
+bodies! {
+    /// `[1, Realm, Details]`: a client asks to join a realm.
+    Hello {
+        /// The realm; `None` (null) leaves it to the router.
+        realm: [Option<Uri>],
+        /// Roles, and who the client wants to be.
+        details: [Sparse<HelloDetails>],
+    }
+
+    /// `[2, Session, Details]`: the router lets the client in.
+    Welcome {
+        /// The new session.
+        session: [SessionId],
+        /// Roles, and who the client is now.
+        details: [Sparse<WelcomeDetails>],
+    }
+
+    /// `[3, Details, Reason]`, with or without payload: the end, at once; never answered.
+    Abort {
+        /// Why, for people.
+        details: [Sparse<CloseDetails>],
+        /// Why, as a URI.
+        reason: [Uri],
+        ; /// More on the reason.
+        payload: Payload
+    }
+
+    /// `[4, AuthMethod, Extra]`: the router asks for proof.
+    Challenge {
+        /// The method.
+        method: [ByteString],
+        /// What the method needs.
+        extra: [RawDict],
+    }
+
+    /// `[5, Signature, Extra]`: the client's proof.
+    Authenticate {
+        /// The proof.
+        signature: [ByteString],
+        /// What the method needs.
+        extra: [RawDict],
+    }
+
+    /// `[6, Details, Reason]`: an orderly end; answered once.
+    Goodbye {
+        /// Why, for people.
+        details: [Sparse<CloseDetails>],
+        /// Why, as a URI.
+        reason: [Uri],
+    }
+
+    /// `[8, REQUEST.Type, REQUEST.Request, Details, Error]`, with or without payload: a request failed.
+    Error {
+        /// The type of the request.
+        request_type: [MessageType],
+        /// The request.
+        request: [RequestId],
+        /// Who failed it, how the payload is sealed.
+        details: [Sparse<ErrorDetails>],
+        /// What went wrong, as a URI.
+        error: [Uri],
+        ; /// More on what went wrong.
+        payload: Payload
+    }
+}

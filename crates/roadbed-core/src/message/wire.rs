@@ -1,0 +1,289 @@
+//! How message elements and attributes are read from and written to any serializer.
+
+use alloc::vec::Vec;
+
+use bytes::{Bytes, BytesMut};
+use bytestring::ByteString;
+
+use crate::error::PayloadError;
+use crate::id::{PublicationId, RegistrationId, RequestId, SessionId, SubscriptionId};
+use crate::limits::Limits;
+use crate::serializer::{CHAIN_THRESHOLD, Malformed, ReadError, Reader, Seq, Serializer, Writer};
+use crate::uri::Uri;
+
+/// The decoder of one message: a reader, and where in the message it stands, for errors.
+pub(crate) struct Decoder<'l, R> {
+    pub(crate) reader: R,
+    pub(crate) serializer: Serializer,
+    pub(crate) limits: &'l Limits,
+    /// The element being read.
+    pub(crate) element: Option<&'static str>,
+    /// The key being read inside it.
+    pub(crate) key: Option<&'static str>,
+    /// The request id, once read.
+    pub(crate) request: Option<RequestId>,
+    /// Whether a bare binary or text may stand where the arguments belong.
+    pub(crate) is_bare_allowed: bool,
+    /// The first value that was well-formed but unsuitable. Reading goes on behind it, so that the
+    /// request it belongs to can be answered.
+    pub(crate) unsuitable: Option<Unsuitable>,
+}
+
+/// An unsuitable value and where it stood.
+pub(crate) struct Unsuitable {
+    pub(crate) error: ReadError,
+    pub(crate) element: Option<&'static str>,
+    pub(crate) key: Option<&'static str>,
+}
+
+impl<'a, R: Reader<'a>> Decoder<'_, R> {
+    /// Reads a value; an unsuitable one is noted and passed over, and counts as absent.
+    pub(crate) fn read_or_note<T: Attribute>(&mut self) -> Result<Option<T>, ReadError> {
+        let start = self.reader.offset();
+        match T::read(self) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.kind.is_unsuitable() => {
+                self.reader.rewind(start);
+                self.reader.skip(1)?;
+                if self.unsuitable.is_none() {
+                    self.unsuitable = Some(Unsuitable { error, element: self.element, key: self.key });
+                }
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// An error at the current position.
+    pub(crate) fn error(&self, kind: Malformed) -> ReadError {
+        ReadError::new(self.reader.offset(), kind)
+    }
+
+    /// Checks that the envelope so far fits [`Limits::envelope_size`].
+    pub(crate) fn check_envelope(&self) -> Result<(), ReadError> {
+        let (found, limit) = (self.reader.offset(), self.limits.envelope_size);
+        if found > limit {
+            let kind = Malformed::TooLong { what: "the envelope", found, limit, unit: "bytes" };
+            return Err(ReadError::new(limit, kind));
+        }
+        Ok(())
+    }
+
+    /// One value of any type, still encoded. `outer` as in [`Reader::skip`].
+    pub(crate) fn raw(&mut self, outer: usize) -> Result<Bytes, ReadError> {
+        let start = self.reader.value_start();
+        self.reader.skip(outer)?;
+        Ok(self.reader.slice(start..self.reader.offset()))
+    }
+
+    /// Reads a list of `T`, sized beforehand so that nothing is allocated for elements not there.
+    fn list<T: Attribute>(&mut self, what: &'static str) -> Result<Vec<T>, ReadError> {
+        let start = self.reader.offset();
+        let mut seq = self.reader.list()?;
+        let count = match seq.remaining {
+            Some(count) => count,
+            None => {
+                let count = self.count(&mut seq)?;
+                self.reader.rewind(start);
+                seq = self.reader.list()?;
+                count
+            }
+        };
+        let limit = self.limits.list_length;
+        if count > limit {
+            return Err(self.error(Malformed::TooLong { what, found: count, limit, unit: "entries" }));
+        }
+        let mut list = Vec::with_capacity(count);
+        while self.reader.more(&mut seq)? {
+            list.push(T::read(self)?);
+        }
+        Ok(list)
+    }
+
+    fn count(&mut self, seq: &mut Seq) -> Result<usize, ReadError> {
+        let mut count = 0_usize;
+        while self.reader.more(seq)? {
+            self.reader.skip(1)?;
+            count = count.saturating_add(1);
+        }
+        Ok(count)
+    }
+}
+
+/// The encoder of one message.
+pub(crate) struct Encoder<W> {
+    pub(crate) writer: W,
+    pub(crate) serializer: Serializer,
+    /// Where large parts are chained instead of copied: offset in the written bytes, and the part.
+    /// `None` when everything is to be copied.
+    pub(crate) chained: Option<Vec<(usize, Bytes)>>,
+    /// Depth limit for what has to be transcoded.
+    pub(crate) depth: usize,
+}
+
+impl<'o, W: Writer<'o>> Encoder<W> {
+    /// Writes an encoded part, transcoding it when it is in another serializer.
+    pub(crate) fn part(&mut self, part: &Bytes, from: Serializer) -> Result<(), PayloadError> {
+        let transcoded;
+        let part = if from == self.serializer {
+            part
+        } else {
+            let mut out = BytesMut::with_capacity(part.len());
+            crate::serializer::transcode_value(from, self.serializer, part, self.depth, &mut out)?;
+            transcoded = out.freeze();
+            &transcoded
+        };
+        match &mut self.chained {
+            Some(chained) if part.len() > CHAIN_THRESHOLD => {
+                self.writer.skip_raw(part);
+                chained.push((self.writer.position(), part.clone()));
+            }
+            _ => self.writer.raw(part),
+        }
+        Ok(())
+    }
+}
+
+/// A value that may stand as an element of a message, or behind a key of options or details.
+pub(crate) trait Attribute: Sized {
+    fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError>;
+    fn write<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError>;
+}
+
+macro_rules! ids {
+    ($($id:ident),*) => {$(
+        impl Attribute for $id {
+            fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
+                let at = d.reader.offset();
+                $id::new(d.reader.u64()?).map_err(|error| ReadError::new(at, Malformed::InvalidId(error.0)))
+            }
+
+            fn write<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError> {
+                e.writer.u64(self.get());
+                Ok(())
+            }
+        }
+    )*};
+}
+
+ids!(SessionId, PublicationId, SubscriptionId, RegistrationId);
+
+impl Attribute for RequestId {
+    fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
+        let at = d.reader.offset();
+        let id = Self::new(d.reader.u64()?);
+        let id = id.map_err(|error| ReadError::new(at, Malformed::InvalidId(error.0)))?;
+        d.request = Some(id);
+        Ok(id)
+    }
+
+    fn write<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError> {
+        e.writer.u64(self.get());
+        Ok(())
+    }
+}
+
+impl Attribute for u64 {
+    fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
+        d.reader.u64()
+    }
+
+    fn write<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError> {
+        e.writer.u64(*self);
+        Ok(())
+    }
+}
+
+impl Attribute for bool {
+    fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
+        d.reader.bool()
+    }
+
+    fn write<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError> {
+        e.writer.bool(*self);
+        Ok(())
+    }
+}
+
+impl Attribute for ByteString {
+    fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
+        d.reader.text()
+    }
+
+    fn write<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError> {
+        e.writer.text(self);
+        Ok(())
+    }
+}
+
+impl Attribute for Uri {
+    fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
+        let at = d.reader.offset();
+        let text = d.reader.text()?;
+        let (found, limit) = (text.len(), d.limits.uri_length);
+        if found > limit {
+            let kind = Malformed::TooLong { what: "the URI", found, limit, unit: "bytes" };
+            return Err(ReadError::new(at, kind));
+        }
+        Ok(Self::from_wire(text))
+    }
+
+    fn write<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError> {
+        e.writer.text(self.as_str());
+        Ok(())
+    }
+}
+
+macro_rules! lists {
+    ($($item:ty: $what:literal),* $(,)?) => {$(
+        impl Attribute for Vec<$item> {
+            fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
+                d.list($what)
+            }
+
+            fn write<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError> {
+                e.writer.list(self.len());
+                for item in self {
+                    item.write(e)?;
+                }
+                e.writer.end_list();
+                Ok(())
+            }
+        }
+    )*};
+}
+
+lists! {
+    SessionId: "the list of session ids",
+    ByteString: "the list of names",
+    super::attributes::Forward: "the list of forwarders",
+}
+
+/// A text attribute that takes one of a few values.
+macro_rules! named_values {
+    ($type:ty, $expected:literal, $($value:ident = $name:literal),*) => {
+        impl $crate::message::wire::Attribute for $type {
+            fn read<'a, R: $crate::serializer::Reader<'a>>(
+                d: &mut $crate::message::wire::Decoder<'_, R>,
+            ) -> Result<Self, $crate::serializer::ReadError> {
+                let at = d.reader.offset();
+                match &*d.reader.text()? {
+                    $($name => Ok(Self::$value),)*
+                    _ => Err($crate::serializer::ReadError::new(
+                        at,
+                        $crate::serializer::Malformed::UnknownValue { expected: $expected },
+                    )),
+                }
+            }
+
+            fn write<'o, W: $crate::serializer::Writer<'o>>(
+                &self,
+                e: &mut $crate::message::wire::Encoder<W>,
+            ) -> Result<(), $crate::error::PayloadError> {
+                e.writer.text(match self { $(Self::$value => $name,)* });
+                Ok(())
+            }
+        }
+    };
+}
+pub(crate) use named_values;

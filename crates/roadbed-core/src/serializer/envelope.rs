@@ -1,0 +1,188 @@
+//! Decoding and encoding whole messages, the same for every format.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use bytes::{Bytes, BytesMut};
+
+use super::{Encoded, Reader, Serializer, Writer};
+use crate::error::{PayloadError, ProtocolViolation, ViolationKind};
+use crate::limits::{Limits, MAX_DEPTH};
+use crate::message::wire::{Decoder, Encoder, Unsuitable};
+use crate::message::{
+    Body, BodyError, Elements, Message, MessageType, UnknownMessage, dispatch_message, dispatch_type,
+};
+
+/// Message types that are ignored when they are not known: what the specification leaves to
+/// implementations.
+const IGNORED_TYPES: core::ops::RangeInclusive<u16> = 256..=1023;
+
+/// Decodes one message with reader `R`.
+pub(super) fn decode<'a, R: Reader<'a>>(
+    serializer: Serializer,
+    input: &'a Bytes,
+    limits: &Limits,
+) -> Result<Message, ProtocolViolation> {
+    let mut decoder = Decoder {
+        reader: R::new(input, limits.depth),
+        serializer,
+        limits,
+        element: None,
+        key: None,
+        request: None,
+        is_bare_allowed: false,
+        unsuitable: None,
+    };
+    let d = &mut decoder;
+    let head = |error| ProtocolViolation::at(error, None, None, None);
+    let mut elements = Elements::new(d.reader.list().map_err(head)?);
+    if !elements.more(d).map_err(head)? {
+        return Err(ProtocolViolation::new(None, ViolationKind::EmptyMessage));
+    }
+    let code = d.reader.u64().map_err(head)?;
+    let Some(message_type) = MessageType::from_code(code) else {
+        return unknown(code, d, &mut elements);
+    };
+    macro_rules! read {
+        ($body:ident) => {
+            finish::<crate::message::$body, R>(message_type, d, &mut elements)
+        };
+    }
+    dispatch_type!(message_type, read)
+}
+
+/// Reads the elements of a known message, and what is behind it.
+fn finish<'a, B: Body + Into<Message>, R: Reader<'a>>(
+    message_type: MessageType,
+    d: &mut Decoder<'_, R>,
+    elements: &mut Elements,
+) -> Result<Message, ProtocolViolation> {
+    let body = match B::read(d, elements) {
+        Ok(body) => body,
+        Err(BodyError::Length) => {
+            let kind = ViolationKind::Length { found: elements.count, min: B::MIN, max: B::MAX };
+            return Err(ProtocolViolation::new(Some(message_type), kind));
+        }
+        Err(BodyError::Read(error)) => {
+            return Err(ProtocolViolation::at(error, Some(message_type), d.element, d.key));
+        }
+    };
+    d.reader.finish().map_err(|error| ProtocolViolation::at(error, Some(message_type), None, None))?;
+    let message = body.into();
+    match d.unsuitable.take() {
+        None => Ok(message),
+        Some(Unsuitable { error, element, key }) => {
+            let request = d.request.filter(|_| is_answered(&message));
+            Err(ProtocolViolation::at(error, Some(message_type), element, key).answerable(request))
+        }
+    }
+}
+
+/// Whether a request with an unsuitable option is answered with ERROR.
+fn is_answered(message: &Message) -> bool {
+    match message {
+        // Nobody waits for an answer to a publication that is not acknowledged.
+        Message::Publish(publish) => publish.options.acknowledge == Some(true),
+        _ => message.message_type().is_some_and(MessageType::is_answered_by_error),
+    }
+}
+
+/// Passes over a message of unknown type.
+fn unknown<'a, R: Reader<'a>>(
+    code: u64,
+    d: &mut Decoder<'_, R>,
+    elements: &mut Elements,
+) -> Result<Message, ProtocolViolation> {
+    let Some(code) = u16::try_from(code).ok().filter(|code| IGNORED_TYPES.contains(code)) else {
+        return Err(ProtocolViolation::new(None, ViolationKind::UnknownType(code)));
+    };
+    let mut pass = || {
+        while elements.more(d)? {
+            d.reader.skip(0)?;
+        }
+        d.reader.finish()
+    };
+    pass().map_err(|error| ProtocolViolation::at(error, None, None, None))?;
+    Ok(Message::Unknown(UnknownMessage { code }))
+}
+
+/// Writes one message with writer `W`; parts above the threshold are left out of `out` and returned
+/// with their place when `chained` asks for that.
+fn write<'o, W: Writer<'o>>(
+    serializer: Serializer,
+    message: &Message,
+    out: &'o mut BytesMut,
+    chained: Option<Vec<(usize, Bytes)>>,
+) -> Result<Vec<(usize, Bytes)>, PayloadError> {
+    let mut encoder = Encoder { writer: W::new(out), serializer, chained, depth: MAX_DEPTH };
+    let e = &mut encoder;
+    macro_rules! run {
+        ($body:ident) => {{
+            e.writer.list($body.count());
+            e.writer.u64(message.message_type().map_or(0, MessageType::code));
+            $body.write(e)?;
+            e.writer.end_list();
+        }};
+    }
+    dispatch_message!(message, run, ());
+    Ok(encoder.chained.unwrap_or_default())
+}
+
+impl Serializer {
+    /// Decodes one message. Envelope and options are read; the payload is validated and sliced out of
+    /// `message`, still encoded. Linear in the bytes, and iterative: deep nesting costs no stack.
+    ///
+    /// # Errors
+    /// [`ProtocolViolation`] says what is wrong, where, and which limit was passed; when only an option
+    /// or a URI of a request is unsuitable it also names the request, which can then be answered.
+    pub fn decode(self, message: &Bytes, limits: &Limits) -> Result<Message, ProtocolViolation> {
+        with_format!(self, (Reader, _Writer) => decode::<Reader<'_>>(self, message, limits))
+    }
+
+    /// Appends an encoded message to `out`, in canonical form. A payload in another serializer is
+    /// transcoded.
+    ///
+    /// # Errors
+    /// [`PayloadError`] when the payload or an unknown option has no counterpart in this serializer;
+    /// `out` is then as it was.
+    pub fn encode(self, message: &Message, out: &mut BytesMut) -> Result<(), PayloadError> {
+        let start = out.len();
+        let result = with_format!(self, (_Reader, Writer) => write::<Writer<'_>>(self, message, out, None));
+        if result.is_err() {
+            out.truncate(start);
+        }
+        result.map(|_| ())
+    }
+
+    /// Encodes a message into chunks: payloads up to 16 KiB are copied, larger ones chained. What is
+    /// written goes to `arena`, which many messages can share, so that they share its allocation.
+    ///
+    /// # Errors
+    /// As [`Serializer::encode`]; `arena` is then as it was.
+    pub fn encode_chunks(self, message: &Message, arena: &mut BytesMut) -> Result<Encoded, PayloadError> {
+        let start = arena.len();
+        let parts = Some(Vec::new());
+        let result = with_format!(self, (_Reader, Writer) => write::<Writer<'_>>(self, message, arena, parts));
+        let parts = match result {
+            Ok(parts) => parts,
+            Err(error) => {
+                arena.truncate(start);
+                return Err(error);
+            }
+        };
+        let mut written = arena.split_off(start).freeze();
+        if parts.is_empty() {
+            return Ok(Encoded::from(written));
+        }
+        let mut chunks = Vec::with_capacity(parts.len().saturating_mul(2).saturating_add(1));
+        let mut consumed = start;
+        for (position, part) in parts {
+            let length = position.saturating_sub(consumed).min(written.len());
+            chunks.push(written.split_to(length));
+            chunks.push(part);
+            consumed = position;
+        }
+        chunks.push(written);
+        Ok(Encoded::chained(Box::from(chunks)))
+    }
+}

@@ -1,0 +1,43 @@
+//! What is known of a transport beside its bytes.
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+/// What the driver knows of a transport when it is ready: who is at the other end, and how well the
+/// way there is protected.
+///
+/// ```
+/// use roadbed_core::transport::TransportDetails;
+///
+/// let details = TransportDetails::tcp("127.0.0.1:8080", true);
+/// assert!(details.is_private());
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TransportDetails {
+    /// The peer's address, for logs and policies.
+    pub peer: Option<ByteString>,
+    /// Whether the bytes never leave this machine: Unix sockets, pipes, memory, loopback.
+    pub is_local: bool,
+    /// Whether the bytes are encrypted.
+    pub is_secure: bool,
+    /// The TLS channel binding (RFC 9266 `tls-exporter`), when there is one.
+    pub channel_binding: Option<Bytes>,
+}
+
+impl TransportDetails {
+    /// A transport inside this process or machine.
+    pub fn local() -> Self {
+        Self { is_local: true, ..Self::default() }
+    }
+
+    /// A TCP connection without encryption.
+    pub fn tcp(peer: impl Into<ByteString>, is_loopback: bool) -> Self {
+        Self { peer: Some(peer.into()), is_local: is_loopback, ..Self::default() }
+    }
+
+    /// Whether a secret may be sent in the clear.
+    pub const fn is_private(&self) -> bool {
+        self.is_local || self.is_secure
+    }
+}
