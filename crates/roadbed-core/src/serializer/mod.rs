@@ -3,6 +3,7 @@
 mod binary;
 mod cbor;
 mod json;
+mod lengths;
 mod msgpack;
 mod outbound;
 mod reader;
