@@ -1,2 +1,85 @@
-//! The project checks.
-fn main() {}
+//! The project's own commands: `cargo xtask help` lists them.
+
+mod bench;
+mod checks;
+mod command;
+mod fuzz;
+mod interop;
+mod no_std;
+mod python;
+mod runner;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask test [--stage NAME]... [--list]
+    Every check of the project, or the named stages, in order. A stage that fails does not keep the later
+    ones from running. With CI=true a stage that cannot run here fails; otherwise it is skipped, aloud.
+cargo xtask peers
+    Installs the foreign peers of the interop stage (Crossbar.io, autobahn-python) below target/peers, or
+    below the folder that ROADBED_PEERS_DIR names.
+cargo xtask fuzz [TARGET] [--seconds N]
+    Runs one fuzz target, or all in turn, for N seconds each (60), with cargo-fuzz and nightly.
+cargo xtask bench [ARGUMENTS]
+    Runs the benchmarks; the arguments go to `cargo bench`.
+";
+
+/// How a command ended for whoever started it.
+enum End {
+    /// It did what it should.
+    Success,
+    /// It ran, and something was not as it should be.
+    Failure,
+    /// The command line was wrong.
+    Usage(String),
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let root = root();
+    let end = match arguments.split_first() {
+        Some((&"test", rest)) => checks::run(&root, rest),
+        Some((&"peers", [])) => install_peers(&root),
+        Some((&"fuzz", rest)) => fuzz::run(&root, rest),
+        Some((&"bench", rest)) => bench::run(&root, rest),
+        Some((&("help" | "--help" | "-h"), _)) => {
+            print!("{HELP}");
+            End::Success
+        }
+        Some((other, _)) => End::Usage(format!("no such command, or too many arguments: {other}")),
+        None => End::Usage("which command?".to_owned()),
+    };
+    match end {
+        End::Success => ExitCode::SUCCESS,
+        End::Failure => ExitCode::FAILURE,
+        End::Usage(what) => {
+            eprint!("{what}\n\n{HELP}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The folder of the workspace.
+fn root() -> PathBuf {
+    // cargo sets it at run time too, and that one is right after the tree was moved.
+    let manifest =
+        std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let manifest = PathBuf::from(manifest);
+    manifest.parent().map_or(manifest.clone(), Path::to_owned)
+}
+
+/// `cargo xtask peers`.
+fn install_peers(root: &Path) -> End {
+    match python::ensure(root) {
+        Ok(python) => {
+            println!("installed: {}", python.display());
+            End::Success
+        }
+        Err(why) => {
+            eprintln!("{why}");
+            End::Failure
+        }
+    }
+}

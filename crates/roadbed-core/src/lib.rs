@@ -19,6 +19,7 @@ extern crate std;
 pub mod error;
 pub mod id;
 pub mod limits;
+pub mod payload;
 pub mod serializer;
 pub mod time;
 pub mod transport;

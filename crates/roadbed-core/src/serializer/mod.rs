@@ -6,8 +6,10 @@ mod json;
 mod lengths;
 mod msgpack;
 mod outbound;
+pub(crate) mod parts;
 mod reader;
 mod transcode;
+pub(crate) mod typed;
 mod values;
 mod walk;
 mod writer;
@@ -16,6 +18,7 @@ pub(crate) use outbound::CHAIN_THRESHOLD;
 pub use outbound::Encoded;
 pub use reader::{Kind, Malformed, ReadError};
 pub(crate) use reader::{Reader, Scalar, Seq};
+pub(crate) use transcode::transcode_value;
 pub(crate) use writer::Writer;
 
 /// A WAMP serialization format.

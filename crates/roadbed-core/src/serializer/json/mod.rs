@@ -11,6 +11,7 @@
 //!
 //! A string that begins with NUL is binary wherever a value stands; dict keys are always text.
 
+mod binary;
 mod number;
 mod reader;
 mod skip;
@@ -20,6 +21,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use binary::check_binary;
 pub(crate) use reader::JsonReader;
 pub(crate) use writer::JsonWriter;
 
@@ -34,20 +36,22 @@ fn unexpected(input: &[u8], at: usize) -> ReadError {
     }
 }
 
-/// The offset of the first byte from `at` on that is no white space.
+/// The first byte from `at` on that is no white space, and its offset.
 #[inline(always)]
-fn white(input: &[u8], at: usize) -> usize {
+fn next(input: &[u8], at: usize) -> (usize, Option<u8>) {
     match input.get(at) {
-        // Every byte of white space is at most a space, and compact JSON has none.
-        Some(&byte) if byte <= b' ' => long_white(input, at),
-        _ => at,
+        // No white space is above a space, and compact JSON has none at all.
+        Some(&byte) if byte > b' ' => (at, Some(byte)),
+        _ => next_behind_white(input, at),
     }
 }
 
-fn long_white(input: &[u8], at: usize) -> usize {
+#[cold]
+#[inline(never)]
+fn next_behind_white(input: &[u8], at: usize) -> (usize, Option<u8>) {
     let rest = input.get(at..).unwrap_or_default();
     let spaces = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
-    at.wrapping_add(spaces)
+    (at.wrapping_add(spaces), rest.get(spaces).copied())
 }
 
 /// The offset behind `true`, `false` or `null`, which stands at `at` as far as its first letter.

@@ -8,12 +8,12 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::number::{self, Class};
-use super::{literal, skip, string, unexpected, white};
+use super::{literal, next, skip, string, unexpected};
 use crate::limits::MAX_DEPTH;
 use crate::serializer::{Kind, Malformed, ReadError, Reader, Scalar, Seq};
 
 /// How a string begins that is binary. A raw NUL is not JSON, so there is no other way to write it.
-const BINARY_MARK: &[u8] = b"\"\\u0000";
+pub(super) const BINARY_MARK: &[u8] = b"\"\\u0000";
 
 /// A strict pull reader over one JSON text.
 #[derive(Debug)]
@@ -28,8 +28,9 @@ impl<'a> JsonReader<'a> {
     /// The first byte of the next value, if any is left; passes over white space.
     #[inline(always)]
     fn peek(&mut self) -> Option<u8> {
-        self.at = white(self.input, self.at);
-        self.input.get(self.at).copied()
+        let (at, byte) = next(self.input, self.at);
+        self.at = at;
+        byte
     }
 
     #[cold]
@@ -69,11 +70,10 @@ impl<'a> JsonReader<'a> {
     fn binary(&mut self) -> Result<Cow<'a, [u8]>, ReadError> {
         let invalid = ReadError::new(self.at, Malformed::InvalidBinary);
         let from = self.at.wrapping_add(BINARY_MARK.len());
-        let mut seen = 0;
-        let end = string::plain_end(self.input, from, &mut seen);
-        let bytes = if self.input.get(end) == Some(&b'"') && !string::is_foreign(seen) {
-            self.at = end.wrapping_add(1);
-            Base64::decode_vec(string::check_utf8(self.input, from, end)?)
+        let plain = string::plain(self.input, from);
+        let bytes = if self.input.get(plain.end) == Some(&b'"') && plain.is_ascii() {
+            self.at = plain.end.wrapping_add(1);
+            Base64::decode_vec(string::check_utf8(self.input, from, plain.end)?)
         } else {
             // Some peers write every slash as `\/`.
             let text = self.string()?;
@@ -107,7 +107,7 @@ impl<'a> Reader<'a> for JsonReader<'a> {
     }
 
     fn value_start(&mut self) -> usize {
-        self.at = white(self.input, self.at);
+        self.peek();
         self.at
     }
 

@@ -1,6 +1,6 @@
 //! Passing over a value of any shape, checking all of it.
 
-use super::{literal, number, string, unexpected, white};
+use super::{literal, next, number, string, unexpected};
 use crate::limits::MAX_DEPTH;
 use crate::serializer::{Malformed, ReadError};
 
@@ -35,7 +35,6 @@ impl Open {
 pub(super) fn value(input: &[u8], mut at: usize, room: usize, limit: usize) -> Result<usize, ReadError> {
     let mut open = Open { depth: 0, in_dict: false, outer: [0; MAX_DEPTH / 64] };
     loop {
-        at = white(input, at);
         let behind = at.wrapping_add(1);
         match input.get(at) {
             Some(b'"') => at = string::skip(input, behind)?,
@@ -44,12 +43,12 @@ pub(super) fn value(input: &[u8], mut at: usize, room: usize, limit: usize) -> R
                 if open.depth >= room {
                     return Err(ReadError::new(at, Malformed::TooDeep { limit }));
                 }
-                at = white(input, behind);
+                let (inside, byte) = next(input, behind);
+                at = inside;
                 // In ASCII both closing brackets stand two behind the opening one.
-                if input.get(at) != Some(&bracket.wrapping_add(2)) {
-                    let is_dict = bracket == b'{';
-                    open.push(is_dict);
-                    if is_dict {
+                if byte != Some(bracket.wrapping_add(2)) {
+                    open.push(bracket == b'{');
+                    if open.in_dict {
                         at = key(input, at)?;
                     }
                     continue;
@@ -59,6 +58,10 @@ pub(super) fn value(input: &[u8], mut at: usize, room: usize, limit: usize) -> R
             Some(b't') => at = literal(input, at, b"true")?,
             Some(b'f') => at = literal(input, at, b"false")?,
             Some(b'n') => at = literal(input, at, b"null")?,
+            Some(b' ' | b'\t' | b'\n' | b'\r') => {
+                at = next(input, at).0;
+                continue;
+            }
             _ => return Err(unexpected(input, at)),
         }
         // A value has ended, and with it perhaps the containers around it.
@@ -66,15 +69,18 @@ pub(super) fn value(input: &[u8], mut at: usize, room: usize, limit: usize) -> R
             if open.depth == 0 {
                 return Ok(at);
             }
-            at = white(input, at);
             let behind = at.wrapping_add(1);
             match input.get(at) {
                 Some(b',') => {
-                    at = if open.in_dict { key(input, white(input, behind))? } else { behind };
+                    at = if open.in_dict { key(input, behind)? } else { behind };
                     break;
                 }
                 Some(b'}') if open.in_dict => open.pop(),
                 Some(b']') if !open.in_dict => open.pop(),
+                Some(b' ' | b'\t' | b'\n' | b'\r') => {
+                    at = next(input, at).0;
+                    continue;
+                }
                 _ => return Err(unexpected(input, at)),
             }
             at = behind;
@@ -85,6 +91,7 @@ pub(super) fn value(input: &[u8], mut at: usize, room: usize, limit: usize) -> R
 /// Passes over a key and the colon behind it.
 #[inline(always)]
 fn key(input: &[u8], at: usize) -> Result<usize, ReadError> {
+    let at = if input.get(at) == Some(&b'"') { at } else { next(input, at).0 };
     if input.get(at) != Some(&b'"') {
         return Err(unexpected(input, at));
     }
@@ -94,6 +101,9 @@ fn key(input: &[u8], at: usize) -> Result<usize, ReadError> {
 /// Passes over the colon behind a key.
 #[inline(always)]
 pub(super) fn colon(input: &[u8], at: usize) -> Result<usize, ReadError> {
-    let at = white(input, at);
-    if input.get(at) == Some(&b':') { Ok(at.wrapping_add(1)) } else { Err(unexpected(input, at)) }
+    if input.get(at) == Some(&b':') {
+        return Ok(at.wrapping_add(1));
+    }
+    let (at, byte) = next(input, at);
+    if byte == Some(b':') { Ok(at.wrapping_add(1)) } else { Err(unexpected(input, at)) }
 }

@@ -15,10 +15,10 @@ const SPACES: u64 = 0x2020_2020_2020_2020;
 const QUOTES: u64 = 0x2222_2222_2222_2222;
 const BACKSLASHES: u64 = 0x5c5c_5c5c_5c5c_5c5c;
 
-/// Words looked at one by one before a string counts as long.
-const SHORT_WORDS: usize = 6;
 /// Bytes looked at together in a long string.
 const BLOCK: usize = 64;
+/// Words looked at one by one before a string counts as long.
+const SHORT_WORDS: usize = 8;
 
 /// The high bit of every byte that is `"`, `\` or a control character. Above the lowest such byte the
 /// borrows may mark others; nobody looks there.
@@ -34,32 +34,50 @@ const fn is_special(byte: u8) -> bool {
     byte < b' ' || byte == b'"' || byte == b'\\'
 }
 
-/// The offset of the first `"`, `\` or control character from `from` on, or of the end. Adds the bits
-/// of all bytes before it to `seen`, so that `seen & 0x8080…` tells whether they were ASCII.
-#[inline(always)]
-pub(super) fn plain_end(input: &[u8], from: usize, seen: &mut u64) -> usize {
-    let mut rest = input.get(from..).unwrap_or_default();
-    for _ in 0..SHORT_WORDS {
-        let Some((word, behind)) = rest.split_first_chunk() else {
-            return tail(input, rest, seen);
-        };
-        let word = u64::from_le_bytes(*word);
-        let hits = special_bits(word);
-        if hits != 0 {
-            // The bits below the lowest hit: all bytes before it, and none of the high bits behind.
-            *seen |= word & (hits.wrapping_sub(1) & !hits);
-            let before = input.len().wrapping_sub(rest.len());
-            return before.wrapping_add((hits.trailing_zeros() >> 3) as usize);
-        }
-        *seen |= word;
-        rest = behind;
-    }
-    long(input, rest, seen)
+/// Text up to what ends or interrupts it.
+#[derive(Clone, Copy)]
+pub(super) struct Plain {
+    /// Offset of the first `"`, `\` or control character, or of the end of the input.
+    pub(super) end: usize,
+    /// All bytes before it, or-ed in some order.
+    seen: u64,
 }
 
-/// The rest of a long string: blocks that the compiler turns into vector instructions, then words.
+impl Plain {
+    /// Whether all bytes were ASCII.
+    #[inline(always)]
+    pub(super) const fn is_ascii(self) -> bool {
+        self.seen & HIGH_BITS == 0
+    }
+}
+
+/// Passes over plain text from `from` on.
+#[inline(always)]
+pub(super) fn plain(input: &[u8], from: usize) -> Plain {
+    let rest = input.get(from..).unwrap_or_default();
+    let Some((word, behind)) = rest.split_first_chunk() else {
+        return tail(input, rest, 0);
+    };
+    let word = u64::from_le_bytes(*word);
+    let hits = special_bits(word);
+    if hits == 0 {
+        return more_plain(input, behind, word);
+    }
+    // The bits below the lowest hit: all bytes before it, and none of the high bits behind.
+    let seen = word & (hits.wrapping_sub(1) & !hits);
+    Plain { end: from.wrapping_add((hits.trailing_zeros() >> 3) as usize), seen }
+}
+
+/// Goes on with text of more than a word: words, then blocks that the compiler turns into vector
+/// instructions, then words again.
 #[inline(never)]
-fn long(input: &[u8], mut rest: &[u8], seen: &mut u64) -> usize {
+fn more_plain(input: &[u8], mut rest: &[u8], mut seen: u64) -> Plain {
+    for _ in 0..SHORT_WORDS {
+        match plain_word(input, rest, &mut seen) {
+            Ok(behind) => rest = behind,
+            Err(plain) => return plain,
+        }
+    }
     while let Some((block, behind)) = rest.split_first_chunk::<BLOCK>() {
         let (mut special, mut bits) = (false, 0);
         for &byte in block {
@@ -69,32 +87,46 @@ fn long(input: &[u8], mut rest: &[u8], seen: &mut u64) -> usize {
         if special {
             break;
         }
-        *seen |= u64::from(bits);
+        seen |= u64::from(bits);
         rest = behind;
     }
-    while let Some((word, behind)) = rest.split_first_chunk() {
-        let word = u64::from_le_bytes(*word);
-        if special_bits(word) != 0 {
-            break;
+    loop {
+        match plain_word(input, rest, &mut seen) {
+            Ok(behind) => rest = behind,
+            Err(plain) => return plain,
         }
-        *seen |= word;
-        rest = behind;
     }
-    tail(input, rest, seen)
+}
+
+/// Passes over a word of plain text, or stops in it.
+#[inline(always)]
+fn plain_word<'i>(input: &[u8], rest: &'i [u8], seen: &mut u64) -> Result<&'i [u8], Plain> {
+    let Some((word, behind)) = rest.split_first_chunk() else {
+        return Err(tail(input, rest, *seen));
+    };
+    let word = u64::from_le_bytes(*word);
+    let hits = special_bits(word);
+    if hits == 0 {
+        *seen |= word;
+        return Ok(behind);
+    }
+    let before = input.len().wrapping_sub(rest.len());
+    let end = before.wrapping_add((hits.trailing_zeros() >> 3) as usize);
+    Err(Plain { end, seen: *seen | word & (hits.wrapping_sub(1) & !hits) })
 }
 
 /// The last few bytes, one by one.
 #[inline(never)]
-fn tail(input: &[u8], rest: &[u8], seen: &mut u64) -> usize {
-    let before = input.len().wrapping_sub(rest.len());
-    let plain = rest.iter().take_while(|&&byte| !is_special(byte));
-    before.wrapping_add(plain.inspect(|&&byte| *seen |= u64::from(byte)).count())
-}
-
-/// Whether bytes collected in `seen` were not all ASCII.
-#[inline(always)]
-pub(super) const fn is_foreign(seen: u64) -> bool {
-    seen & HIGH_BITS != 0
+fn tail(input: &[u8], rest: &[u8], mut seen: u64) -> Plain {
+    let mut end = input.len().wrapping_sub(rest.len());
+    for &byte in rest {
+        if is_special(byte) {
+            break;
+        }
+        seen |= u64::from(byte);
+        end = end.wrapping_add(1);
+    }
+    Plain { end, seen }
 }
 
 /// Where a string ends.
@@ -104,36 +136,37 @@ pub(super) struct End {
     pub(super) at: usize,
     /// Whether there are escapes before it.
     pub(super) has_escapes: bool,
-    /// Whether there is more than ASCII before it. It was not checked for UTF-8.
-    pub(super) is_foreign: bool,
+    /// Whether there is only ASCII before it. If not, it was not checked for UTF-8.
+    pub(super) is_ascii: bool,
 }
 
 /// Finds the end of the string whose first byte behind the opening quote is at `from`. Escapes are
 /// checked, UTF-8 is not.
 #[inline(always)]
 pub(super) fn find_end(input: &[u8], from: usize) -> Result<End, ReadError> {
-    let mut seen = 0;
-    let at = plain_end(input, from, &mut seen);
-    if input.get(at) == Some(&b'"') {
-        return Ok(End { at, has_escapes: false, is_foreign: is_foreign(seen) });
+    let plain = plain(input, from);
+    if input.get(plain.end) == Some(&b'"') {
+        return Ok(End { at: plain.end, has_escapes: false, is_ascii: plain.is_ascii() });
     }
-    find_end_escaped(input, at, seen)
+    find_end_escaped(input, plain)
 }
 
 #[inline(never)]
-fn find_end_escaped(input: &[u8], mut at: usize, mut seen: u64) -> Result<End, ReadError> {
+fn find_end_escaped(input: &[u8], mut part: Plain) -> Result<End, ReadError> {
+    let mut is_ascii = true;
     let mut has_escapes = false;
     loop {
+        let at = part.end;
+        is_ascii &= part.is_ascii();
         match input.get(at) {
-            Some(b'"') => return Ok(End { at, has_escapes, is_foreign: is_foreign(seen) }),
+            Some(b'"') => return Ok(End { at, has_escapes, is_ascii }),
             Some(b'\\') => {
                 has_escapes = true;
-                at = escape(input, at)?.1;
+                part = plain(input, escape(input, at)?.1);
             }
             Some(_) => return Err(ReadError::new(at, Malformed::ControlCharacter)),
             None => return Err(unexpected(input, at)),
         }
-        at = plain_end(input, at, &mut seen);
     }
 }
 
@@ -141,7 +174,7 @@ fn find_end_escaped(input: &[u8], mut at: usize, mut seen: u64) -> Result<End, R
 #[inline(always)]
 pub(super) fn skip(input: &[u8], from: usize) -> Result<usize, ReadError> {
     let end = find_end(input, from)?;
-    if end.is_foreign {
+    if !end.is_ascii {
         check_utf8(input, from, end.at)?;
     }
     Ok(end.at.wrapping_add(1))
@@ -220,7 +253,7 @@ pub(super) fn unescape(input: &[u8], from: usize, to: usize) -> Result<String, R
     let body = input.get(..to).unwrap_or_default();
     let mut at = from;
     while at < to {
-        let plain = plain_end(body, at, &mut 0);
+        let plain = plain(body, at).end;
         text.push_str(check_utf8(body, at, plain)?);
         at = plain;
         if at < to {

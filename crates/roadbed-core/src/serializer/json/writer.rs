@@ -36,7 +36,7 @@ impl JsonWriter<'_> {
         self.out.put_u8(b'"');
         let mut at = 0;
         loop {
-            let plain = string::plain_end(bytes, at, &mut 0);
+            let plain = string::plain(bytes, at).end;
             self.out.extend_from_slice(bytes.get(at..plain).unwrap_or_default());
             let Some(&special) = bytes.get(plain) else { break };
             self.escape(special);

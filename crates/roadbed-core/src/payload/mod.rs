@@ -1,0 +1,375 @@
+//! Payloads: the arguments of calls, results, errors and events, which stay encoded.
+
+mod binary;
+mod part;
+mod shape;
+#[cfg(test)]
+mod tests;
+
+use alloc::format;
+use core::fmt;
+
+use bytes::{Bytes, BytesMut};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use binary::Binary;
+
+use self::part::{ARGS, KWARGS, Part};
+use self::shape::{Dict, List, Shaped};
+use crate::error::PayloadError;
+use crate::serializer::{Serializer, parts, transcode_value, typed};
+use crate::uri::detach_bytes;
+
+/// Args and kwargs of a message, encoded in the serializer they came in or will leave in.
+///
+/// Decoding a message does not decode its payload; it shares the read buffer. Typed access
+/// ([`args`](Self::args), [`kwargs`](Self::kwargs)) runs serde over the bytes when it is asked for. A
+/// router that forwards a payload between peers of one serializer never looks inside.
+///
+/// ```
+/// use roadbed_core::payload::Payload;
+/// use roadbed_core::serializer::Serializer;
+///
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// struct Options { unit: String }
+///
+/// let options = Options { unit: "celsius".into() };
+/// let payload = Payload::build(Serializer::Cbor, &(7, "kitchen"), &options)?;
+/// let (number, place) = payload.args::<(i64, String)>()?;
+/// assert_eq!((number, &*place), (7, "kitchen"));
+/// assert_eq!(payload.kwargs::<Options>()?.unit, "celsius");
+/// # Ok::<(), roadbed_core::error::PayloadError>(())
+/// ```
+///
+/// Two payloads are equal when they have the same encodings; missing and empty args (or kwargs) are the
+/// same, and so are all empty payloads whatever their serializer.
+///
+/// # Depth and stack
+///
+/// Typed access recurses, and so it goes at most 127 containers deep, in every serializer alike; a type
+/// that would read deeper gets a [`PayloadError::Type`]. Recursive types (lists of lists,
+/// `serde_json::Value`) read to that depth took up to 500 KiB of stack in a debug build and 80 KiB in a
+/// release build on x86-64; 64 levels, the default [`depth`](crate::limits::Limits::depth), half of that.
+/// Types of your own that are not recursive do not go deeper than they are.
+///
+/// # Types that differ by format
+///
+/// MessagePack and CBOR are not human readable to serde, JSON is. Types that look at this (`IpAddr`, most
+/// UUIDs and times) have one form in JSON and another in the binary formats, and a router that transcodes
+/// does not know. Where peers may use different serializers, give such fields one form
+/// (`#[serde(with = "…")]`). [`Binary`] is made for both.
+#[derive(Clone)]
+pub struct Payload {
+    form: Form,
+    serializer: Serializer,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum Form {
+    Empty,
+    /// At least one is present, and neither is an empty list or dict.
+    Lists {
+        args: Option<Bytes>,
+        kwargs: Option<Bytes>,
+    },
+    /// The single opaque element of payload transparency.
+    Bare(Bytes),
+}
+
+impl Payload {
+    /// No args and no kwargs.
+    pub const EMPTY: Self = Self { form: Form::Empty, serializer: Serializer::Json };
+
+    /// No args and no kwargs; the same as [`Payload::EMPTY`].
+    pub const fn new() -> Self {
+        Self::EMPTY
+    }
+
+    /// Encodes `args` and `kwargs`.
+    ///
+    /// `args` becomes a list: a tuple, an array, a `Vec`, a tuple struct. `kwargs` becomes a dict with text
+    /// keys: a struct or a map. `()`, `None`, empty lists and empty dicts are left out.
+    ///
+    /// # Errors
+    /// * [`PayloadError::Encode`]: a `Serialize` failed; `args` is no list (a struct with named fields is
+    ///   a dict) or `kwargs` no dict with text keys; it nests deeper than 256 levels; for JSON, an integer
+    ///   beyond 64 bits, or text that begins with NUL, which is how JSON marks [`Binary`].
+    /// * [`PayloadError::Unavailable`]: MessagePack without the `std` feature.
+    pub fn build<A, K>(serializer: Serializer, args: &A, kwargs: &K) -> Result<Self, PayloadError>
+    where
+        A: Serialize + ?Sized,
+        K: Serialize + ?Sized,
+    {
+        let args = part::encode(serializer, &ARGS, args)?;
+        let kwargs = part::encode(serializer, &KWARGS, kwargs)?;
+        Ok(Self::from_wire_lists(serializer, args, kwargs))
+    }
+
+    /// Encodes `args` alone; see [`build`](Self::build).
+    ///
+    /// ```
+    /// # use roadbed_core::{payload::Payload, serializer::Serializer};
+    /// let payload = Payload::from_args(Serializer::Json, &(1, "two"))?;
+    /// assert_eq!(payload.raw_args().unwrap(), r#"[1,"two"]"#);
+    /// # Ok::<(), roadbed_core::error::PayloadError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn from_args<A: Serialize + ?Sized>(serializer: Serializer, args: &A) -> Result<Self, PayloadError> {
+        Self::build(serializer, args, &())
+    }
+
+    /// Takes args and kwargs that are encoded in `serializer` already, after checking them: well-formed, a
+    /// list and a dict with text keys, nested at most `depth` levels (of at most 256).
+    ///
+    /// ```
+    /// # use roadbed_core::{payload::Payload, serializer::Serializer};
+    /// let payload = Payload::from_raw(Serializer::Json, Some("[1,2]".into()), None, 64)?;
+    /// assert_eq!(payload.args::<Vec<u8>>()?, [1, 2]);
+    /// assert!(Payload::from_raw(Serializer::Json, Some("[1,2".into()), None, 64).is_err());
+    /// # Ok::<(), roadbed_core::error::PayloadError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`PayloadError::Malformed`] says what is wrong and where.
+    pub fn from_raw(
+        serializer: Serializer,
+        args: Option<Bytes>,
+        kwargs: Option<Bytes>,
+        depth: usize,
+    ) -> Result<Self, PayloadError> {
+        if let Some(args) = &args {
+            parts::check_list(serializer, args, depth)?;
+        }
+        if let Some(kwargs) = &kwargs {
+            parts::check_dict(serializer, kwargs, depth)?;
+        }
+        Ok(Self::from_wire_lists(serializer, args, kwargs))
+    }
+
+    /// One opaque binary element in place of args and kwargs, as payload transparency (`enc_algo`) has it.
+    pub fn binary(serializer: Serializer, bytes: &[u8]) -> Self {
+        Self::from_wire_bare(serializer, parts::encode_binary(serializer, bytes))
+    }
+
+    /// What a reader has sliced out of a message and thereby checked. Null counts as absent.
+    pub(crate) fn from_wire_lists(
+        serializer: Serializer,
+        args: Option<Bytes>,
+        kwargs: Option<Bytes>,
+    ) -> Self {
+        let args = args.filter(|args| !parts::is_nothing(serializer, args));
+        let kwargs = kwargs.filter(|kwargs| !parts::is_nothing(serializer, kwargs));
+        let form =
+            if args.is_some() || kwargs.is_some() { Form::Lists { args, kwargs } } else { Form::Empty };
+        Self { form, serializer }
+    }
+
+    /// The bare element a reader has sliced out of a message and thereby checked.
+    pub(crate) const fn from_wire_bare(serializer: Serializer, element: Bytes) -> Self {
+        Self { form: Form::Bare(element), serializer }
+    }
+
+    /// Whether there are neither args nor kwargs nor a bare element.
+    pub const fn is_empty(&self) -> bool {
+        matches!(self.form, Form::Empty)
+    }
+
+    /// The serializer it is encoded in. Means nothing where [`is_empty`](Self::is_empty).
+    pub const fn serializer(&self) -> Serializer {
+        self.serializer
+    }
+
+    /// Bytes of the encoded args and kwargs, or of the bare element.
+    pub fn len(&self) -> usize {
+        match &self.form {
+            Form::Empty => 0,
+            Form::Lists { args, kwargs } => {
+                let len = |part: &Option<Bytes>| part.as_ref().map_or(0, Bytes::len);
+                len(args).saturating_add(len(kwargs))
+            }
+            Form::Bare(element) => element.len(),
+        }
+    }
+
+    /// The encoded args, a list that is not empty.
+    pub const fn raw_args(&self) -> Option<&Bytes> {
+        match &self.form {
+            Form::Lists { args, .. } => args.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The encoded kwargs, a dict that is not empty.
+    pub const fn raw_kwargs(&self) -> Option<&Bytes> {
+        match &self.form {
+            Form::Lists { kwargs, .. } => kwargs.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The encoded bare element of payload transparency.
+    pub const fn raw_bare(&self) -> Option<&Bytes> {
+        match &self.form {
+            Form::Bare(element) => Some(element),
+            _ => None,
+        }
+    }
+
+    /// Reads the args, a list, as a `T`: a tuple of exactly as many elements, a `Vec`, a struct (its fields
+    /// in order, those with `#[serde(default)]` at the end may be missing), or `()` for none. Absent args
+    /// are an empty list.
+    ///
+    /// # Errors
+    /// [`PayloadError::Type`] when they have another shape, or the payload is a bare element;
+    /// [`PayloadError::Unavailable`] for MessagePack without the `std` feature.
+    pub fn args<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
+        self.refuse_bare::<T>(ARGS.name)?;
+        let shaped: Shaped<T, List> = self.decode::<T, _>(&ARGS, self.raw_args())?;
+        Ok(shaped.0)
+    }
+
+    /// Reads one of the args, passing over those before it.
+    ///
+    /// ```
+    /// # use roadbed_core::{payload::Payload, serializer::Serializer};
+    /// let payload = Payload::from_args(Serializer::MsgPack, &("one", 2, true))?;
+    /// assert_eq!(payload.arg::<u8>(1)?, 2);
+    /// assert!(payload.arg::<u8>(3).is_err());
+    /// # Ok::<(), roadbed_core::error::PayloadError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`args`](Self::args); also [`PayloadError::Type`] when there are not so many.
+    pub fn arg<T: DeserializeOwned>(&self, index: usize) -> Result<T, PayloadError> {
+        let part = format!("args[{index}]");
+        self.refuse_bare::<T>(&part)?;
+        let found = match self.raw_args() {
+            Some(args) => parts::element(self.serializer, args, index)?,
+            None => Err(0),
+        };
+        match found {
+            Ok(element) => typed::decode_serde(self.serializer, &part, &element),
+            Err(count) => Err(typed::type_error::<T>(&part, format!("there are only {count} args"))),
+        }
+    }
+
+    /// Reads the kwargs, a dict, as a `T`: a struct, a map, or `()` for none. Absent kwargs are an empty dict.
+    ///
+    /// # Errors
+    /// As [`args`](Self::args).
+    pub fn kwargs<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
+        self.refuse_bare::<T>(KWARGS.name)?;
+        let shaped: Shaped<T, Dict> = self.decode::<T, _>(&KWARGS, self.raw_kwargs())?;
+        Ok(shaped.0)
+    }
+
+    /// Reads the bare element of payload transparency, if it is one, as [`Binary`], or as `String` where the
+    /// peers agreed on text.
+    ///
+    /// ```
+    /// # use roadbed_core::{payload::{Binary, Payload}, serializer::Serializer};
+    /// let payload = Payload::binary(Serializer::MsgPack, b"sealed");
+    /// assert_eq!(*payload.bare::<Binary>()?.unwrap(), *b"sealed");
+    /// assert!(payload.args::<Vec<u8>>().is_err());
+    /// # Ok::<(), roadbed_core::error::PayloadError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`PayloadError::Type`] when it is something else; [`PayloadError::Unavailable`] for MessagePack
+    /// without the `std` feature.
+    pub fn bare<T: DeserializeOwned>(&self) -> Result<Option<T>, PayloadError> {
+        let element = self.raw_bare();
+        element.map(|element| typed::decode_serde(self.serializer, "payload", element)).transpose()
+    }
+
+    /// A copy that does not share the buffer this one was read from, to be kept for long.
+    #[must_use]
+    pub fn detach(&self) -> Self {
+        let form = match &self.form {
+            Form::Empty => Form::Empty,
+            Form::Lists { args, kwargs } => Form::Lists {
+                args: args.as_ref().map(detach_bytes),
+                kwargs: kwargs.as_ref().map(detach_bytes),
+            },
+            Form::Bare(element) => Form::Bare(detach_bytes(element)),
+        };
+        Self { form, serializer: self.serializer }
+    }
+
+    /// The same payload encoded in another serializer; in its own, a cheap clone. It may nest `depth` levels.
+    ///
+    /// # Errors
+    /// [`PayloadError::NotRepresentable`] when the other serializer cannot hold a value in it.
+    pub fn transcode(&self, to: Serializer, depth: usize) -> Result<Self, PayloadError> {
+        if to == self.serializer {
+            return Ok(self.clone());
+        }
+        let carry = |part: &Bytes| {
+            let mut out = BytesMut::with_capacity(part.len());
+            transcode_value(self.serializer, to, part, depth, &mut out)?;
+            Ok::<_, PayloadError>(out.freeze())
+        };
+        let form = match &self.form {
+            Form::Empty => Form::Empty,
+            Form::Lists { args, kwargs } => Form::Lists {
+                args: args.as_ref().map(carry).transpose()?,
+                kwargs: kwargs.as_ref().map(carry).transpose()?,
+            },
+            Form::Bare(element) => Form::Bare(carry(element)?),
+        };
+        Ok(Self { form, serializer: to })
+    }
+
+    fn refuse_bare<T>(&self, part: &str) -> Result<(), PayloadError> {
+        match self.form {
+            Form::Bare(_) => Err(typed::type_error::<T>(part, "the payload is one opaque element".into())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads a part in its shape; errors name `T`.
+    fn decode<T, S: DeserializeOwned>(&self, part: &Part, raw: Option<&Bytes>) -> Result<S, PayloadError> {
+        let decoded = match raw {
+            Some(raw) => typed::decode_serde(self.serializer, part.name, raw),
+            // Nothing is nothing in every format, and JSON is always there.
+            None => typed::decode_serde(Serializer::Json, part.name, &Bytes::from_static(part.nothing)),
+        };
+        decoded.map_err(|error| match error {
+            PayloadError::Type { reason, .. } => typed::type_error::<T>(part.name, reason),
+            other => other,
+        })
+    }
+}
+
+impl Default for Payload {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl PartialEq for Payload {
+    fn eq(&self, other: &Self) -> bool {
+        self.form == other.form && (self.is_empty() || self.serializer == other.serializer)
+    }
+}
+
+impl Eq for Payload {}
+
+/// Shows the sizes; the contents may be large, or secret.
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut payload = f.debug_struct("Payload");
+        payload.field("serializer", &self.serializer);
+        for (name, part) in
+            [("args", self.raw_args()), ("kwargs", self.raw_kwargs()), ("bare", self.raw_bare())]
+        {
+            if let Some(part) = part {
+                payload.field(name, &format_args!("{} bytes", part.len()));
+            }
+        }
+        payload.finish()
+    }
+}

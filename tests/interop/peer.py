@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""Drives a WAMP router with autobahn-python (asyncio, RawSocket), and reports what it finds.
+
+Each scenario prints one line of JSON on standard output,
+
+    {"scenario": "call", "ok": true, "detail": null, "ms": 12}
+
+with "skipped": true beside "ok": true where --known-quirks tells not to try. The exit code is 0 only if
+every scenario was ok, 1 if one was not, 2 for a wrong command line.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+
+import common
+from scenarios import SCENARIOS
+
+QUIRKS = ("crossbar",)
+
+
+class Skip(Exception):
+    """The scenario is of no use with this router."""
+
+
+class Context:
+    """What a scenario has: the router's address, what was asked for, and the sessions it opens."""
+
+    def __init__(self, options):
+        self.realm = options.realm
+        self.authid = options.authid
+        self.ticket = options.ticket
+        self.ticket_realm = options.ticket_realm or options.realm
+        self._options = options
+        self._sessions = []
+        self._at_end = []
+
+    def quirk(self, router):
+        """Whether the peculiarities of this router are to be put up with."""
+        return self._options.known_quirks == router
+
+    def skip(self, why):
+        """Ends the scenario."""
+        raise Skip(why)
+
+    async def join(self, serializer=None, **wanted):
+        """A new joined session, which says GOODBYE when the scenario is over."""
+        options = self._options
+        wanted.setdefault("realm", self.realm)
+        wanted.setdefault("max_message", options.max_message)
+        session = await common.join(options.url, serializer or options.serializer, **wanted)
+        self._sessions.append(session)
+        return session
+
+    async def pair(self):
+        """Callee or subscriber, and caller or publisher: each may speak its own serializer."""
+        return await self.join(self._options.other_serializer), await self.join()
+
+    def at_end(self, function):
+        """Calls it when the scenario is over, before its sessions end."""
+        self._at_end.append(function)
+
+    async def close(self):
+        """GOODBYE for all, the last opened first."""
+        for function in self._at_end:
+            function()
+        while self._sessions:
+            await self._sessions.pop().bye()
+
+
+async def run(name, options):
+    """Runs one scenario; its line."""
+    function, _ = SCENARIOS[name]
+    context = Context(options)
+    line = {"scenario": name, "ok": True, "detail": None}
+    begin = time.monotonic()
+    try:
+        try:
+            async with asyncio.timeout(options.timeout):
+                line["detail"] = await function(context)
+        finally:
+            await context.close()
+    except Skip as skip:
+        line.update(skipped=True, detail=str(skip))
+    except TimeoutError:
+        line.update(ok=False, detail=f"nothing happened for {options.timeout} s")
+    except Exception as error:  # Whatever it is, the other scenarios still run.
+        line.update(ok=False, detail=f"{type(error).__name__}: {error}")
+    line["ms"] = round((time.monotonic() - begin) * 1000)
+    return line
+
+
+def chosen(options):
+    """The names of the scenarios to run."""
+    if options.scenario != ["all"]:
+        return options.scenario
+    groups = {"basic"}
+    if options.large:
+        groups.add("large")
+    if options.ticket is not None:
+        groups.add("ticket")
+    return [name for name, (_, group) in SCENARIOS.items() if group in groups]
+
+
+async def main(options):
+    """All chosen scenarios, one after the other; whether all were ok."""
+    ok = True
+    for name in chosen(options):
+        line = await run(name, options)
+        ok = ok and line["ok"]
+        print(json.dumps(line), flush=True)
+    return ok
+
+
+def command_line():
+    """The options."""
+    parser = argparse.ArgumentParser(description="Drives a WAMP router with autobahn-python over RawSocket.")
+    parser.add_argument("--url", help="rs://HOST:PORT or unix:/PATH")
+    parser.add_argument("--realm", default="realm1")
+    parser.add_argument("--serializer", choices=common.SERIALIZERS, default="msgpack")
+    parser.add_argument(
+        "--other-serializer",
+        choices=common.SERIALIZERS,
+        help="of the callee and the subscriber, so that the router has to transcode; default: the same",
+    )
+    parser.add_argument(
+        "--scenario", action="append", help="a name, repeatable; or all, which is the default"
+    )
+    parser.add_argument(
+        "--large", action="store_true", help="all includes 8 MiB: the router's limit is raised"
+    )
+    parser.add_argument("--authid", help="with --ticket: all includes the ticket scenarios")
+    parser.add_argument("--ticket")
+    parser.add_argument("--ticket-realm", help="realm of the ticket scenarios; default: that of --realm")
+    parser.add_argument(
+        "--max-message",
+        type=int,
+        default=common.DEFAULT_MAX_MESSAGE,
+        help="longest message we announce to take, rounded up to a power of two, 512 to 16777216",
+    )
+    parser.add_argument("--timeout", type=float, default=30, help="seconds for each scenario")
+    parser.add_argument("--known-quirks", choices=QUIRKS, help="put up with what this router does otherwise")
+    parser.add_argument("--list", action="store_true", help="print the names of the scenarios")
+    options = parser.parse_args()
+    options.scenario = options.scenario or ["all"]
+    unknown = [name for name in options.scenario if name not in SCENARIOS and name != "all"]
+    if unknown:
+        parser.error(f"no such scenario: {', '.join(unknown)}")
+    if options.scenario != ["all"] and "all" in options.scenario:
+        parser.error("--scenario all stands alone")
+    if (options.authid is None) != (options.ticket is None):
+        parser.error("--authid and --ticket belong together")
+    needs_ticket = [name for name in options.scenario if SCENARIOS.get(name, (None, ""))[1] == "ticket"]
+    if needs_ticket and options.ticket is None:
+        parser.error(f"{needs_ticket[0]} needs --authid and --ticket")
+    if options.url is None and not options.list:
+        parser.error("--url is missing")
+    return options
+
+
+if __name__ == "__main__":
+    OPTIONS = command_line()
+    if OPTIONS.list:
+        for NAME, (_, GROUP) in SCENARIOS.items():
+            print(f"{NAME} {GROUP}")
+    else:
+        sys.exit(0 if asyncio.run(main(OPTIONS)) else 1)

@@ -1,0 +1,139 @@
+//! `cargo xtask test`: which stages there are.
+
+use std::path::Path;
+
+use crate::command::{cargo, output, run as run_command};
+use crate::runner::{self, Outcome, Stage};
+use crate::{End, interop, no_std};
+
+/// Test targets of `roadbed-tests` that have to hold in release as well: what they measure, stack and heap,
+/// depends on the optimizer. A name without such a target is an error, so rename both together.
+const RELEASE_TESTS: &[&str] = &[];
+
+/// The cargo command that drives the fuzz bodies for a few seconds on stable; nothing until there are any.
+const FUZZ_SMOKE: &[&str] = &[];
+
+/// All stages, in the order in which they run: the quick ones that fail most often come first.
+const STAGES: &[Stage] = &[
+    Stage { name: "fmt", what: "the code is formatted", run: fmt },
+    Stage { name: "clippy", what: "no lint of the workspace is broken", run: clippy },
+    Stage { name: "doc", what: "the documentation builds, without a dead link", run: doc },
+    Stage { name: "test", what: "unit, integration and documentation tests", run: test },
+    Stage { name: "release", what: "tests of stack and heap in release", run: release },
+    Stage { name: "deny", what: "dependencies, their licences and sources", run: deny },
+    Stage { name: "no-std", what: "roadbed-core needs no std", run: no_std::check },
+    Stage { name: "fuzz-smoke", what: "the fuzz bodies, a few seconds on stable", run: fuzz_smoke },
+    Stage { name: "interop", what: "foreign peers over real sockets", run: interop::check },
+];
+
+/// Runs what the command line asks for.
+pub(crate) fn run(root: &Path, arguments: &[&str]) -> End {
+    match parse(arguments) {
+        Ok(Asked::List) => {
+            for stage in STAGES {
+                println!("{:<12} {}", stage.name, stage.what);
+            }
+            End::Success
+        }
+        Ok(Asked::Stages(stages)) if runner::run(root, &stages) => End::Success,
+        Ok(Asked::Stages(_)) => End::Failure,
+        Err(why) => End::Usage(why),
+    }
+}
+
+/// What a command line asks for.
+enum Asked {
+    List,
+    Stages(Vec<&'static Stage>),
+}
+
+/// Understands the arguments. Named stages run in our order, not in that of their naming.
+fn parse(arguments: &[&str]) -> Result<Asked, String> {
+    let mut names = Vec::new();
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        match *argument {
+            "--list" => return Ok(Asked::List),
+            "--stage" => {
+                let name = *rest.next().ok_or("--stage wants a name")?;
+                if !STAGES.iter().any(|stage| stage.name == name) {
+                    return Err(format!("no stage {name}; cargo xtask test --list names them"));
+                }
+                names.push(name);
+            }
+            other => return Err(format!("unknown argument {other}")),
+        }
+    }
+    let wanted = |stage: &&Stage| names.is_empty() || names.contains(&stage.name);
+    Ok(Asked::Stages(STAGES.iter().filter(wanted).collect()))
+}
+
+fn fmt(root: &Path) -> Outcome {
+    run_command(cargo(root).args(["fmt", "--all", "--check"])).into()
+}
+
+fn clippy(root: &Path) -> Outcome {
+    let arguments = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    run_command(cargo(root).args(arguments)).into()
+}
+
+fn doc(root: &Path) -> Outcome {
+    let arguments = ["doc", "--workspace", "--no-deps"];
+    run_command(cargo(root).args(arguments).env("RUSTDOCFLAGS", "-D warnings")).into()
+}
+
+fn test(root: &Path) -> Outcome {
+    run_command(cargo(root).args(["test", "--workspace"])).into()
+}
+
+fn release(root: &Path) -> Outcome {
+    if RELEASE_TESTS.is_empty() {
+        return Outcome::Skipped("no test is named for it yet".to_owned());
+    }
+    let mut command = cargo(root);
+    command.args(["test", "--release", "-p", interop::TESTS_PACKAGE]);
+    for target in RELEASE_TESTS {
+        command.args(["--test", target]);
+    }
+    run_command(&mut command).into()
+}
+
+fn deny(root: &Path) -> Outcome {
+    if output(cargo(root).args(["deny", "--version"])).is_none() {
+        return Outcome::Skipped("cargo-deny is not installed (cargo install cargo-deny)".to_owned());
+    }
+    run_command(cargo(root).args(["deny", "check", "bans", "licenses", "sources"])).into()
+}
+
+fn fuzz_smoke(root: &Path) -> Outcome {
+    if FUZZ_SMOKE.is_empty() {
+        return Outcome::Skipped("there are no fuzz bodies yet".to_owned());
+    }
+    run_command(cargo(root).args(FUZZ_SMOKE)).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(arguments: &[&str]) -> Result<Vec<&'static str>, String> {
+        match parse(arguments)? {
+            Asked::Stages(stages) => Ok(stages.iter().map(|stage| stage.name).collect()),
+            Asked::List => Ok(vec!["--list"]),
+        }
+    }
+
+    #[test]
+    fn named_stages_run_in_our_order() {
+        assert_eq!(names(&["--stage", "doc", "--stage", "fmt"]), Ok(vec!["fmt", "doc"]));
+        assert_eq!(names(&[]).map(|all| all.len()), Ok(STAGES.len()));
+        assert_eq!(names(&["--list"]), Ok(vec!["--list"]));
+    }
+
+    #[test]
+    fn wrong_arguments_are_told() {
+        assert!(names(&["--stage"]).is_err());
+        assert!(names(&["--stage", "nonsense"]).is_err_and(|why| why.contains("nonsense")));
+        assert!(names(&["fmt"]).is_err());
+    }
+}

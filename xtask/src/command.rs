@@ -1,0 +1,73 @@
+//! Running other programs.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// The cargo that runs us, in the workspace's folder.
+pub(crate) fn cargo(root: &Path) -> Command {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    command.current_dir(root);
+    command
+}
+
+/// rustup's cargo with the nightly toolchain, in the workspace's folder.
+pub(crate) fn cargo_nightly(root: &Path) -> Command {
+    // Not $CARGO: that is one toolchain's own cargo, which does not know `+nightly`.
+    let mut command = Command::new("cargo");
+    command.arg("+nightly").current_dir(root);
+    command
+}
+
+/// Shows the command line and runs it, without standard input. An error says what went wrong with it.
+pub(crate) fn run(command: &mut Command) -> Result<(), String> {
+    let line = command_line(command);
+    println!("$ {line}");
+    match command.stdin(Stdio::null()).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{line}: {status}")),
+        Err(error) => Err(format!("{line}: {error}")),
+    }
+}
+
+/// What a program prints, if it can be started and says that it succeeded.
+pub(crate) fn output(command: &mut Command) -> Option<String> {
+    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// The command as somebody would type it, without the path of the program.
+fn command_line(command: &Command) -> String {
+    let set = command.get_envs().filter_map(|(name, value)| Some(join(name, value?)));
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default().to_owned();
+    let words = set.chain([program]).chain(command.get_args().map(OsStr::to_owned));
+    let words: Vec<String> = words.map(|word| quote(&word.to_string_lossy())).collect();
+    words.join(" ")
+}
+
+/// `NAME=value`.
+fn join(name: &OsStr, value: &OsStr) -> OsString {
+    let mut joined = name.to_owned();
+    joined.push("=");
+    joined.push(value);
+    joined
+}
+
+/// In quotes, if a shell would take it apart.
+fn quote(word: &str) -> String {
+    let plain = |byte: char| byte.is_ascii_alphanumeric() || "-_=./:,+@%".contains(byte);
+    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{word}'") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_shown_as_typed() {
+        let mut command = Command::new("/usr/bin/cargo");
+        command.args(["doc", "--workspace"]).env("RUSTDOCFLAGS", "-D warnings");
+        assert_eq!(command_line(&command), "'RUSTDOCFLAGS=-D warnings' cargo doc --workspace");
+    }
+}
