@@ -27,6 +27,7 @@ mod binary;
 mod cbor;
 mod envelope;
 mod json;
+mod lengths;
 mod msgpack;
 mod outbound;
 pub(crate) mod parts;

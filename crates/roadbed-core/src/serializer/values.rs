@@ -42,7 +42,8 @@ impl Serializer {
     /// [`ReadError`] says what is wrong and where: malformed bytes, a dict key that is not text, a value of
     /// no WAMP type ([`Malformed::WrongType`]), a CBOR bignum beyond 64 bits
     /// ([`Malformed::NumberOutOfRange`]), more bytes than [`Limits::message_size`], nesting deeper than
-    /// [`Limits::depth`]. Memory stays below about 40 bytes per byte of input.
+    /// [`Limits::depth`]. Memory stays below about 40 bytes per byte of input; in JSON growing lists take up
+    /// to 60 for a moment.
     ///
     /// ```
     /// use roadbed_core::limits::Limits;
@@ -66,9 +67,9 @@ impl Serializer {
         }
         let depth = limits.depth.min(MAX_DEPTH);
         match self {
-            Self::Json => walk::decode_value::<JsonReader<'_>>(value, depth),
-            Self::MsgPack => walk::decode_value::<MsgPackReader<'_>>(value, depth),
-            Self::Cbor => walk::decode_value::<CborReader<'_>>(value, depth),
+            Self::Json => walk::decode_value::<JsonReader<'_>>(value, depth, self.is_binary()),
+            Self::MsgPack => walk::decode_value::<MsgPackReader<'_>>(value, depth, self.is_binary()),
+            Self::Cbor => walk::decode_value::<CborReader<'_>>(value, depth, self.is_binary()),
         }
     }
 

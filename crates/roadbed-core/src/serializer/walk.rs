@@ -7,6 +7,7 @@ use core::mem;
 use bytes::Bytes;
 use bytestring::ByteString;
 
+use super::lengths::Lengths;
 use super::{Kind, Malformed, ReadError, Reader, Scalar, Seq};
 use crate::value::{Dict, Value};
 
@@ -100,14 +101,21 @@ impl<'a, R: Reader<'a>> Walk<R> {
 
 /// Decodes `input`, which must be one value and nothing else. Text and binary share the input where the
 /// format holds them as they are.
-pub(crate) fn decode_value<'a, R: Reader<'a>>(input: &'a Bytes, depth: usize) -> Result<Value, ReadError> {
+///
+/// In a dense format one byte can be an entry, so that room for it is made exactly, after counting where
+/// the format does not say the length. In others the usual growth takes no more memory per byte.
+pub(crate) fn decode_value<'a, R: Reader<'a>>(
+    input: &'a Bytes,
+    depth: usize,
+    is_dense: bool,
+) -> Result<Value, ReadError> {
     let mut reader = R::new(input, depth);
     // A look at the whole first: behind it every length is known to be true, so that making room for
     // what a container announces cannot be abused.
     reader.skip(0)?;
     reader.finish()?;
     reader.rewind(0);
-    build(&mut Walk::new(reader, depth, 0), input)
+    build(&mut Walk::new(reader, depth, 0), input, depth, is_dense)
 }
 
 /// A list or dict whose end has not come yet.
@@ -116,12 +124,22 @@ enum Unfinished {
     Dict(Dict, ByteString),
 }
 
-fn build<'a, R: Reader<'a>>(walk: &mut Walk<R>, input: &'a Bytes) -> Result<Value, ReadError> {
+fn build<'a, R: Reader<'a>>(
+    walk: &mut Walk<R>,
+    input: &'a Bytes,
+    depth: usize,
+    is_dense: bool,
+) -> Result<Value, ReadError> {
+    let mut lengths = Lengths::default();
     let mut open: Vec<Unfinished> = Vec::new();
     loop {
         let value = match walk.step()? {
             Step::Open { is_dict, len } => {
-                let room = len.unwrap_or(0);
+                let room = match len {
+                    Some(len) => len,
+                    None if is_dense => lengths.next(input, walk, depth)?,
+                    None => 0,
+                };
                 open.push(if is_dict {
                     Unfinished::Dict(Dict::with_capacity(room), ByteString::new())
                 } else {

@@ -25,14 +25,13 @@
 #[cfg(test)]
 mod tests;
 
-use alloc::vec::Vec;
-
 use bytes::{Bytes, BytesMut};
 
 use crate::error::PayloadError;
 use crate::limits::MAX_DEPTH;
 use crate::serializer::cbor::{CborReader, CborWriter};
 use crate::serializer::json::{JsonReader, JsonWriter};
+use crate::serializer::lengths::Lengths;
 use crate::serializer::msgpack::{MsgPackReader, MsgPackWriter};
 use crate::serializer::values::{check_len, write_scalar};
 use crate::serializer::walk::{Step, Walk};
@@ -154,69 +153,4 @@ impl Route {
     const fn refused(self, what: &'static str, offset: usize) -> PayloadError {
         PayloadError::NotRepresentable { what, offset, from: self.from, to: self.to }
     }
-}
-
-/// The lengths that a format does not say beforehand, in the order in which their containers begin.
-///
-/// They are counted when the outermost such container is met, for all inside it at once, so that no byte
-/// is counted twice and values whose lengths are known are not looked at before.
-#[derive(Debug, Default)]
-struct Lengths {
-    counted: Vec<u32>,
-    used: usize,
-}
-
-impl Lengths {
-    fn next<'a, R: Reader<'a>>(
-        &mut self,
-        value: &'a Bytes,
-        walk: &Walk<R>,
-        depth: usize,
-    ) -> Result<usize, ReadError> {
-        if self.used >= self.counted.len() {
-            let mut reader = R::new(value, depth);
-            reader.rewind(walk.start());
-            self.count(Walk::new(reader, depth, walk.height().saturating_sub(1)))?;
-        }
-        let len = self.counted.get(self.used).copied().unwrap_or_default();
-        self.used = self.used.saturating_add(1);
-        Ok(usize::try_from(len).unwrap_or(usize::MAX))
-    }
-
-    fn count<'a, R: Reader<'a>>(&mut self, mut walk: Walk<R>) -> Result<(), ReadError> {
-        self.counted.clear();
-        self.used = 0;
-        // For each open container its place in `counted`, if its length is not known.
-        let mut open: Vec<Option<usize>> = Vec::new();
-        loop {
-            match walk.step()? {
-                Step::Open { len: Some(_), .. } => open.push(None),
-                Step::Open { len: None, .. } => {
-                    open.push(Some(self.counted.len()));
-                    self.counted.push(0);
-                }
-                Step::Close { entries, .. } => {
-                    if let Some(slot) = open.pop().flatten().and_then(|place| self.counted.get_mut(place)) {
-                        *slot = u32::try_from(entries).map_err(|_| too_many(&walk, entries))?;
-                    }
-                }
-                Step::Key => match walk.reader.key() {
-                    Ok(_) => {}
-                    Err(ReadError { kind: Malformed::NonTextKey(_), .. }) => walk.skip()?,
-                    Err(error) => return Err(error),
-                },
-                Step::Leaf => walk.skip()?,
-                Step::Done => return Ok(()),
-            }
-        }
-    }
-}
-
-#[cold]
-fn too_many<'a, R: Reader<'a>>(walk: &Walk<R>, found: usize) -> ReadError {
-    let limit = usize::try_from(u32::MAX).unwrap_or(usize::MAX);
-    ReadError::new(
-        walk.reader.offset(),
-        Malformed::TooLong { what: "a list or dict", found, limit, unit: "entries" },
-    )
 }

@@ -205,11 +205,11 @@ fn careless(value: &Value, choices: &mut impl Iterator<Item = u8>, out: &mut Vec
         _ => out.extend([&[major << 5 | 25][..], &u16::try_from(argument).unwrap().to_be_bytes()].concat()),
     };
     let choice = choices.next().unwrap();
-    if choice % 5 == 0 {
+    if choice.is_multiple_of(5) {
         out.push(0xc9);
     }
     match value {
-        Value::Text(text) if choice % 2 == 0 => {
+        Value::Text(text) if choice.is_multiple_of(2) => {
             out.push(0x7f);
             for part in text.chars() {
                 head(out, 3, part.len_utf8(), choice);
@@ -217,7 +217,7 @@ fn careless(value: &Value, choices: &mut impl Iterator<Item = u8>, out: &mut Vec
             }
             out.push(0xff);
         }
-        Value::Binary(bytes) if choice % 2 == 0 => {
+        Value::Binary(bytes) if choice.is_multiple_of(2) => {
             out.push(0x5f);
             for part in bytes.chunks(usize::from(choice) + 1) {
                 head(out, 2, part.len(), choice);
@@ -226,7 +226,7 @@ fn careless(value: &Value, choices: &mut impl Iterator<Item = u8>, out: &mut Vec
             out.push(0xff);
         }
         Value::List(values) => {
-            if choice % 2 == 0 {
+            if choice.is_multiple_of(2) {
                 out.push(0x9f);
             } else {
                 head(out, 4, values.len(), choice);
@@ -234,12 +234,12 @@ fn careless(value: &Value, choices: &mut impl Iterator<Item = u8>, out: &mut Vec
             for value in values {
                 careless(value, choices, out);
             }
-            if choice % 2 == 0 {
+            if choice.is_multiple_of(2) {
                 out.push(0xff);
             }
         }
         Value::Dict(dict) => {
-            if choice % 2 == 0 {
+            if choice.is_multiple_of(2) {
                 out.push(0xbf);
             } else {
                 head(out, 5, dict.len(), choice);
@@ -248,7 +248,7 @@ fn careless(value: &Value, choices: &mut impl Iterator<Item = u8>, out: &mut Vec
                 careless(&key.into(), choices, out);
                 careless(value, choices, out);
             }
-            if choice % 2 == 0 {
+            if choice.is_multiple_of(2) {
                 out.push(0xff);
             }
         }
