@@ -33,20 +33,20 @@ impl Class {
 /// Passes over the number at `from`, a digit or a minus sign.
 #[inline(always)]
 pub(super) fn scan(input: &[u8], from: usize) -> Result<Number, ReadError> {
-    let is_negative = input.get(from) == Some(&b'-');
-    let first = from.wrapping_add(usize::from(is_negative));
-    let end = digits_end(input, first);
-    let digits = end.wrapping_sub(first);
     // The usual number: a positive integer of so few digits that it must fit.
-    let has_usual_size = digits == 1 || 1 < digits && digits < 20 && input.get(first) != Some(&b'0');
-    if !is_negative && has_usual_size && !matches!(input.get(end), Some(b'.' | b'e' | b'E')) {
-        return Ok(Number { end, class: Class::Unsigned });
+    if let Some(b'1'..=b'9') = input.get(from) {
+        let end = digits_end(input, from.wrapping_add(1));
+        if end.wrapping_sub(from) < 20 && !matches!(input.get(end), Some(b'.' | b'e' | b'E')) {
+            return Ok(Number { end, class: Class::Unsigned });
+        }
     }
-    scan_unusual(input, from, first, end)
+    scan_unusual(input, from)
 }
 
 #[inline(never)]
-fn scan_unusual(input: &[u8], from: usize, first: usize, end: usize) -> Result<Number, ReadError> {
+fn scan_unusual(input: &[u8], from: usize) -> Result<Number, ReadError> {
+    let first = from.wrapping_add(usize::from(input.get(from) == Some(&b'-')));
+    let end = digits_end(input, first);
     let digits = end.wrapping_sub(first);
     match input.get(first) {
         _ if digits == 0 => return Err(missing_digit(input, first)),

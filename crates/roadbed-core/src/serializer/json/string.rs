@@ -55,17 +55,14 @@ impl Plain {
 #[inline(always)]
 pub(super) fn plain(input: &[u8], from: usize) -> Plain {
     let rest = input.get(from..).unwrap_or_default();
-    let Some((word, behind)) = rest.split_first_chunk() else {
-        return tail(input, rest, 0);
-    };
-    let word = u64::from_le_bytes(*word);
-    let hits = special_bits(word);
-    if hits == 0 {
-        return more_plain(input, behind, word);
+    let mut seen = 0;
+    match plain_word(input, rest, &mut seen) {
+        Err(plain) => plain,
+        Ok(rest) => match plain_word(input, rest, &mut seen) {
+            Err(plain) => plain,
+            Ok(rest) => more_plain(input, rest, seen),
+        },
     }
-    // The bits below the lowest hit: all bytes before it, and none of the high bits behind.
-    let seen = word & (hits.wrapping_sub(1) & !hits);
-    Plain { end: from.wrapping_add((hits.trailing_zeros() >> 3) as usize), seen }
 }
 
 /// Goes on with text of more than a word: words, then blocks that the compiler turns into vector
