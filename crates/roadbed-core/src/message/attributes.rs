@@ -377,6 +377,8 @@ macro_rules! group {
                 }
                 $(if key == stringify!($field) {
                     self.attributes_mut().$field.accept(stringify!($field), key, d)?;
+                    // What was null is absent, and so is the group.
+                    self.0.take_if(|group| **group == PassThruAttributes::default());
                     // An unsuitable algorithm is reported itself, not the payload that goes with it.
                     let has_algorithm = self.attributes().is_some_and(|group| group.enc_algo.is_some());
                     d.is_bare_allowed |= has_algorithm || d.unsuitable.is_some();
