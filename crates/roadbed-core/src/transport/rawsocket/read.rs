@@ -137,10 +137,14 @@ impl RawSocket {
     /// lead to a higher limit.
     fn over_limit(&self, header: Header) -> Result<Step, TransportError> {
         let Header { kind, len } = header;
-        if len <= self.limit_for(kind, self.max_receive()) && !self.events.is_empty() {
-            return Ok(Step::Hold);
+        // A frame that no limit allows is measured against the highest one, whenever it is judged.
+        let mut limit = self.limit_for(kind, self.max_receive());
+        if len <= limit {
+            if !self.events.is_empty() {
+                return Ok(Step::Hold);
+            }
+            limit = self.limit_for(kind, self.receive_limit);
         }
-        let limit = self.limit_for(kind, self.receive_limit);
         Err(TransportError::ReceivedTooLarge { kind, size: len, limit })
     }
 
