@@ -1,6 +1,7 @@
 //! Encoded messages: made once, shared by reference.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
@@ -12,7 +13,7 @@ use crate::message::Message;
 pub(crate) const CHAIN_THRESHOLD: usize = 16 << 10;
 
 /// An encoded message, without transport framing: one chunk, or several where a large payload is
-/// chained instead of copied. Cloning shares the bytes.
+/// chained instead of copied. Cloning shares all of it and allocates nothing.
 ///
 /// ```
 /// use roadbed_core::serializer::Encoded;
@@ -30,14 +31,14 @@ pub struct Encoded {
 #[derive(Clone, Debug)]
 enum Chunks {
     One([Bytes; 1]),
-    Many(Box<[Bytes]>),
+    Many(Arc<[Bytes]>),
 }
 
 impl Encoded {
     /// Chunks that follow each other on the wire.
     pub fn chained(chunks: Box<[Bytes]>) -> Self {
         let len = chunks.iter().map(Bytes::len).fold(0, usize::saturating_add);
-        Self { chunks: Chunks::Many(chunks), len }
+        Self { chunks: Chunks::Many(chunks.into()), len }
     }
 
     /// Bytes in all chunks together.
