@@ -171,7 +171,12 @@ impl Serializer {
                 return Err(error);
             }
         };
-        let mut written = arena.split_off(start).freeze();
+        // The room behind what was written stays with the arena, for the next message.
+        let mut written = arena.split();
+        if start > 0 {
+            *arena = written.split_to(start);
+        }
+        let mut written = written.freeze();
         if parts.is_empty() {
             return Ok(Encoded::from(written));
         }
