@@ -1,6 +1,5 @@
 //! Decoding and encoding whole messages, the same for every format.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use bytes::{Bytes, BytesMut};
@@ -189,6 +188,6 @@ impl Serializer {
             consumed = position;
         }
         chunks.push(written);
-        Ok(Encoded::chained(Box::from(chunks)))
+        Ok(Encoded::chained(chunks))
     }
 }

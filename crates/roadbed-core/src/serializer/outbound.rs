@@ -1,6 +1,5 @@
 //! Encoded messages: made once, shared by reference.
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -36,9 +35,10 @@ enum Chunks {
 
 impl Encoded {
     /// Chunks that follow each other on the wire.
-    pub fn chained(chunks: Box<[Bytes]>) -> Self {
+    pub fn chained(chunks: impl Into<Arc<[Bytes]>>) -> Self {
+        let chunks = chunks.into();
         let len = chunks.iter().map(Bytes::len).fold(0, usize::saturating_add);
-        Self { chunks: Chunks::Many(chunks.into()), len }
+        Self { chunks: Chunks::Many(chunks), len }
     }
 
     /// Bytes in all chunks together.
