@@ -16,6 +16,7 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+pub mod auth;
 pub mod error;
 pub mod id;
 pub mod limits;
@@ -24,6 +25,7 @@ pub mod options;
 pub mod payload;
 pub mod role;
 pub mod serializer;
+pub mod session;
 pub mod time;
 pub mod transport;
 pub mod uri;

@@ -2,6 +2,7 @@
 
 use bytestring::ByteString;
 
+use crate::auth::AuthError;
 use crate::error::{ProtocolViolation, uris};
 use crate::payload::Payload;
 use crate::uri::Uri;
@@ -33,6 +34,10 @@ pub enum CloseReason {
         /// What else it said.
         payload: Payload,
     },
+    /// The router's challenge could not be answered; it was sent ABORT
+    /// `wamp.error.cannot_authenticate`.
+    #[error("cannot authenticate: {0}")]
+    CannotAuthenticate(AuthError),
     /// The transport ended without a goodbye.
     #[error("the transport ended")]
     Eof,
@@ -80,7 +85,7 @@ impl CloseReason {
                     || *reason == uris::UNAVAILABLE
                     || *reason == uris::NETWORK_FAILURE
             }
-            Self::PeerViolation(_) | Self::Local => false,
+            Self::PeerViolation(_) | Self::CannotAuthenticate(_) | Self::Local => false,
         }
     }
 }
