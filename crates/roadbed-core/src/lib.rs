@@ -20,6 +20,7 @@ pub mod auth;
 pub mod error;
 pub mod id;
 pub mod limits;
+pub mod link;
 pub mod message;
 pub mod options;
 pub mod payload;
