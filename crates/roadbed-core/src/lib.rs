@@ -17,6 +17,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod auth;
+pub mod connection;
 pub mod error;
 pub mod id;
 pub mod limits;
