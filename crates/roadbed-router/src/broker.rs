@@ -14,11 +14,11 @@ use roadbed_core::uri::{MatchPolicy, Uri};
 use slab::Slab;
 
 use crate::events::RouterEvent;
-use crate::ids::{HashMap, Keyed};
 use crate::queue::Refused;
 use crate::realm::{Context, check_passthru};
 use crate::session::{Membership, Session, SessionInfo};
 use crate::stats::count;
+use crate::tables::{HashMap, Keyed, Relax};
 
 /// A topic that somebody is subscribed to.
 struct Subscription {
@@ -232,6 +232,8 @@ impl Broker {
         if subscription.subscribers.is_empty() {
             let subscription = self.subscriptions.remove(membership.slot);
             self.topics.remove(&subscription.topic);
+            self.subscriptions.relax();
+            self.topics.relax();
         }
     }
 }

@@ -4,8 +4,8 @@
 //! invocations are only queued within the budget. Replies always are; a peer that lets them pile up is
 //! not read any more, and closed when it drains nothing or at [`OVERRUN_FACTOR`] times the budget.
 
+use core::time::Duration;
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use roadbed_core::error::{CloseReason, PayloadError};
@@ -16,6 +16,7 @@ use slab::Slab;
 
 use crate::events::{Outgoing, PeerId, RouterEvent};
 use crate::stats::Counters;
+use crate::tables::Relax;
 use crate::timers::{TimerKind, Timers};
 
 /// Bytes that a queued message counts beyond its encoding: its place in the queue.
@@ -128,9 +129,11 @@ impl Outbox {
             self.timers.cancel(at, queue.peer, TimerKind::Stall);
         }
         if self.queues.is_empty() {
-            self.ready = VecDeque::new();
+            self.ready.clear();
             self.arena = BytesMut::new();
         }
+        self.queues.relax();
+        self.ready.relax();
     }
 
     /// Makes room for small encodings. Called while none is held, so that a chunk whose messages are all
@@ -213,6 +216,7 @@ impl Outbox {
         };
         if queue.entries.is_empty() {
             queue.home = BytesMut::new();
+            queue.entries.relax();
         }
         let is_calm = if queue.is_closed { queue.entries.is_empty() } else { queue.bytes <= budget };
         if is_calm && let Some(at) = queue.stall_at.take() {
@@ -317,7 +321,8 @@ impl Outbox {
         let limit = self.budget;
         let Some(queue) = self.queues.get_mut(key) else { return Err(Refused::Closed) };
         queue.fits(&encoded)?;
-        if queue.bytes.saturating_add(cost(&encoded)) > limit {
+        // One message is always taken, or a large one could never be.
+        if queue.bytes > 0 && queue.bytes.saturating_add(cost(&encoded)) > limit {
             return Err(Refused::Full { queued: queue.bytes, limit });
         }
         queue.push(encoded);

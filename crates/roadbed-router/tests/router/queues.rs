@@ -175,6 +175,20 @@ fn a_peer_at_four_times_its_budget_is_closed_at_once() {
 }
 
 #[test]
+fn one_message_may_be_larger_than_the_budget() {
+    let mut net = Net::with(small());
+    let (caller, callee) = (net.join(), net.join());
+    net.register(callee, 1, PROCEDURE);
+    let mut message = call(1, PROCEDURE);
+    message.payload = text(Serializer::Cbor, 2 * BUDGET);
+    net.send(caller, message);
+    assert!(matches!(net.one(callee), Message::Invocation(_)));
+    net.send(callee, yield_(id(1), text(Serializer::Cbor, 2 * BUDGET)));
+    assert!(matches!(net.one(caller), Message::CallResult(_)));
+    net.end(&[caller, callee]);
+}
+
+#[test]
 fn interrupts_do_not_push_a_slow_callee_over_its_budget() {
     let mut net = Net::with(small());
     let (caller, callee) = (net.join(), net.join());
