@@ -241,6 +241,7 @@ impl Context<'_> {
                 (&uris::PAYLOAD_SIZE_EXCEEDED, text)
             }
             Refused::Payload(reason) => (&uris::INVALID_PAYLOAD, format!("the {what}: {reason}")),
+            Refused::PayloadKnown => (&uris::INVALID_PAYLOAD, format!("the {what} cannot be carried")),
             Refused::Closed => (&uris::CANCELED, "the callee left".to_owned()),
         };
         self.refuse(caller, MessageType::Call, request, error, &text);

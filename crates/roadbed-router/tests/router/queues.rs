@@ -225,6 +225,25 @@ fn an_aborted_peer_that_takes_nothing_is_dropped_after_five_seconds() {
 }
 
 #[test]
+fn an_aborted_peer_that_takes_too_long_is_dropped_after_five_seconds() {
+    let mut net = Net::new();
+    let peer = net.join();
+    for request in 1..100 {
+        net.send(peer, publish_with(request, TOPIC, acknowledged()));
+    }
+    net.send(peer, hello(all_roles()));
+    for _ in 0..4 {
+        net.pass_stepwise(Duration::from_secs(1));
+        assert!(matches!(net.router.poll_outgoing(peer), Some(Outgoing::Message(_))));
+        assert!(!net.router.must_drop(peer));
+    }
+    net.pass_stepwise(Duration::from_secs(1));
+    assert!(net.router.must_drop(peer));
+    assert!(matches!(net.router.poll_outgoing(peer), Some(Outgoing::Close(CloseReason::PeerViolation(_)))));
+    net.end(&[peer]);
+}
+
+#[test]
 fn peers_with_output_are_named_once() {
     let mut net = Net::new();
     let (publisher, a, b) = (net.join(), net.join(), net.join());
