@@ -1,5 +1,7 @@
 //! Leaving: GOODBYE, ABORT, and every other way a session ends.
 
+use alloc::boxed::Box;
+
 use bytestring::ByteString;
 
 use super::pending::Request;
@@ -101,7 +103,7 @@ impl Session {
     pub(super) fn on_abort(&mut self, abort: &Abort) {
         let message = abort.details.message.as_ref().map(detach);
         let (reason, payload) = (abort.reason.detach(), abort.payload.detach());
-        self.end(CloseReason::Abort { reason, message, payload }, false);
+        self.end(CloseReason::Abort { reason, message, payload: Box::new(payload) }, false);
     }
 
     /// The peer broke the protocol: ABORT, and nothing further is processed (basic profile, "Protocol
