@@ -1,7 +1,7 @@
 //! The messages of WAMP: the 24 of the specification, and EVENT_RECEIVED.
 //!
-//! One struct a message, grouped as in the specification: [`session`](self), publish and subscribe,
-//! remote procedure calls. Each is defined by a table of its elements in wire order; payloads stay
+//! One struct a message, grouped as in the specification: the session, publish and subscribe, remote
+//! procedure calls. Each is defined by a table of its elements in wire order; payloads stay
 //! encoded ([`Payload`](crate::payload::Payload)).
 //!
 //! ```
@@ -44,7 +44,7 @@ pub use pubsub::{
 pub use rpc::{
     Call, CallResult, Cancel, Interrupt, Invocation, Register, Registered, Unregister, Unregistered, Yield,
 };
-pub use session::{Abort, Authenticate, Challenge, Error, Goodbye, Hello, Welcome};
+pub use session::{Abort, Authenticate, Challenge, Error, Goodbye, Hello, Signature, Welcome};
 pub use sparse::Sparse;
 
 use crate::id::RequestId;

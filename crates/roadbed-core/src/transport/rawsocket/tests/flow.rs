@@ -97,21 +97,25 @@ fn a_frame_held_for_a_limit_that_does_not_come_is_an_error() {
     server.handle_input(NOW, &mut input);
     let error = TransportError::ReceivedTooLarge { kind: FrameKind::Message, size: 500, limit: 100 };
     assert_eq!(events(&mut server), [failed(error)]);
+}
 
-    // Over what was announced there is nothing to wait for; the error is the same in two reads.
-    let error = TransportError::ReceivedTooLarge { kind: FrameKind::Message, size: 513, limit: 512 };
-    for cut in [0, 5] {
-        let mut server = open_server(SMALL, 0);
-        server.set_receive_limit(100);
-        let stream = [frame(0, b"m"), frame(0, &[0; 513])].concat();
-        let mut seen = vec![];
-        for part in [&stream[..cut], &stream[cut..]] {
-            feed(&mut server, part);
-            seen.extend(events(&mut server));
-            server.set_receive_limit(if seen.is_empty() { 100 } else { SMALL });
-        }
-        assert_eq!(seen, [message(b"m"), failed(error.clone())]);
-    }
+#[test]
+fn after_a_fault_the_reason_can_still_be_sent_until_close() {
+    let mut server = open_server(SMALL, 0);
+    output(&mut server);
+    feed(&mut server, &[0xF0, 0, 0, 0]);
+    assert!(!server.is_open());
+    let reason = Encoded::from(Bytes::from_static(b"why"));
+    server.send(NOW, &reason).unwrap();
+    server.close(NOW);
+    assert_eq!(server.send(NOW, &reason), Err(TransportError::Closed));
+    assert_eq!(output(&mut server), frame(0, b"why"));
+    assert_eq!(events(&mut server).len(), 1);
+
+    // The peer's end of stream is no fault, and nobody reads on.
+    let mut server = open_server(SMALL, 0);
+    server.handle_eof(NOW);
+    assert_eq!(server.send(NOW, &reason), Err(TransportError::Closed));
 }
 
 #[test]
