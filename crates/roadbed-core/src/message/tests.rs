@@ -33,11 +33,13 @@ fn no_text_in_an_envelope_begins_with_nul() {
     let topic = b"\x94\x10\x01\x80\xa2\0a";
     let option = b"\x94\x10\x01\x81\xa9ppt_keyid\xa2\0k\xa1a";
     let list = b"\x94\x10\x01\x81\xafeligible_authid\x91\xa1\0\xa1a";
+    let signature = b"\x93\x05\xa1\0\x80";
     let as_binary = b"\x94\x10\x01\x81\xa9ppt_keyid\xc4\x02\0k\xa1a";
     for (message, place) in [
         (&topic[..], "PUBLISH topic"),
         (option, "PUBLISH options.ppt_keyid"),
         (list, "PUBLISH options.eligible_authid"),
+        (signature, "AUTHENTICATE signature"),
         (as_binary, "PUBLISH options.ppt_keyid"),
     ] {
         let violation =
