@@ -214,7 +214,6 @@ impl World {
 
     /// A client says something; directly, or through its link. Whether the messages made are bounded.
     fn speak(&mut self, slot: usize, source: &mut Source<'_>) -> bool {
-        let now = self.tell();
         let Some(peer) = &mut self.peers[slot] else { return true };
         let (client, id) = (&mut peer.client, peer.id);
         if let Some(pipe) = &peer.pipe {
@@ -233,7 +232,8 @@ impl World {
         }
         let Some(id) = id.filter(|&id| self.router.wants_input(id)) else { return true };
         let message = client.message(source);
-        self.router.handle_message(now, id, message);
+        self.told = self.now;
+        self.router.handle_message(self.now, id, message);
         true
     }
 
@@ -258,11 +258,14 @@ impl World {
     /// Carries what a link has read to the router.
     fn read(&mut self, slot: usize) {
         loop {
-            let now = self.tell();
+            let now = self.now;
             let Some(peer) = &mut self.peers[slot] else { return };
             let (Some(pipe), id) = (&mut peer.pipe, peer.id) else { return };
             pipe.link.handle_input(now, &mut pipe.input);
             let Some(event) = pipe.link.poll_event() else { return };
+            if id.is_some() || matches!(event, LinkEvent::Open { .. }) {
+                self.told = now;
+            }
             match (event, id) {
                 (LinkEvent::Open { serializer, max_send }, None) => {
                     let id = self.router.attach(now, serializer, max_send, TransportDetails::local());
@@ -364,12 +367,13 @@ impl World {
 
     /// The transport of a peer is gone.
     fn lose(&mut self, slot: usize) {
-        let now = self.tell();
+        let now = self.now;
         if let Some(pipe) = self.pipe(slot) {
             pipe.link.handle_lost(now);
             return self.read(slot);
         }
         if let Some(Peer { id: Some(id), .. }) = self.peers[slot].take() {
+            self.told = now;
             self.router.detach(now, id, CloseReason::Eof);
         }
     }
@@ -405,7 +409,7 @@ impl World {
     }
 
     fn force(&mut self, slot: usize, source: &mut Source<'_>) {
-        let now = self.tell();
+        let now = self.now;
         match (source.byte(), self.peers[slot].as_ref().and_then(|peer| peer.id)) {
             (0..=249, Some(id)) => self.router.kill(now, id, &uris::KILLED, "enough"),
             (250.., _) => self.router.shutdown(now, now + Duration::from_secs(3)),
