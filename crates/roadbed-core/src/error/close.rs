@@ -1,5 +1,7 @@
 //! Why a session or a connection ended.
 
+use alloc::boxed::Box;
+
 use bytestring::ByteString;
 
 use crate::auth::AuthError;
@@ -31,8 +33,8 @@ pub enum CloseReason {
         reason: Uri,
         /// What it said for people.
         message: Option<ByteString>,
-        /// What else it said.
-        payload: Payload,
+        /// What else it said. Boxed: a reason is handed around as an error, and few carry this.
+        payload: Box<Payload>,
     },
     /// The router's challenge could not be answered; it was sent ABORT
     /// `wamp.error.cannot_authenticate`.

@@ -1,5 +1,7 @@
 //! Leaving: GOODBYE, ABORT, and every other way a session ends.
 
+use alloc::boxed::Box;
+
 use bytestring::ByteString;
 
 use super::pending::Request;
@@ -100,7 +102,7 @@ impl Session {
 
     pub(super) fn on_abort(&mut self, abort: &Abort) {
         let message = abort.details.message.as_ref().map(detach);
-        let (reason, payload) = (abort.reason.detach(), abort.payload.detach());
+        let (reason, payload) = (abort.reason.detach(), Box::new(abort.payload.detach()));
         self.end(CloseReason::Abort { reason, message, payload }, false);
     }
 
