@@ -28,6 +28,8 @@ mod pubsub;
 mod rpc;
 mod session;
 pub(crate) mod sparse;
+#[cfg(test)]
+mod tests;
 pub(crate) mod wire;
 
 pub use attributes::{EncAlgo, Forward, PassThru, PassThruAttributes, RawDict};

@@ -55,7 +55,7 @@ impl core::fmt::Debug for Signature {
 
 impl Attribute for Signature {
     fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
-        d.reader.text().map(Self)
+        ByteString::read(d).map(Self)
     }
 
     fn write<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError> {
