@@ -50,14 +50,29 @@ pub enum InvokePolicy {
     All,
 }
 
-named_values!(CancelMode, "skip, kill or killnowait", Skip = "skip", Kill = "kill", KillNoWait = "killnowait");
 named_values!(
-    InvokePolicy, "single, roundrobin, random, first, last or all",
-    Single = "single", RoundRobin = "roundrobin", Random = "random", First = "first", Last = "last", All = "all"
+    CancelMode,
+    "skip, kill or killnowait",
+    Skip = "skip",
+    Kill = "kill",
+    KillNoWait = "killnowait"
 );
 named_values!(
-    MatchPolicy, "exact, prefix or wildcard",
-    Exact = "exact", Prefix = "prefix", Wildcard = "wildcard"
+    InvokePolicy,
+    "single, roundrobin, random, first, last or all",
+    Single = "single",
+    RoundRobin = "roundrobin",
+    Random = "random",
+    First = "first",
+    Last = "last",
+    All = "all"
+);
+named_values!(
+    MatchPolicy,
+    "exact, prefix or wildcard",
+    Exact = "exact",
+    Prefix = "prefix",
+    Wildcard = "wildcard"
 );
 
 attributes! {

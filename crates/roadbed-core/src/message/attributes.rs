@@ -113,9 +113,8 @@ impl RawDict {
     /// A copy that shares no memory with a read buffer.
     #[must_use]
     pub fn detach(&self) -> Self {
-        let copy = |(key, value): &(ByteString, Bytes)| {
-            (crate::uri::detach(key), crate::uri::detach_bytes(value))
-        };
+        let copy =
+            |(key, value): &(ByteString, Bytes)| (crate::uri::detach(key), crate::uri::detach_bytes(value));
         Self { entries: self.entries.iter().map(copy).collect(), serializer: self.serializer }
     }
 

@@ -42,8 +42,8 @@ pub use pubsub::{
 pub use rpc::{
     Call, CallResult, Cancel, Interrupt, Invocation, Register, Registered, Unregister, Unregistered, Yield,
 };
-pub use sparse::Sparse;
 pub use session::{Abort, Authenticate, Challenge, Error, Goodbye, Hello, Welcome};
+pub use sparse::Sparse;
 
 use crate::id::RequestId;
 use crate::payload::Payload;

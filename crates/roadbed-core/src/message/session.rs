@@ -2,11 +2,11 @@
 
 use bytestring::ByteString;
 
+use super::MessageType;
 use super::attributes::RawDict;
 use super::details::{CloseDetails, ErrorDetails, HelloDetails, WelcomeDetails};
 use super::element::bodies;
 use super::sparse::Sparse;
-use super::MessageType;
 use crate::id::{RequestId, SessionId};
 use crate::payload::Payload;
 use crate::uri::Uri;

@@ -162,7 +162,8 @@ impl Serializer {
     pub fn encode_chunks(self, message: &Message, arena: &mut BytesMut) -> Result<Encoded, PayloadError> {
         let start = arena.len();
         let parts = Some(Vec::new());
-        let result = with_format!(self, (_Reader, Writer) => write::<Writer<'_>>(self, message, arena, parts));
+        let result =
+            with_format!(self, (_Reader, Writer) => write::<Writer<'_>>(self, message, arena, parts));
         let parts = match result {
             Ok(parts) => parts,
             Err(error) => {

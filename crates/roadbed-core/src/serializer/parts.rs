@@ -2,21 +2,8 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::cbor::{CborReader, CborWriter};
-use super::json::{JsonReader, JsonWriter, check_binary};
-use super::msgpack::{MsgPackReader, MsgPackWriter};
+use super::json::check_binary;
 use super::{Kind, Malformed, ReadError, Reader, Serializer, Writer};
-
-/// Calls a function that is generic over [`Reader`] with the reader of one format.
-macro_rules! read_with {
-    ($serializer:expr, $function:ident($bytes:expr $(, $argument:expr)*)) => {
-        match $serializer {
-            Serializer::Json => $function::<JsonReader<'_>>($bytes $(, $argument)*),
-            Serializer::MsgPack => $function::<MsgPackReader<'_>>($bytes $(, $argument)*),
-            Serializer::Cbor => $function::<CborReader<'_>>($bytes $(, $argument)*),
-        }
-    };
-}
 
 /// Checks that `bytes` is one well-formed list, nested at most `depth` levels.
 pub(crate) fn check_list(serializer: Serializer, bytes: &Bytes, depth: usize) -> Result<(), ReadError> {
@@ -28,7 +15,7 @@ pub(crate) fn check_list(serializer: Serializer, bytes: &Bytes, depth: usize) ->
         reader.skip(0)?;
         reader.finish()
     }
-    read_with!(serializer, check(bytes, depth))?;
+    with_format!(serializer, (Reader, _Writer) => check::<Reader<'_>>(bytes, depth))?;
     check_text(serializer, bytes)
 }
 
@@ -47,7 +34,7 @@ pub(crate) fn check_dict(serializer: Serializer, bytes: &Bytes, depth: usize) ->
         }
         reader.finish()
     }
-    read_with!(serializer, check(bytes, depth))?;
+    with_format!(serializer, (Reader, _Writer) => check::<Reader<'_>>(bytes, depth))?;
     check_text(serializer, bytes)
 }
 
@@ -61,7 +48,7 @@ pub(crate) fn kind(serializer: Serializer, bytes: &Bytes) -> Result<Kind, ReadEr
     fn kind<'a, R: Reader<'a>>(bytes: &'a Bytes) -> Result<Kind, ReadError> {
         R::new(bytes, 0).kind()
     }
-    read_with!(serializer, kind(bytes))
+    with_format!(serializer, (Reader, _Writer) => kind::<Reader<'_>>(bytes))
 }
 
 /// Whether an encoded value is a list or dict without entries, or null, which some peers write instead.
@@ -76,7 +63,7 @@ pub(crate) fn is_nothing(serializer: Serializer, bytes: &Bytes) -> bool {
         };
         Ok(!reader.more(&mut seq)?)
     }
-    read_with!(serializer, check(bytes)).unwrap_or(false)
+    with_format!(serializer, (Reader, _Writer) => check::<Reader<'_>>(bytes)).unwrap_or(false)
 }
 
 /// The element of an encoded list at `index`, or how many elements there are.
@@ -99,16 +86,12 @@ pub(crate) fn element(
         }
         Ok(Err(count))
     }
-    read_with!(serializer, find(list, index))
+    with_format!(serializer, (Reader, _Writer) => find::<Reader<'_>>(list, index))
 }
 
 /// Encodes one binary value.
 pub(crate) fn encode_binary(serializer: Serializer, bytes: &[u8]) -> Bytes {
     let mut out = BytesMut::new();
-    match serializer {
-        Serializer::Json => JsonWriter::new(&mut out).binary(bytes),
-        Serializer::MsgPack => MsgPackWriter::new(&mut out).binary(bytes),
-        Serializer::Cbor => CborWriter::new(&mut out).binary(bytes),
-    }
+    with_format!(serializer, (_Reader, Writer) => Writer::new(&mut out).binary(bytes));
     out.freeze()
 }

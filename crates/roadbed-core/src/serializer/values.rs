@@ -5,9 +5,6 @@ use core::slice;
 
 use bytes::{Bytes, BytesMut};
 
-use super::cbor::{CborReader, CborWriter};
-use super::json::{JsonReader, JsonWriter};
-use super::msgpack::{MsgPackReader, MsgPackWriter};
 use super::walk;
 use super::{Malformed, ReadError, Scalar, Serializer, Writer};
 use crate::error::PayloadError;
@@ -66,22 +63,16 @@ impl Serializer {
             ));
         }
         let depth = limits.depth.min(MAX_DEPTH);
-        match self {
-            Self::Json => walk::decode_value::<JsonReader<'_>>(value, depth, self.is_binary()),
-            Self::MsgPack => walk::decode_value::<MsgPackReader<'_>>(value, depth, self.is_binary()),
-            Self::Cbor => walk::decode_value::<CborReader<'_>>(value, depth, self.is_binary()),
-        }
+        with_format!(self, (Reader, _Writer) => {
+            walk::decode_value::<Reader<'_>>(value, depth, self.is_binary())
+        })
     }
 
     /// Like [`encode_value`](Self::encode_value), behind what `out` holds already, which an error leaves
     /// as it was.
     pub(crate) fn write_value(self, value: &Value, out: &mut BytesMut) -> Result<(), PayloadError> {
         let start = out.len();
-        let written = match self {
-            Self::Json => write(&mut JsonWriter::new(out), self, value),
-            Self::MsgPack => write(&mut MsgPackWriter::new(out), self, value),
-            Self::Cbor => write(&mut CborWriter::new(out), self, value),
-        };
+        let written = with_format!(self, (_Reader, Writer) => write(&mut Writer::new(out), self, value));
         written.map_err(|reason| {
             out.truncate(start);
             PayloadError::Encode { part: "value".into(), serializer: self, reason: reason.into() }

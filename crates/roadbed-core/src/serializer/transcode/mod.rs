@@ -29,10 +29,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::error::PayloadError;
 use crate::limits::MAX_DEPTH;
-use crate::serializer::cbor::{CborReader, CborWriter};
-use crate::serializer::json::{JsonReader, JsonWriter};
 use crate::serializer::lengths::Lengths;
-use crate::serializer::msgpack::{MsgPackReader, MsgPackWriter};
 use crate::serializer::values::{check_len, write_scalar};
 use crate::serializer::walk::{Step, Walk};
 use crate::serializer::{Kind, Malformed, ReadError, Reader, Serializer, Writer};
@@ -51,11 +48,7 @@ pub(crate) fn transcode_value(
 ) -> Result<(), PayloadError> {
     let start = out.len();
     let route = Route { from, to, depth: depth.min(MAX_DEPTH) };
-    let result = match from {
-        Serializer::Json => route.write::<JsonReader<'_>>(value, out),
-        Serializer::MsgPack => route.write::<MsgPackReader<'_>>(value, out),
-        Serializer::Cbor => route.write::<CborReader<'_>>(value, out),
-    };
+    let result = with_format!(from, (Reader, _Writer) => route.write::<Reader<'_>>(value, out));
     if result.is_err() {
         out.truncate(start);
     }
@@ -71,11 +64,7 @@ struct Route {
 
 impl Route {
     fn write<'a, R: Reader<'a>>(self, value: &'a Bytes, out: &mut BytesMut) -> Result<(), PayloadError> {
-        match self.to {
-            Serializer::Json => self.carry::<R, _>(value, &mut JsonWriter::new(out)),
-            Serializer::MsgPack => self.carry::<R, _>(value, &mut MsgPackWriter::new(out)),
-            Serializer::Cbor => self.carry::<R, _>(value, &mut CborWriter::new(out)),
-        }
+        with_format!(self.to, (_Reader, Writer) => self.carry::<R, _>(value, &mut Writer::new(out)))
     }
 
     fn carry<'a, 'o, R: Reader<'a>, W: Writer<'o>>(

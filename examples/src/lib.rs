@@ -1,0 +1,10 @@
+//! The reference loops: what it takes to drive Roadbed over the standard library's blocking sockets.
+//!
+//! [`client_loop`] drives a [`Connection`](roadbed_core::connection::Connection), [`router_loop`] serves a
+//! [`Router`](roadbed_router::Router). Both are meant to be read, and to be written anew for the event loop
+//! you have; docs/embedding.md goes through them line by line.
+
+pub mod client_loop;
+pub mod clock;
+pub mod router_loop;
+pub mod stream;
