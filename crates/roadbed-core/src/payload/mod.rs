@@ -103,7 +103,7 @@ impl Payload {
     {
         let args = part::encode(serializer, &ARGS, args)?;
         let kwargs = part::encode(serializer, &KWARGS, kwargs)?;
-        Ok(Self::from_wire_lists(serializer, args, kwargs))
+        Ok(Self::from_lists(serializer, args, kwargs))
     }
 
     /// Encodes `args` alone; see [`build`](Self::build).
@@ -146,7 +146,7 @@ impl Payload {
         if let Some(kwargs) = &kwargs {
             parts::check_dict(serializer, kwargs, depth)?;
         }
-        Ok(Self::from_wire_lists(serializer, args, kwargs))
+        Ok(Self::from_lists(serializer, args, kwargs))
     }
 
     /// One opaque binary element in place of args and kwargs, as payload transparency (`enc_algo`) has it.
@@ -154,16 +154,20 @@ impl Payload {
         Self::from_wire_bare(serializer, parts::encode_binary(serializer, bytes))
     }
 
-    /// What a reader has sliced out of a message and thereby checked. Null counts as absent.
-    pub(crate) fn from_wire_lists(
-        serializer: Serializer,
-        args: Option<Bytes>,
-        kwargs: Option<Bytes>,
-    ) -> Self {
+    /// Well-formed args and kwargs. Null and those without entries count as absent.
+    fn from_lists(serializer: Serializer, args: Option<Bytes>, kwargs: Option<Bytes>) -> Self {
         let args = args.filter(|args| !parts::is_nothing(serializer, args));
         let kwargs = kwargs.filter(|kwargs| !parts::is_nothing(serializer, kwargs));
-        let form =
-            if args.is_some() || kwargs.is_some() { Form::Lists { args, kwargs } } else { Form::Empty };
+        Self::from_parts(serializer, args, kwargs)
+    }
+
+    /// What a reader has sliced out of a message and thereby checked: a list and a dict that are not empty.
+    #[inline]
+    pub(crate) fn from_parts(serializer: Serializer, args: Option<Bytes>, kwargs: Option<Bytes>) -> Self {
+        let form = match (args, kwargs) {
+            (None, None) => Form::Empty,
+            (args, kwargs) => Form::Lists { args, kwargs },
+        };
         Self { form, serializer }
     }
 
