@@ -1,1 +1,5 @@
-//! Placeholder until the first module lands.
+//! What the tests of the whole workspace share.
+
+pub mod alloc;
+pub mod vectors;
+pub mod wire;

@@ -1,1 +1,151 @@
-//! Placeholder until the first module lands.
+//! A WAMP v2 router without the I/O: the basic profile, call canceling, publisher exclusion and subscriber
+//! lists; anonymous, ticket and dynamic authentication.
+//!
+//! A [`Router`] takes messages and gives encoded messages; it never sees a byte or a socket, reads no
+//! clock and draws no randomness but from the seed it is given. What carries bytes (a
+//! `roadbed_core::link::Link` over TCP, a WebSocket, a queue in memory) is the driver's.
+//!
+//! # A router in memory
+//!
+//! Two clients join; one subscribes, the other publishes.
+//!
+//! ```
+//! use bytes::BytesMut;
+//! use roadbed_core::id::RequestId;
+//! use roadbed_core::limits::Limits;
+//! use roadbed_core::message::{Hello, HelloDetails, Message, Publish, Sparse, Subscribe};
+//! use roadbed_core::payload::Payload;
+//! use roadbed_core::role::{Role, Roles};
+//! use roadbed_core::serializer::Serializer;
+//! use roadbed_core::time::{Timestamp, UnixMicros};
+//! use roadbed_core::transport::TransportDetails;
+//! use roadbed_core::uri::Uri;
+//! use roadbed_router::{Authentication, Outgoing, PeerId, Router, RouterConfig};
+//!
+//! // What a driver does for each peer that `poll_ready` names; here the messages are collected.
+//! fn deliver(router: &mut Router) -> Vec<(PeerId, Message)> {
+//!     let mut delivered = Vec::new();
+//!     while let Some(peer) = router.poll_ready() {
+//!         while let Some(Outgoing::Message(encoded)) = router.poll_outgoing(peer) {
+//!             let mut bytes = BytesMut::new();
+//!             encoded.chunks().iter().for_each(|chunk| bytes.extend_from_slice(chunk));
+//!             let message = Serializer::Cbor.decode(&bytes.freeze(), &Limits::default()).unwrap();
+//!             delivered.push((peer, message));
+//!         }
+//!     }
+//!     delivered
+//! }
+//!
+//! let realm = Uri::new("realm1")?;
+//! let config = RouterConfig::new().realm(realm.clone(), Authentication::new().anonymous("guest"));
+//! config.check()?;
+//! let now = Timestamp::ZERO; // a driver's clock
+//! let seed = [7; 32]; // a driver's randomness
+//! let mut router = Router::new(config.into_shared(), seed, now, UnixMicros::default());
+//!
+//! let mut details = HelloDetails::default();
+//! details.roles = Some(Roles::NONE.with(Role::Publisher, &[]).with(Role::Subscriber, &[]));
+//! let hello = Hello { realm: Some(realm), details: details.into() };
+//! let publisher = router.attach(now, Serializer::Cbor, 1 << 20, TransportDetails::local());
+//! let subscriber = router.attach(now, Serializer::Cbor, 1 << 20, TransportDetails::local());
+//! router.handle_message(now, publisher, hello.clone().into());
+//! router.handle_message(now, subscriber, hello.into());
+//! assert!(router.is_joined(publisher) && router.is_joined(subscriber));
+//! deliver(&mut router); // WELCOME, twice
+//!
+//! let (request, topic) = (RequestId::new(1)?, Uri::new("com.example.tick")?);
+//! let options = Sparse::EMPTY;
+//! router.handle_message(now, subscriber, Subscribe { request, options, topic: topic.clone() }.into());
+//! let payload = Payload::from_args(Serializer::Cbor, &(42,))?;
+//! router.handle_message(now, publisher, Publish { request, options: Sparse::EMPTY, topic, payload }.into());
+//!
+//! let delivered = deliver(&mut router);
+//! let [(_, Message::Subscribed(_)), (to, Message::Event(event))] = &delivered[..] else { panic!() };
+//! assert_eq!((*to, event.payload.args::<(i64,)>()?), (subscriber, (42,)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What a driver does
+//!
+//! 1. When a transport is ready, [`attach`](Router::attach) it.
+//! 2. Hand over what its `Link` decoded ([`handle_message`](Router::handle_message)) and what it could not
+//!    ([`handle_violation`](Router::handle_violation)), as long as [`wants_input`](Router::wants_input).
+//! 3. For each peer that [`poll_ready`](Router::poll_ready) names: drop it if
+//!    [`must_drop`](Router::must_drop); else pull [`poll_outgoing`](Router::poll_outgoing) while its `Link`
+//!    is writable. After [`Outgoing::Close`] flush, close and `detach`. [`is_joined`](Router::is_joined)
+//!    tells which receive limit holds.
+//! 4. Call [`handle_timeout`](Router::handle_timeout) when [`poll_timeout`](Router::poll_timeout) says so.
+//! 5. Look at [`poll_event`](Router::poll_event), and answer [`RouterEvent::Authenticate`].
+//! 6. When the transport ended, [`detach`](Router::detach).
+//!
+//! # What is refused, and how
+//!
+//! | request | condition | ERROR |
+//! |---|---|---|
+//! | any | the URI breaks the rules in force, or is too long | `wamp.error.invalid_uri` |
+//! | PUBLISH, REGISTER | the URI begins with `wamp.`, which is the specification's | `wamp.error.invalid_uri` |
+//! | any | a known option has a wrong type or value | `wamp.error.invalid_argument` |
+//! | SUBSCRIBE, REGISTER | `match` other than `exact` | `wamp.error.option_not_allowed` |
+//! | REGISTER | `invoke` other than `single`; `concurrency`, `force_reregister`, `disclose_caller` | the same |
+//! | CALL, PUBLISH | `disclose_me` | `wamp.error.option_disallowed.disclose_me` |
+//! | REGISTER | the procedure is registered, by whomever | `wamp.error.procedure_already_exists` |
+//! | UNREGISTER, UNSUBSCRIBE | it is not the peer's own | `wamp.error.no_such_registration`, `…_subscription` |
+//! | CALL | nobody registered the procedure | `wamp.error.no_such_procedure` |
+//! | CALL | canceled, or the callee left | `wamp.error.canceled` |
+//! | CALL | the recipient's serializer cannot carry the payload | `wamp.error.invalid_payload` |
+//! | CALL | the message is larger than the recipient accepts | `wamp.error.payload_size_exceeded` |
+//! | CALL | too much waits for the callee | `wamp.error.unavailable` |
+//! | any | a limit of the session is reached; the text names it | `wamp.error.unavailable` |
+//!
+//! PUBLISH is answered only if it asked for an acknowledgement. Options of features that are not announced
+//! and whose absence harms nobody count as unknown and are passed over: `timeout`, `receive_progress`,
+//! `retain`, `get_retained`, `forward_timeout`, the keys of sharding, `forward_for`. Nothing that a client
+//! says about identities is passed on.
+//!
+//! Broken protocol ends the session with ABORT `wamp.error.protocol_violation`. That includes a CALL with
+//! `progress` and sealed payloads (`ppt_*`, `enc_*`), as those features are not announced, and a CALL with the
+//! id of a call under way. Answers to invocations that were issued and have ended are dropped, whoever ended
+//! them. Request ids need only be sequential with [`RouterConfig::strict_ids`].
+//!
+//! # Slow peers
+//!
+//! The router holds each peer's outgoing queue and counts its bytes, and [`MESSAGE_COST`] for each message.
+//! Over the budget ([`Limits::output_size`](roadbed_core::limits::Limits)) events are dropped and counted,
+//! calls of this callee answered with `wamp.error.unavailable`, and replies queued all the same; but the peer is
+//! not to be read, and is closed when it takes nothing for [`STALL_TIMEOUT`] or at [`OVERRUN_FACTOR`] times
+//! the budget.
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::panic
+    )
+)]
+
+mod auth;
+mod broker;
+mod config;
+mod dealer;
+mod events;
+mod gate;
+mod ids;
+mod invocations;
+mod peer;
+mod queue;
+mod realm;
+mod router;
+mod session;
+mod stats;
+mod timers;
+
+pub use auth::{AuthMethod, Authentication, Grant, TicketTable};
+pub use config::{ConfigError, RealmConfig, RouterConfig};
+pub use events::{AuthenticationRequest, DecisionId, NotAwaited, Outgoing, PeerId, Response, RouterEvent};
+pub use queue::{MESSAGE_COST, OVERRUN_FACTOR, STALL_TIMEOUT};
+pub use router::Router;
+pub use session::SessionInfo;
+pub use stats::{Counters, RouterStats};

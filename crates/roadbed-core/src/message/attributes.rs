@@ -31,11 +31,20 @@ const MAX_RAW_KEYS: usize = 256;
 /// assert_eq!(extra.get::<u32>("x_other")?, None);
 /// # Ok::<(), roadbed_core::error::PayloadError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct RawDict {
     entries: Vec<(ByteString, Bytes)>,
     serializer: Serializer,
 }
+
+/// Equal when keys and encodings are; empty ones always, whatever their serializer.
+impl PartialEq for RawDict {
+    fn eq(&self, other: &Self) -> bool {
+        self.entries == other.entries && (self.is_empty() || self.serializer == other.serializer)
+    }
+}
+
+impl Eq for RawDict {}
 
 impl Default for RawDict {
     /// Empty. What is set is encoded as CBOR, and transcoded when the message is.
@@ -134,6 +143,10 @@ impl RawDict {
             return Err(d.error(Malformed::TooLong { what, found, limit: MAX_RAW_KEYS, unit: "entries" }));
         }
         let value = d.raw(1)?;
+        if self.entries.len() == self.entries.capacity() {
+            // A vector would begin with room for four: too much for a dict of one short key.
+            self.entries.reserve_exact(self.entries.len().max(1));
+        }
         self.entries.push((ByteString::from(key), value));
         d.check_envelope()
     }
@@ -197,7 +210,9 @@ impl<T: Attribute> Slot for Option<T> {
         if key != name {
             return Ok(false);
         }
-        d.key = Some(name);
+        // Inside a dict in a dict (`forward_for`) the outer key is the one that errors name.
+        let outer = d.key;
+        d.key = outer.or(Some(name));
         if self.is_some() {
             return Err(d.error(Malformed::DuplicateKey));
         }
@@ -207,7 +222,7 @@ impl<T: Attribute> Slot for Option<T> {
         } else {
             *self = d.read_or_note()?;
         }
-        d.key = None;
+        d.key = outer;
         Ok(true)
     }
 
@@ -377,6 +392,10 @@ macro_rules! group {
                 }
                 $(if key == stringify!($field) {
                     self.attributes_mut().$field.accept(stringify!($field), key, d)?;
+                    if self.count() == 0 {
+                        // It was null, which counts as absent.
+                        self.0 = None;
+                    }
                     // An unsuitable algorithm is reported itself, not the payload that goes with it.
                     let has_algorithm = self.attributes().is_some_and(|group| group.enc_algo.is_some());
                     d.is_bare_allowed |= has_algorithm || d.unsuitable.is_some();

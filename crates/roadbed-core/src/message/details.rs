@@ -9,7 +9,7 @@ use super::wire::{Attribute, Decoder, Encoder};
 use crate::error::PayloadError;
 use crate::id::{RegistrationId, SessionId, SubscriptionId};
 use crate::role::{Feature, Role, Roles};
-use crate::serializer::{Kind, ReadError, Reader, Writer};
+use crate::serializer::{Kind, Malformed, ReadError, Reader, Writer};
 use crate::uri::Uri;
 
 attributes! {
@@ -165,6 +165,9 @@ impl Attribute for Roles {
                 d.reader.skip(2)?;
                 continue;
             };
+            if roles.has(role) {
+                return Err(d.error(Malformed::DuplicateKey));
+            }
             roles = roles.with(role, &[]);
             let mut keys = d.reader.dict()?;
             while d.reader.more(&mut keys)? {

@@ -147,8 +147,8 @@ pub(super) fn read_element<'a, T: Element, R: Reader<'a>>(
     }
     d.element = Some(name);
     let value = T::element(d)?;
-    d.element = None;
     d.check_envelope()?;
+    d.element = None;
     Ok(value)
 }
 
@@ -170,8 +170,8 @@ pub(super) fn read_uri<'a, R: Reader<'a>>(
         }
         uri => uri?,
     };
-    d.element = None;
     d.check_envelope()?;
+    d.element = None;
     Ok(uri)
 }
 
@@ -215,10 +215,10 @@ impl<T: Attribute + IsEmpty> Tail for Option<T> {
         if !seq.more(d)? {
             return Ok(None);
         }
-        d.element = Some("details");
+        d.element = Some(T::NAME);
         let details = T::read(d)?;
-        d.element = None;
         d.check_envelope()?;
+        d.element = None;
         Ok(Some(details))
     }
 
@@ -240,6 +240,9 @@ impl<T: Attribute + IsEmpty> Tail for Option<T> {
 
 /// Whether a dict that may follow would be empty, and is then left out.
 pub(super) trait IsEmpty {
+    /// The element's name.
+    const NAME: &str = "details";
+
     fn is_none(&self) -> bool;
 }
 
@@ -256,6 +259,8 @@ impl IsEmpty for super::UnregisteredDetails {
 }
 
 impl IsEmpty for crate::options::ReleaseOptions {
+    const NAME: &str = "options";
+
     fn is_none(&self) -> bool {
         self.is_empty()
     }

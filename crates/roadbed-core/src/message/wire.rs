@@ -11,6 +11,10 @@ use crate::limits::Limits;
 use crate::serializer::{CHAIN_THRESHOLD, Malformed, ReadError, Reader, Seq, Serializer, Writer};
 use crate::uri::Uri;
 
+/// Routers that one message may have passed through. An entry may be one byte long and takes more than a
+/// hundred in memory, so the limit on other lists would be too high for this one.
+const MAX_FORWARDERS: usize = 64;
+
 /// The decoder of one message: a reader, and where in the message it stands, for errors.
 pub(crate) struct Decoder<'l, R> {
     pub(crate) reader: R,
@@ -77,7 +81,7 @@ impl<'a, R: Reader<'a>> Decoder<'_, R> {
     }
 
     /// Reads a list of `T`, sized beforehand so that nothing is allocated for elements not there.
-    fn list<T: Attribute>(&mut self, what: &'static str) -> Result<Vec<T>, ReadError> {
+    fn list<T: Attribute>(&mut self, what: &'static str, most: usize) -> Result<Vec<T>, ReadError> {
         let start = self.reader.offset();
         let mut seq = self.reader.list()?;
         let count = match seq.remaining {
@@ -89,9 +93,10 @@ impl<'a, R: Reader<'a>> Decoder<'_, R> {
                 count
             }
         };
-        let limit = self.limits.list_length;
+        let limit = self.limits.list_length.min(most);
         if count > limit {
-            return Err(self.error(Malformed::TooLong { what, found: count, limit, unit: "entries" }));
+            let kind = Malformed::TooLong { what, found: count, limit, unit: "entries" };
+            return Err(ReadError::new(start, kind));
         }
         let mut list = Vec::with_capacity(count);
         while self.reader.more(&mut seq)? {
@@ -235,10 +240,10 @@ impl Attribute for Uri {
 }
 
 macro_rules! lists {
-    ($($item:ty: $what:literal),* $(,)?) => {$(
+    ($($item:ty: $what:literal up to $most:expr),* $(,)?) => {$(
         impl Attribute for Vec<$item> {
             fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
-                d.list($what)
+                d.list($what, $most)
             }
 
             fn write<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError> {
@@ -254,9 +259,9 @@ macro_rules! lists {
 }
 
 lists! {
-    SessionId: "the list of session ids",
-    ByteString: "the list of names",
-    super::attributes::Forward: "the list of forwarders",
+    SessionId: "the list of session ids" up to usize::MAX,
+    ByteString: "the list of names" up to usize::MAX,
+    super::attributes::Forward: "the list of forwarders" up to MAX_FORWARDERS,
 }
 
 /// A text attribute that takes one of a few values.

@@ -1,6 +1,5 @@
 //! Decoding and encoding whole messages, the same for every format.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use bytes::{Bytes, BytesMut};
@@ -171,7 +170,12 @@ impl Serializer {
                 return Err(error);
             }
         };
-        let mut written = arena.split_off(start).freeze();
+        // The room behind what was written stays with the arena, for the next message.
+        let mut written = arena.split();
+        if start > 0 {
+            *arena = written.split_to(start);
+        }
+        let mut written = written.freeze();
         if parts.is_empty() {
             return Ok(Encoded::from(written));
         }
@@ -184,6 +188,6 @@ impl Serializer {
             consumed = position;
         }
         chunks.push(written);
-        Ok(Encoded::chained(Box::from(chunks)))
+        Ok(Encoded::chained(chunks))
     }
 }

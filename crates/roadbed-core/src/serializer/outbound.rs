@@ -1,6 +1,6 @@
 //! Encoded messages: made once, shared by reference.
 
-use alloc::boxed::Box;
+use alloc::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
@@ -12,7 +12,7 @@ use crate::message::Message;
 pub(crate) const CHAIN_THRESHOLD: usize = 16 << 10;
 
 /// An encoded message, without transport framing: one chunk, or several where a large payload is
-/// chained instead of copied. Cloning shares the bytes.
+/// chained instead of copied. Cloning shares all of it and allocates nothing.
 ///
 /// ```
 /// use roadbed_core::serializer::Encoded;
@@ -30,12 +30,13 @@ pub struct Encoded {
 #[derive(Clone, Debug)]
 enum Chunks {
     One([Bytes; 1]),
-    Many(Box<[Bytes]>),
+    Many(Arc<[Bytes]>),
 }
 
 impl Encoded {
     /// Chunks that follow each other on the wire.
-    pub fn chained(chunks: Box<[Bytes]>) -> Self {
+    pub fn chained(chunks: impl Into<Arc<[Bytes]>>) -> Self {
+        let chunks = chunks.into();
         let len = chunks.iter().map(Bytes::len).fold(0, usize::saturating_add);
         Self { chunks: Chunks::Many(chunks), len }
     }

@@ -107,8 +107,8 @@ pub enum Malformed {
         /// What stands there.
         found: Kind,
     },
-    /// Text that is none of the values this place takes.
-    #[error("expected {expected}, found another text")]
+    /// A value of the right type that is none of those this place takes.
+    #[error("expected {expected}, found another value")]
     UnknownValue {
         /// The values allowed.
         expected: &'static str,

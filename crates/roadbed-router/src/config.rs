@@ -1,0 +1,210 @@
+//! How a router is configured.
+
+use std::sync::Arc;
+
+use bytestring::ByteString;
+use roadbed_core::limits::{Limits, LimitsError};
+use roadbed_core::uri::{MatchPolicy, Uri, UriError, UriRules};
+
+use crate::auth::Authentication;
+
+/// A realm: its name and the ways into it.
+#[derive(Clone, Debug)]
+pub struct RealmConfig {
+    /// Its name.
+    pub uri: Uri,
+    /// Who may join, and how.
+    pub authentication: Authentication,
+}
+
+/// What a [`Router`](crate::Router) is made with. Nothing is open unless it is said so: a realm needs at
+/// least one way in.
+///
+/// ```
+/// use roadbed_core::uri::Uri;
+/// use roadbed_router::{Authentication, RouterConfig};
+///
+/// let config = RouterConfig::new()
+///     .realm(Uri::new("realm1")?, Authentication::new().anonymous("guest"))
+///     .default_realm(Uri::new("realm1")?);
+/// config.check()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RouterConfig {
+    /// The realms that are always there.
+    pub realms: Vec<RealmConfig>,
+    /// How clients get into realms that are not listed. Such a realm is made when the first client joins
+    /// and goes when the last one leaves. `None`: realms that are not listed do not exist.
+    pub auto_create: Option<Authentication>,
+    /// The realm of clients that leave the choice to the router (HELLO with realm `null`).
+    pub default_realm: Option<Uri>,
+    /// Limits and deadlines. [`Limits::output_size`] is the budget of a peer's outgoing queue.
+    pub limits: Limits,
+    /// What topics, procedures and realms may look like.
+    pub uri_rules: UriRules,
+    /// Whether request ids that are not sequential end the session. The specification asks for it; clients
+    /// that draw ids at random are in use, so the default is `false`.
+    pub strict_ids: bool,
+    /// Whether tickets are accepted over transports that others can read.
+    pub allow_insecure_ticket: bool,
+    /// What WELCOME says about the router's software; `None`: nothing.
+    pub agent: Option<ByteString>,
+}
+
+impl Default for RouterConfig {
+    fn default() -> Self {
+        Self {
+            realms: Vec::new(),
+            auto_create: None,
+            default_realm: None,
+            limits: Limits::default(),
+            uri_rules: UriRules::default(),
+            strict_ids: false,
+            allow_insecure_ticket: false,
+            agent: Some(ByteString::from_static(concat!("roadbed-", env!("CARGO_PKG_VERSION")))),
+        }
+    }
+}
+
+impl RouterConfig {
+    /// No realm, default limits, loose URIs, lenient ids.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a realm.
+    #[must_use]
+    pub fn realm(mut self, uri: Uri, authentication: Authentication) -> Self {
+        self.realms.push(RealmConfig { uri, authentication });
+        self
+    }
+
+    /// Makes realms on demand.
+    #[must_use]
+    pub fn auto_create(mut self, authentication: Authentication) -> Self {
+        self.auto_create = Some(authentication);
+        self
+    }
+
+    /// Sets [`RouterConfig::default_realm`].
+    #[must_use]
+    pub fn default_realm(mut self, realm: Uri) -> Self {
+        self.default_realm = Some(realm);
+        self
+    }
+
+    /// Sets [`RouterConfig::limits`].
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets [`RouterConfig::uri_rules`].
+    #[must_use]
+    pub fn uri_rules(mut self, rules: UriRules) -> Self {
+        self.uri_rules = rules;
+        self
+    }
+
+    /// Sets [`RouterConfig::strict_ids`].
+    #[must_use]
+    pub fn strict_ids(mut self, strict: bool) -> Self {
+        self.strict_ids = strict;
+        self
+    }
+
+    /// Sets [`RouterConfig::allow_insecure_ticket`].
+    #[must_use]
+    pub fn allow_insecure_ticket(mut self, allow: bool) -> Self {
+        self.allow_insecure_ticket = allow;
+        self
+    }
+
+    /// Sets [`RouterConfig::agent`].
+    #[must_use]
+    pub fn agent(mut self, agent: impl Into<ByteString>) -> Self {
+        self.agent = Some(agent.into());
+        self
+    }
+
+    /// Checks everything; call it before the router is made.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the first thing that is wrong.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.limits.check()?;
+        for (index, realm) in self.realms.iter().enumerate() {
+            let uri = realm.uri.clone();
+            if let Err(error) = uri.check(self.uri_rules, MatchPolicy::Exact, self.limits.uri_length) {
+                return Err(ConfigError::RealmUri { uri, error });
+            }
+            if self.realms.iter().take(index).any(|other| other.uri == uri) {
+                return Err(ConfigError::DuplicateRealm(uri));
+            }
+            check_authentication(&realm.authentication, Some(&uri))?;
+        }
+        if let Some(authentication) = &self.auto_create {
+            check_authentication(authentication, None)?;
+        }
+        match &self.default_realm {
+            Some(default) if self.auto_create.is_none() && self.find_realm(default).is_none() => {
+                Err(ConfigError::NoDefaultRealm(default.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Shares the configuration.
+    pub fn into_shared(self) -> Arc<Self> {
+        Arc::new(self)
+    }
+
+    fn find_realm(&self, uri: &Uri) -> Option<&RealmConfig> {
+        self.realms.iter().find(|realm| realm.uri == *uri)
+    }
+}
+
+fn check_authentication(authentication: &Authentication, realm: Option<&Uri>) -> Result<(), ConfigError> {
+    let methods = authentication.methods();
+    if methods.is_empty() {
+        return Err(ConfigError::NoWayIn(realm.cloned()));
+    }
+    for (index, method) in methods.iter().enumerate() {
+        if methods.iter().take(index).any(|other| other.name() == method.name()) {
+            return Err(ConfigError::DuplicateMethod(ByteString::from(method.name())));
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong with a [`RouterConfig`].
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A limit outside its range.
+    #[error(transparent)]
+    Limits(#[from] LimitsError),
+    /// A realm whose name breaks the rules in force.
+    #[error("realm {uri}: {error}")]
+    RealmUri {
+        /// The name.
+        uri: Uri,
+        /// What is wrong with it.
+        error: UriError,
+    },
+    /// Two realms of the same name.
+    #[error("realm {0} stands twice")]
+    DuplicateRealm(Uri),
+    /// A realm that nobody can join; `None` stands for the realms made on demand.
+    #[error("there is no authentication method for realm {}", .0.as_ref().map_or("(on demand)", Uri::as_str))]
+    NoWayIn(Option<Uri>),
+    /// Two ways into a realm under the same name.
+    #[error("authentication method {0} stands twice")]
+    DuplicateMethod(ByteString),
+    /// The default realm does not exist.
+    #[error("the default realm {0} does not exist")]
+    NoDefaultRealm(Uri),
+}

@@ -1,0 +1,353 @@
+//! Routes calls from callers to callees (basic profile, "Remote Procedure Calls"; advanced profile,
+//! "Call Canceling").
+
+use roadbed_core::error::{ProtocolViolation, ViolationKind, uris};
+use roadbed_core::id::{RegistrationId, RequestId};
+use roadbed_core::message::{
+    Call, CallResult, Cancel, Error, Interrupt, Invocation, MessageType, Register, Registered, Sparse,
+    Unregister, Unregistered, Yield,
+};
+use roadbed_core::options::{CancelMode, InterruptOptions, InvokePolicy, RegisterOptions};
+use roadbed_core::uri::{MatchPolicy, Uri};
+use slab::Slab;
+
+use crate::ids::{HashMap, Keyed};
+use crate::invocations::{Invocations, Pending};
+use crate::realm::{Context, check_passthru};
+use crate::session::Session;
+use crate::stats::count;
+
+/// A procedure that a callee answers.
+struct Registration {
+    id: RegistrationId,
+    procedure: Uri,
+    callee: usize,
+}
+
+pub(crate) struct Dealer {
+    procedures: HashMap<Uri, usize>,
+    registrations: Slab<Registration>,
+    invocations: Invocations,
+    last_id: u64,
+}
+
+impl Dealer {
+    pub(crate) fn new(hasher: Keyed) -> Self {
+        Self {
+            procedures: HashMap::with_hasher(hasher),
+            registrations: Slab::new(),
+            invocations: Invocations::default(),
+            last_id: 0,
+        }
+    }
+
+    pub(crate) fn register(
+        &mut self,
+        context: &mut Context<'_>,
+        key: usize,
+        register: &Register,
+    ) -> Result<(), ProtocolViolation> {
+        let Register { request, options, procedure } = register;
+        let kind = MessageType::Register;
+        context.begin_request(key, kind, *request)?;
+        if let Some(text) = unsupported(options) {
+            context.refuse(key, kind, *request, &uris::OPTION_NOT_ALLOWED, &text);
+            return Ok(());
+        }
+        if let Err(text) = context.check_uri(procedure, false) {
+            context.refuse(key, kind, *request, &uris::INVALID_URI, &text);
+            return Ok(());
+        }
+        if self.procedures.contains_key(procedure) {
+            let text = format!("{procedure} is registered already");
+            context.refuse(key, kind, *request, &uris::PROCEDURE_ALREADY_EXISTS, &text);
+            return Ok(());
+        }
+        let limit = context.config.limits.registrations;
+        let Some(session) = context.sessions.get_mut(key) else { return Ok(()) };
+        if session.registrations.len() >= limit {
+            context.refuse_limit(key, kind, *request, "registrations", limit);
+            return Ok(());
+        }
+        self.last_id = self.last_id.saturating_add(1);
+        let id = RegistrationId::new(self.last_id).unwrap_or(RegistrationId::MAX);
+        let procedure = procedure.detach();
+        let registration = Registration { id, procedure: procedure.clone(), callee: key };
+        let slot = self.registrations.insert(registration);
+        self.procedures.insert(procedure, slot);
+        session.registrations.insert(id, slot);
+        let _ = context.reply(key, Registered { request: *request, registration: id });
+        Ok(())
+    }
+
+    pub(crate) fn unregister(
+        &mut self,
+        context: &mut Context<'_>,
+        key: usize,
+        unregister: &Unregister,
+    ) -> Result<(), ProtocolViolation> {
+        let request = unregister.request;
+        context.begin_request(key, MessageType::Unregister, request)?;
+        let Some(session) = context.sessions.get_mut(key) else { return Ok(()) };
+        match session.registrations.remove(&unregister.registration) {
+            // Invocations that are under way stay answerable: they name the callee, not the registration.
+            Some(slot) => {
+                self.release(slot);
+                let _ = context.reply(key, Unregistered { request: Some(request), details: None });
+            }
+            None => {
+                let text = format!("registration {} is not yours", unregister.registration);
+                let error = &uris::NO_SUCH_REGISTRATION;
+                context.refuse(key, MessageType::Unregister, request, error, &text);
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that `request` is not the id of a call under way.
+    pub(crate) fn check_fresh(
+        &self,
+        context: &Context<'_>,
+        key: usize,
+        request: RequestId,
+    ) -> Result<(), ProtocolViolation> {
+        match context.sessions.get(key) {
+            Some(session) if session.calls.contains_key(&request) => Err(ProtocolViolation::unexpected(
+                MessageType::Call,
+                "with the request id of a call that is not answered yet",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn call(
+        &mut self,
+        context: &mut Context<'_>,
+        key: usize,
+        call: Call,
+    ) -> Result<(), ProtocolViolation> {
+        let Call { request, options, procedure, payload } = call;
+        let kind = MessageType::Call;
+        if options.progress == Some(true) {
+            let feature = ViolationKind::NotAnnounced("progressive_call_invocations");
+            return Err(ProtocolViolation::new(Some(kind), feature));
+        }
+        self.check_fresh(context, key, request)?;
+        context.begin_request(key, kind, request)?;
+        check_passthru(kind, &options.passthru)?;
+        if let Err(text) = context.check_uri(&procedure, true) {
+            context.refuse(key, kind, request, &uris::INVALID_URI, &text);
+            return Ok(());
+        }
+        if options.disclose_me == Some(true) {
+            let text = "callers are not disclosed by this router";
+            context.refuse(key, kind, request, &uris::OPTION_DISALLOWED_DISCLOSE_ME, text);
+            return Ok(());
+        }
+        let limit = context.config.limits.pending_calls;
+        if context.sessions.get(key).is_none_or(|session| session.calls.len() >= limit) {
+            count(&mut context.out.counters.calls_unavailable);
+            context.refuse_limit(key, kind, request, "pending_calls", limit);
+            return Ok(());
+        }
+        let slot = self.procedures.get(&procedure).copied();
+        let Some(registration) = slot.and_then(|slot| self.registrations.get(slot)) else {
+            let text = format!("nobody registered {procedure}");
+            context.refuse(key, kind, request, &uris::NO_SUCH_PROCEDURE, &text);
+            return Ok(());
+        };
+        let limit = context.config.limits.pending_invocations;
+        let Some(callee) = context.sessions.get_mut(registration.callee) else { return Ok(()) };
+        if callee.invocations.len() >= limit {
+            count(&mut context.out.counters.calls_unavailable);
+            context.refuse_limit(key, kind, request, "pending_invocations", limit);
+            return Ok(());
+        }
+        let before = callee.issued.clone();
+        let id = callee.issued.next(|id| callee.invocations.contains_key(&id));
+        let details = Sparse::EMPTY;
+        let invocation = Invocation { request: id, registration: registration.id, details, payload };
+        if let Err(refused) = context.out.invocation(callee.queue, invocation) {
+            // Nothing was sent, so the next invocation takes this id.
+            callee.issued = before;
+            context.refuse_undelivered(key, request, "call", refused);
+            return Ok(());
+        }
+        count(&mut context.out.counters.invocations);
+        let pending =
+            Pending { caller: key, request, callee: registration.callee, id, is_interrupted: false };
+        self.invocations.insert(context.sessions, pending);
+        Ok(())
+    }
+
+    /// YIELD.
+    pub(crate) fn result(
+        &mut self,
+        context: &mut Context<'_>,
+        key: usize,
+        result: Yield,
+    ) -> Result<(), ProtocolViolation> {
+        let Yield { request: id, options, payload } = result;
+        check_passthru(MessageType::Yield, &options.passthru)?;
+        let Some(slot) = self.answered(context, key, MessageType::Yield, id)? else { return Ok(()) };
+        if options.progress == Some(true) {
+            // INVOCATION asked for no progress; the call goes on.
+            count(&mut context.out.counters.progress_dropped);
+            return Ok(());
+        }
+        let Some(Pending { caller, request, .. }) = self.invocations.remove(context.sessions, slot) else {
+            return Ok(());
+        };
+        let result = CallResult { request, details: Sparse::EMPTY, payload };
+        if let Err(refused) = context.reply(caller, result) {
+            context.refuse_undelivered(caller, request, "result", refused);
+        }
+        Ok(())
+    }
+
+    /// ERROR from a callee.
+    pub(crate) fn error(
+        &mut self,
+        context: &mut Context<'_>,
+        key: usize,
+        error: Error,
+    ) -> Result<(), ProtocolViolation> {
+        let Error { request_type, request: id, details, error, payload } = error;
+        if request_type != MessageType::Invocation {
+            let state = "for a request that only clients make";
+            return Err(ProtocolViolation::unexpected(MessageType::Error, state));
+        }
+        check_passthru(MessageType::Error, &details.passthru)?;
+        let Some(slot) = self.answered(context, key, MessageType::Error, id)? else { return Ok(()) };
+        let Some(Pending { caller, request, .. }) = self.invocations.remove(context.sessions, slot) else {
+            return Ok(());
+        };
+        let details = Sparse::EMPTY;
+        let answer = Error { request_type: MessageType::Call, request, details, error, payload };
+        if let Err(refused) = context.reply(caller, answer) {
+            context.refuse_undelivered(caller, request, "error", refused);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn cancel(&mut self, context: &mut Context<'_>, key: usize, cancel: &Cancel) {
+        let request = cancel.request;
+        let slot = context.sessions.get(key).and_then(|session| session.calls.get(&request)).copied();
+        let pending = slot.and_then(|slot| Some((slot, *self.invocations.get(slot)?)));
+        // Answered already (the two crossed), canceled before, or never made: nothing to do.
+        let Some((slot, pending)) = pending.filter(|(_, pending)| !pending.is_interrupted) else {
+            count(&mut context.out.counters.late_cancels);
+            return;
+        };
+        let mode = cancel.options.mode.unwrap_or_default();
+        // A callee that cannot be interrupted, or takes nothing more, leaves only `skip`.
+        let is_told = mode != CancelMode::Skip && interrupt(context, &pending, mode);
+        if is_told && mode == CancelMode::Kill {
+            self.invocations.mark_interrupted(slot);
+            return;
+        }
+        self.invocations.remove(context.sessions, slot);
+        context.refuse(key, MessageType::Call, request, &uris::CANCELED, "canceled by the caller");
+    }
+
+    /// Forgets a session that ends, and tells the other ends of its calls.
+    pub(crate) fn leave(&mut self, context: &mut Context<'_>, key: usize) {
+        for slot in self.invocations.of_caller(context.sessions, key) {
+            let Some(pending) = self.invocations.remove(context.sessions, slot) else { continue };
+            if pending.callee != key && !pending.is_interrupted {
+                interrupt(context, &pending, CancelMode::KillNoWait);
+            }
+        }
+        for slot in self.invocations.of_callee(context.sessions, key) {
+            let Some(pending) = self.invocations.remove(context.sessions, slot) else { continue };
+            let text = "the callee left";
+            context.refuse(pending.caller, MessageType::Call, pending.request, &uris::CANCELED, text);
+        }
+        let Some(session) = context.sessions.get_mut(key) else { return };
+        for slot in std::mem::take(&mut session.registrations).into_values() {
+            self.release(slot);
+        }
+    }
+
+    /// Registrations and calls.
+    pub(crate) fn totals(&self) -> (usize, usize) {
+        (self.registrations.len(), self.invocations.len())
+    }
+
+    pub(crate) fn check(&self, sessions: &Slab<Session>) -> Result<(), String> {
+        if self.procedures.len() != self.registrations.len() {
+            let (procedures, registrations) = (self.procedures.len(), self.registrations.len());
+            return Err(format!("{procedures} procedures lead to {registrations} registrations"));
+        }
+        for (slot, Registration { id, procedure, callee }) in &self.registrations {
+            let known = sessions.get(*callee).and_then(|session| session.registrations.get(id));
+            if self.procedures.get(procedure) != Some(&slot) || known != Some(&slot) {
+                return Err(format!("{id:?} ({procedure}) does not agree with its callee, slot {callee}"));
+            }
+        }
+        let known = sessions.iter().map(|(_, session)| session.registrations.len());
+        let known = known.fold(0, usize::saturating_add);
+        if known != self.registrations.len() {
+            return Err(format!(
+                "sessions know {known} registrations, the dealer {}",
+                self.registrations.len()
+            ));
+        }
+        self.invocations.check(sessions)
+    }
+
+    /// The invocation that `key` answers; `None` when it ended before.
+    fn answered(
+        &self,
+        context: &mut Context<'_>,
+        key: usize,
+        message: MessageType,
+        id: RequestId,
+    ) -> Result<Option<usize>, ProtocolViolation> {
+        let Some(session) = context.sessions.get(key) else { return Ok(None) };
+        if let Some(&slot) = session.invocations.get(&id) {
+            return Ok(Some(slot));
+        }
+        if !session.issued.was_issued(id) {
+            return Err(ProtocolViolation::new(Some(message), ViolationKind::UnknownRequest(id)));
+        }
+        count(&mut context.out.counters.late_answers);
+        Ok(None)
+    }
+
+    fn release(&mut self, slot: usize) {
+        if let Some(registration) = self.registrations.try_remove(slot) {
+            self.procedures.remove(&registration.procedure);
+        }
+    }
+}
+
+/// Sends INTERRUPT to the callee. Says whether that could be done.
+fn interrupt(context: &mut Context<'_>, pending: &Pending, mode: CancelMode) -> bool {
+    let Some(callee) = context.sessions.get(pending.callee) else { return false };
+    if !callee.info.can_be_interrupted() {
+        return false;
+    }
+    let mut options = InterruptOptions::default();
+    options.mode = Some(mode);
+    options.reason = Some(uris::CANCELED.as_text().clone());
+    context.out.invocation(callee.queue, Interrupt { request: pending.id, options: options.into() }).is_ok()
+}
+
+/// The option of REGISTER that this router does not support and must not pass over: the callee would
+/// get invocations that it did not ask for, or not those it did.
+fn unsupported(options: &RegisterOptions) -> Option<String> {
+    let name = match options {
+        RegisterOptions { match_policy: Some(MatchPolicy::Prefix | MatchPolicy::Wildcard), .. } => {
+            "match other than exact"
+        }
+        RegisterOptions { invoke: Some(invoke), .. } if *invoke != InvokePolicy::Single => {
+            "invoke other than single"
+        }
+        RegisterOptions { concurrency: Some(_), .. } => "concurrency",
+        RegisterOptions { force_reregister: Some(true), .. } => "force_reregister",
+        RegisterOptions { disclose_caller: Some(true), .. } => "disclose_caller",
+        _ => return None,
+    };
+    Some(format!("option {name} is not supported by this router"))
+}

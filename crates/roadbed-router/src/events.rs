@@ -1,0 +1,128 @@
+//! What a router tells its driver, beside the messages for its peers.
+
+use std::sync::Arc;
+
+use bytestring::ByteString;
+use roadbed_core::error::{CloseReason, PayloadError};
+use roadbed_core::id::{PublicationId, SessionId};
+use roadbed_core::message::RawDict;
+use roadbed_core::serializer::Encoded;
+use roadbed_core::transport::TransportDetails;
+use roadbed_core::uri::Uri;
+
+use crate::session::SessionInfo;
+
+/// Names a peer of a [`Router`](crate::Router), from `attach` to `detach`. It is never used again for
+/// another peer, so one that is kept too long names nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerId {
+    pub(crate) serial: u64,
+    pub(crate) slot: usize,
+}
+
+/// Names one question that a router asked its driver: who a peer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DecisionId {
+    pub(crate) peer: PeerId,
+    pub(crate) round: u32,
+}
+
+impl DecisionId {
+    /// The peer in question.
+    pub const fn peer(self) -> PeerId {
+        self.peer
+    }
+}
+
+/// What a driver has to carry to a peer, in this order.
+#[derive(Clone, Debug)]
+pub enum Outgoing {
+    /// A message, encoded in the peer's serializer.
+    Message(Encoded),
+    /// Nothing more follows: flush, close the transport, then `detach`.
+    Close(CloseReason),
+}
+
+/// What happened in a router.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum RouterEvent {
+    /// A peer wants to join a realm whose authentication is dynamic, or answered the challenge that the
+    /// driver sent it. Answer with `accept`, `challenge` or `deny`, in time
+    /// ([`Limits::decision_timeout`](roadbed_core::limits::Limits)).
+    Authenticate(Box<AuthenticationRequest>),
+    /// A session was established.
+    Joined {
+        /// The peer.
+        peer: PeerId,
+        /// Its session.
+        session: Arc<SessionInfo>,
+    },
+    /// A session ended, in whatever way; no table mentions it any more.
+    Left {
+        /// The peer.
+        peer: PeerId,
+        /// The session that was.
+        session: Arc<SessionInfo>,
+        /// Why it ended.
+        reason: CloseReason,
+    },
+    /// A peer was sent ABORT before it had a session. Left out while very many events wait.
+    Refused {
+        /// The peer.
+        peer: PeerId,
+        /// Why, as the URI in ABORT.
+        reason: Uri,
+        /// Why, as the text in ABORT.
+        message: ByteString,
+    },
+    /// An event could not be carried to some of its receivers: its payload has no counterpart in their
+    /// serializer. Told at most once a publication, and left out while
+    /// very many events wait.
+    Undeliverable {
+        /// The realm.
+        realm: Uri,
+        /// The session that published.
+        publisher: SessionId,
+        /// The publication.
+        publication: PublicationId,
+        /// What stands in the way.
+        error: PayloadError,
+    },
+}
+
+/// A peer whose identity the driver has to decide on.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct AuthenticationRequest {
+    /// Names this question in the answer.
+    pub decision: DecisionId,
+    /// The realm that the peer wants to join.
+    pub realm: Uri,
+    /// The authentication method, by the name in the realm's configuration.
+    pub method: ByteString,
+    /// Whom the peer says it is. A claim, not a fact.
+    pub authid: Option<ByteString>,
+    /// The role it asks for. A claim, not a fact.
+    pub authrole: Option<ByteString>,
+    /// What it said beyond that in HELLO.
+    pub authextra: Option<RawDict>,
+    /// How it is connected.
+    pub transport: TransportDetails,
+    /// Its answer to the challenge; `None` when it was not challenged yet.
+    pub response: Option<Response>,
+}
+
+/// What a peer answered to CHALLENGE.
+#[derive(Clone, Debug)]
+pub struct Response {
+    /// The proof: a ticket, a signature.
+    pub signature: ByteString,
+    /// What the method adds.
+    pub extra: RawDict,
+}
+
+/// An answer that came too late: the peer left, another answer came first, or the deadline passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no decision of this id is awaited")]
+pub struct NotAwaited;

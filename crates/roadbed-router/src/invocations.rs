@@ -1,0 +1,101 @@
+//! Calls under way: each is a call of one session and an invocation of another, or of the same.
+
+use roadbed_core::id::RequestId;
+use slab::Slab;
+
+use crate::session::Session;
+
+/// A call that waits for its answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pending {
+    /// The caller's session.
+    pub(crate) caller: usize,
+    /// The caller's request.
+    pub(crate) request: RequestId,
+    /// The callee's session.
+    pub(crate) callee: usize,
+    /// The invocation's id, in the callee's scope.
+    pub(crate) id: RequestId,
+    /// Whether the callee was told to stop and its answer is awaited.
+    pub(crate) is_interrupted: bool,
+}
+
+/// All calls of a realm. Both sessions list what is in here; adding and removing keeps the three in step.
+#[derive(Default)]
+pub(crate) struct Invocations {
+    pending: Slab<Pending>,
+}
+
+impl Invocations {
+    pub(crate) fn get(&self, slot: usize) -> Option<&Pending> {
+        self.pending.get(slot)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.pending.len()
+    }
+
+    pub(crate) fn insert(&mut self, sessions: &mut Slab<Session>, pending: Pending) {
+        let slot = self.pending.insert(pending);
+        if let Some(caller) = sessions.get_mut(pending.caller) {
+            caller.calls.insert(pending.request, slot);
+        }
+        if let Some(callee) = sessions.get_mut(pending.callee) {
+            callee.invocations.insert(pending.id, slot);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, sessions: &mut Slab<Session>, slot: usize) -> Option<Pending> {
+        let pending = self.pending.try_remove(slot)?;
+        if let Some(caller) = sessions.get_mut(pending.caller) {
+            caller.calls.remove(&pending.request);
+        }
+        if let Some(callee) = sessions.get_mut(pending.callee) {
+            callee.invocations.remove(&pending.id);
+        }
+        Some(pending)
+    }
+
+    pub(crate) fn mark_interrupted(&mut self, slot: usize) {
+        if let Some(pending) = self.pending.get_mut(slot) {
+            pending.is_interrupted = true;
+        }
+    }
+
+    /// The calls that a session made, by request. (The order of a hash table must not show.)
+    pub(crate) fn of_caller(&self, sessions: &Slab<Session>, key: usize) -> Vec<usize> {
+        let Some(session) = sessions.get(key) else { return Vec::new() };
+        ordered(session.calls.iter())
+    }
+
+    /// The invocations that a session has to answer, by id.
+    pub(crate) fn of_callee(&self, sessions: &Slab<Session>, key: usize) -> Vec<usize> {
+        let Some(session) = sessions.get(key) else { return Vec::new() };
+        ordered(session.invocations.iter())
+    }
+
+    pub(crate) fn check(&self, sessions: &Slab<Session>) -> Result<(), String> {
+        for (slot, pending) in &self.pending {
+            let caller = sessions.get(pending.caller).and_then(|session| session.calls.get(&pending.request));
+            let callee =
+                sessions.get(pending.callee).and_then(|session| session.invocations.get(&pending.id));
+            if caller != Some(&slot) || callee != Some(&slot) {
+                return Err(format!("{pending:?} does not agree with its sessions"));
+            }
+        }
+        for (key, session) in sessions {
+            let calls = self.pending.iter().filter(|(_, pending)| pending.caller == key).count();
+            let invocations = self.pending.iter().filter(|(_, pending)| pending.callee == key).count();
+            if calls != session.calls.len() || invocations != session.invocations.len() {
+                return Err(format!("session slot {key} lists calls or invocations that ended"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn ordered<'a>(entries: impl Iterator<Item = (&'a RequestId, &'a usize)>) -> Vec<usize> {
+    let mut entries: Vec<(RequestId, usize)> = entries.map(|(&id, &slot)| (id, slot)).collect();
+    entries.sort_unstable();
+    entries.into_iter().map(|(_, slot)| slot).collect()
+}

@@ -1,0 +1,100 @@
+//! What the router knows of one peer: where it stands between HELLO and its end.
+
+use std::time::Duration;
+
+use roadbed_core::error::{CloseReason, Deadline};
+use roadbed_core::time::Timestamp;
+use roadbed_core::transport::TransportDetails;
+
+use crate::events::PeerId;
+use crate::gate::Gated;
+use crate::queue::Outbox;
+use crate::timers::TimerKind;
+
+/// Where a peer stands.
+pub(crate) enum Stage {
+    /// Before WELCOME.
+    Gated(Gated),
+    /// In a realm.
+    Joined { realm: usize, session: usize },
+    /// It was sent GOODBYE; only its answer counts.
+    Leaving(CloseReason),
+    /// It was sent its last message; nothing from it counts.
+    Ended,
+}
+
+pub(crate) struct Peer {
+    pub(crate) id: PeerId,
+    pub(crate) queue: usize,
+    pub(crate) transport: TransportDetails,
+    pub(crate) stage: Stage,
+    /// Names the question to the driver that is open, if any; older answers do not count.
+    pub(crate) round: u32,
+    /// What is left of the peer's share of the time to WELCOME, at `share_since`.
+    share: Duration,
+    /// Since when the share runs; `None` while it stands still.
+    share_since: Option<Timestamp>,
+    deadline: Option<(Timestamp, Deadline)>,
+}
+
+impl Peer {
+    pub(crate) fn new(id: PeerId, queue: usize, transport: TransportDetails) -> Self {
+        Self {
+            id,
+            queue,
+            transport,
+            stage: Stage::Gated(Gated::Hello),
+            round: 0,
+            share: Duration::ZERO,
+            share_since: None,
+            deadline: None,
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<(Timestamp, Deadline)> {
+        self.deadline
+    }
+
+    /// The peer's share of the time to WELCOME begins.
+    pub(crate) fn begin_share(&mut self, share: Duration, out: &mut Outbox) {
+        self.share = share;
+        self.share_since = None;
+        self.resume_share(out);
+    }
+
+    /// It is the peer's turn, again or still.
+    pub(crate) fn resume_share(&mut self, out: &mut Outbox) {
+        self.use_share(out.now);
+        self.share_since = Some(out.now);
+        self.set_deadline(out.now.saturating_add(self.share), Deadline::Join, out);
+    }
+
+    /// It is our turn: the peer's share stands still.
+    pub(crate) fn pause_share(&mut self, decision: Duration, out: &mut Outbox) {
+        self.use_share(out.now);
+        self.set_deadline(out.now.saturating_add(decision), Deadline::Decision, out);
+    }
+
+    fn use_share(&mut self, now: Timestamp) {
+        if let Some(since) = self.share_since.take() {
+            self.share = self.share.saturating_sub(now.saturating_since(since));
+        }
+    }
+
+    pub(crate) fn set_deadline(&mut self, at: Timestamp, why: Deadline, out: &mut Outbox) {
+        self.clear_deadline(out);
+        self.deadline = Some((at, why));
+        out.timers.set(at, self.id, TimerKind::Session);
+    }
+
+    pub(crate) fn clear_deadline(&mut self, out: &mut Outbox) {
+        if let Some((at, _)) = self.deadline.take() {
+            out.timers.cancel(at, self.id, TimerKind::Session);
+        }
+    }
+
+    /// The deadline passed, and its timer is gone.
+    pub(crate) fn take_deadline(&mut self) -> Option<Deadline> {
+        self.deadline.take().map(|(_, why)| why)
+    }
+}

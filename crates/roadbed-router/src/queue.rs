@@ -1,0 +1,381 @@
+//! The outgoing queues, one a peer, and what is said to all of them.
+//!
+//! A queue counts the bytes of its encoded messages, and [`MESSAGE_COST`] for each of them. Events and
+//! invocations are only queued within the budget. Replies always are; a peer that lets them pile up is
+//! not read any more, and closed when it drains nothing or at [`OVERRUN_FACTOR`] times the budget.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use roadbed_core::error::{CloseReason, PayloadError};
+use roadbed_core::message::Message;
+use roadbed_core::serializer::{Encoded, Outbound, Serializer};
+use roadbed_core::time::Timestamp;
+use slab::Slab;
+
+use crate::events::{Outgoing, PeerId, RouterEvent};
+use crate::stats::Counters;
+use crate::timers::{TimerKind, Timers};
+
+/// Bytes that a queued message counts beyond its encoding: its place in the queue.
+pub const MESSAGE_COST: usize = 64;
+/// How often the budget a queue of replies may grow to before its peer is closed.
+pub const OVERRUN_FACTOR: usize = 4;
+/// How long a peer over its budget may go without taking a byte. As the router does not see the
+/// moment in which a byte is taken, up to twice that can pass.
+pub const STALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Small encodings share allocations of this many bytes.
+const ARENA_CHUNK: usize = 16 << 10;
+/// An arena with less room than this begins a new chunk.
+const ARENA_ROOM: usize = 512;
+/// Encodings that wait behind this many others are copied into the queue's own memory: a slow peer
+/// must not pin a shared chunk for each small message.
+const REHOME_AFTER: usize = 32;
+/// Chunks of the queue's own memory.
+const HOME_CHUNK: usize = 4 << 10;
+/// Events that wait for the driver, above which those that only inform are dropped.
+const EVENT_BACKLOG: usize = 1024;
+
+/// Why a message was not queued.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// The queue is over its budget.
+    Full { queued: usize, limit: usize },
+    /// The message is larger than the peer accepts.
+    TooLarge { size: usize, limit: usize },
+    /// The payload cannot be carried to the peer's serializer.
+    Payload(PayloadError),
+    /// The peer is being closed.
+    Closed,
+}
+
+/// The queue of one peer.
+struct Queue {
+    peer: PeerId,
+    serializer: Serializer,
+    max_receive: usize,
+    entries: VecDeque<Encoded>,
+    bytes: usize,
+    /// Memory of its own, used while the queue is long.
+    home: BytesMut,
+    /// What comes behind the last entry.
+    close: Option<CloseReason>,
+    is_closed: bool,
+    /// Whether the transport is to be dropped without waiting for it to take anything more.
+    is_forced: bool,
+    is_ready: bool,
+    /// When the peer is closed unless it drains.
+    stall_at: Option<Timestamp>,
+    has_drained: bool,
+    is_overrun: bool,
+}
+
+/// Every outgoing queue, and the other outputs of a router.
+pub(crate) struct Outbox {
+    queues: Slab<Queue>,
+    ready: VecDeque<PeerId>,
+    arena: BytesMut,
+    budget: usize,
+    pub(crate) now: Timestamp,
+    pub(crate) timers: Timers,
+    pub(crate) events: VecDeque<RouterEvent>,
+    pub(crate) counters: Counters,
+    /// Peers over several times their budget; the router closes them.
+    pub(crate) overrun: Vec<PeerId>,
+}
+
+impl Outbox {
+    pub(crate) fn new(budget: usize, now: Timestamp) -> Self {
+        Self {
+            queues: Slab::new(),
+            ready: VecDeque::new(),
+            arena: BytesMut::new(),
+            budget,
+            now,
+            timers: Timers::default(),
+            events: VecDeque::new(),
+            counters: Counters::default(),
+            overrun: Vec::new(),
+        }
+    }
+
+    /// Opens a queue.
+    pub(crate) fn open(&mut self, peer: PeerId, serializer: Serializer, max_receive: usize) -> usize {
+        self.queues.insert(Queue {
+            peer,
+            serializer,
+            max_receive,
+            entries: VecDeque::new(),
+            bytes: 0,
+            home: BytesMut::new(),
+            close: None,
+            is_closed: false,
+            is_forced: false,
+            is_ready: false,
+            stall_at: None,
+            has_drained: false,
+            is_overrun: false,
+        })
+    }
+
+    /// Drops a queue and what is in it.
+    pub(crate) fn remove(&mut self, key: usize) {
+        if let Some(queue) = self.queues.try_remove(key)
+            && let Some(at) = queue.stall_at
+        {
+            self.timers.cancel(at, queue.peer, TimerKind::Stall);
+        }
+        if self.queues.is_empty() {
+            self.ready = VecDeque::new();
+            self.arena = BytesMut::new();
+        }
+    }
+
+    /// Makes room for small encodings. Called while none is held, so that a chunk whose messages are all
+    /// gone is used again.
+    pub(crate) fn prepare_arena(&mut self) {
+        if self.arena.capacity().saturating_sub(self.arena.len()) < ARENA_ROOM {
+            self.arena.reserve(ARENA_CHUNK);
+        }
+    }
+
+    /// Queues an event that several peers receive; encodings in `outbound` are shared. Prepare the arena
+    /// before the first of them.
+    pub(crate) fn event(&mut self, key: usize, outbound: &mut Outbound) -> Result<(), Refused> {
+        let Some(queue) = self.queues.get(key) else { return Err(Refused::Closed) };
+        if queue.is_closed {
+            return Err(Refused::Closed);
+        }
+        let encoded = outbound.encode(queue.serializer, &mut self.arena).map_err(Refused::Payload)?;
+        self.push_within_budget(key, encoded)
+    }
+
+    /// Queues an INVOCATION or INTERRUPT, unless the callee is over its budget.
+    pub(crate) fn invocation(&mut self, key: usize, message: impl Into<Message>) -> Result<(), Refused> {
+        let encoded = self.encode(key, message.into())?;
+        self.push_within_budget(key, encoded)
+    }
+
+    /// Queues a reply, whatever is queued already.
+    pub(crate) fn reply(&mut self, key: usize, message: impl Into<Message>) -> Result<(), Refused> {
+        let encoded = self.encode(key, message.into())?;
+        let budget = self.budget;
+        let Some(queue) = self.queues.get_mut(key) else { return Err(Refused::Closed) };
+        queue.fits(&encoded)?;
+        queue.push(encoded);
+        if queue.bytes > budget.saturating_mul(OVERRUN_FACTOR) && !queue.is_overrun {
+            queue.is_overrun = true;
+            self.overrun.push(queue.peer);
+        }
+        self.queued(key);
+        Ok(())
+    }
+
+    /// Ends a queue: what is in it goes out, then `Close`. With `discard` only `Close` is left.
+    pub(crate) fn finish(&mut self, key: usize, reason: CloseReason, discard: bool) {
+        let Some(queue) = self.queues.get_mut(key) else { return };
+        if queue.is_closed && !discard {
+            return;
+        }
+        if discard {
+            queue.entries = VecDeque::new();
+            queue.bytes = 0;
+            queue.home = BytesMut::new();
+        }
+        if !queue.is_closed {
+            queue.is_closed = true;
+            queue.close = Some(reason);
+        }
+        self.queued(key);
+    }
+
+    /// Ends a queue whose peer takes nothing any more.
+    pub(crate) fn force(&mut self, key: usize, reason: CloseReason) {
+        self.finish(key, reason, true);
+        if let Some(queue) = self.queues.get_mut(key) {
+            queue.is_forced = true;
+        }
+    }
+
+    /// The next thing for a peer.
+    pub(crate) fn poll(&mut self, key: usize) -> Option<Outgoing> {
+        let budget = self.budget;
+        let queue = self.queues.get_mut(key)?;
+        let outgoing = match queue.entries.pop_front() {
+            Some(encoded) => {
+                queue.bytes = queue.bytes.saturating_sub(cost(&encoded));
+                queue.has_drained = true;
+                Outgoing::Message(encoded)
+            }
+            None => Outgoing::Close(queue.close.take()?),
+        };
+        if queue.entries.is_empty() {
+            queue.home = BytesMut::new();
+        }
+        let is_calm = if queue.is_closed { queue.entries.is_empty() } else { queue.bytes <= budget };
+        if is_calm && let Some(at) = queue.stall_at.take() {
+            self.timers.cancel(at, queue.peer, TimerKind::Stall);
+        }
+        Some(outgoing)
+    }
+
+    /// The next peer with something in its queue.
+    pub(crate) fn poll_ready(&mut self, key_of: impl Fn(PeerId) -> Option<usize>) -> Option<PeerId> {
+        while let Some(peer) = self.ready.pop_front() {
+            if let Some(queue) = key_of(peer).and_then(|key| self.queues.get_mut(key)) {
+                queue.is_ready = false;
+                return Some(peer);
+            }
+        }
+        None
+    }
+
+    /// Whether the peer may go on making requests.
+    pub(crate) fn wants_input(&self, key: usize) -> bool {
+        self.queues.get(key).is_some_and(|queue| !queue.is_closed && queue.bytes <= self.budget)
+    }
+
+    pub(crate) fn must_drop(&self, key: usize) -> bool {
+        self.queues.get(key).is_some_and(|queue| queue.is_forced)
+    }
+
+    /// The serializer of a peer.
+    pub(crate) fn serializer(&self, key: usize) -> Serializer {
+        self.queues.get(key).map_or(Serializer::Json, |queue| queue.serializer)
+    }
+
+    /// The stall deadline of a peer passed. Says whether it is to be closed: it drained nothing.
+    pub(crate) fn has_stalled(&mut self, key: usize) -> bool {
+        let now = self.now;
+        let Some(queue) = self.queues.get_mut(key) else { return false };
+        queue.stall_at = None;
+        if !queue.has_drained {
+            return true;
+        }
+        queue.has_drained = false;
+        let at = now.saturating_add(STALL_TIMEOUT);
+        queue.stall_at = Some(at);
+        self.timers.set(at, queue.peer, TimerKind::Stall);
+        false
+    }
+
+    /// Tells the driver something that it may miss without harm.
+    pub(crate) fn inform(&mut self, event: impl FnOnce() -> RouterEvent) {
+        if self.events.len() < EVENT_BACKLOG {
+            self.events.push_back(event());
+        }
+    }
+
+    /// Messages and bytes in all queues.
+    pub(crate) fn totals(&self) -> (usize, usize) {
+        self.queues.iter().fold((0, 0), |(messages, bytes): (usize, usize), (_, queue)| {
+            (messages.saturating_add(queue.entries.len()), bytes.saturating_add(queue.bytes))
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.queues.len()
+    }
+
+    /// Checks that every queue counts what it holds.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        for (_, queue) in &self.queues {
+            let bytes = queue.entries.iter().map(cost).fold(0, usize::saturating_add);
+            if bytes != queue.bytes {
+                return Err(format!(
+                    "{:?} counts {} queued bytes, it holds {bytes}",
+                    queue.peer, queue.bytes
+                ));
+            }
+            let has_output = !queue.entries.is_empty() || queue.close.is_some();
+            if queue.is_ready && !self.ready.contains(&queue.peer) {
+                return Err(format!(
+                    "{:?} is marked ready and not listed (output: {has_output})",
+                    queue.peer
+                ));
+            }
+            if queue.stall_at.is_some_and(|at| !self.timers.contains(at, queue.peer, TimerKind::Stall)) {
+                return Err(format!("{:?} has a stall deadline without timer", queue.peer));
+            }
+        }
+        Ok(())
+    }
+
+    fn encode(&mut self, key: usize, message: Message) -> Result<Encoded, Refused> {
+        let Some(queue) = self.queues.get(key) else { return Err(Refused::Closed) };
+        if queue.is_closed {
+            return Err(Refused::Closed);
+        }
+        let serializer = queue.serializer;
+        self.prepare_arena();
+        Outbound::new(message).encode(serializer, &mut self.arena).map_err(Refused::Payload)
+    }
+
+    fn push_within_budget(&mut self, key: usize, encoded: Encoded) -> Result<(), Refused> {
+        let limit = self.budget;
+        let Some(queue) = self.queues.get_mut(key) else { return Err(Refused::Closed) };
+        queue.fits(&encoded)?;
+        if queue.bytes.saturating_add(cost(&encoded)) > limit {
+            return Err(Refused::Full { queued: queue.bytes, limit });
+        }
+        queue.push(encoded);
+        self.queued(key);
+        Ok(())
+    }
+
+    /// Lists a queue that has output, and watches it when it is too full or has to run empty.
+    fn queued(&mut self, key: usize) {
+        let Some(queue) = self.queues.get_mut(key) else { return };
+        if !queue.is_ready {
+            queue.is_ready = true;
+            self.ready.push_back(queue.peer);
+        }
+        let is_watched = queue.bytes > self.budget || (queue.is_closed && !queue.entries.is_empty());
+        if is_watched && queue.stall_at.is_none() {
+            let at = self.now.saturating_add(STALL_TIMEOUT);
+            queue.stall_at = Some(at);
+            queue.has_drained = false;
+            self.timers.set(at, queue.peer, TimerKind::Stall);
+        }
+        if !is_watched && let Some(at) = queue.stall_at.take() {
+            self.timers.cancel(at, queue.peer, TimerKind::Stall);
+        }
+    }
+}
+
+impl Queue {
+    fn fits(&self, encoded: &Encoded) -> Result<(), Refused> {
+        let (size, limit) = (encoded.len(), self.max_receive);
+        if size > limit { Err(Refused::TooLarge { size, limit }) } else { Ok(()) }
+    }
+
+    fn push(&mut self, encoded: Encoded) {
+        self.bytes = self.bytes.saturating_add(cost(&encoded));
+        let encoded = if self.entries.len() < REHOME_AFTER { encoded } else { self.rehome(&encoded) };
+        self.entries.push_back(encoded);
+    }
+
+    /// Copies the small chunks of an encoding into memory that only this queue uses.
+    fn rehome(&mut self, encoded: &Encoded) -> Encoded {
+        let mut copy = |chunk: &Bytes| {
+            if chunk.len() > ARENA_CHUNK {
+                return chunk.clone();
+            }
+            if self.home.capacity() < chunk.len() {
+                self.home.reserve(chunk.len().max(HOME_CHUNK));
+            }
+            self.home.extend_from_slice(chunk);
+            self.home.split().freeze()
+        };
+        match encoded.chunks() {
+            [chunk] => Encoded::from(copy(chunk)),
+            chunks => Encoded::chained(chunks.iter().map(copy).collect::<Vec<_>>()),
+        }
+    }
+}
+
+fn cost(encoded: &Encoded) -> usize {
+    encoded.len().saturating_add(MESSAGE_COST)
+}

@@ -1,0 +1,291 @@
+//! A realm: its sessions, its broker and its dealer. Nothing routes from one realm to another.
+
+use std::sync::Arc;
+
+use bytestring::ByteString;
+use roadbed_core::error::{ProtocolViolation, ViolationKind, uris};
+use roadbed_core::id::{IdSequence, RequestId};
+use roadbed_core::message::{Error, Message, MessageType, PassThru, Sparse};
+use roadbed_core::payload::Payload;
+use roadbed_core::serializer::Serializer;
+use roadbed_core::uri::{MatchPolicy, Uri};
+use slab::Slab;
+
+use crate::auth::Authentication;
+use crate::broker::Broker;
+use crate::config::RouterConfig;
+use crate::dealer::Dealer;
+use crate::ids::{Keyed, Random};
+use crate::queue::{Outbox, Refused};
+use crate::session::{Session, SessionInfo};
+use crate::stats::count;
+
+/// What the parts of a realm share while a message is handled.
+pub(crate) struct Context<'r> {
+    pub(crate) config: &'r RouterConfig,
+    pub(crate) realm: &'r Uri,
+    pub(crate) sessions: &'r mut Slab<Session>,
+    pub(crate) random: &'r mut Random,
+    pub(crate) out: &'r mut Outbox,
+}
+
+pub(crate) struct Realm {
+    config: Arc<RouterConfig>,
+    pub(crate) uri: Uri,
+    /// How clients get in.
+    pub(crate) authentication: Authentication,
+    /// Whether the realm was made on demand, and goes with its last session.
+    pub(crate) is_temporary: bool,
+    sessions: Slab<Session>,
+    random: Random,
+    hasher: Keyed,
+    broker: Broker,
+    dealer: Dealer,
+}
+
+impl Realm {
+    pub(crate) fn new(
+        config: Arc<RouterConfig>,
+        uri: Uri,
+        authentication: Authentication,
+        is_temporary: bool,
+        mut random: Random,
+    ) -> Self {
+        let hasher = random.hasher();
+        Self {
+            config,
+            uri,
+            authentication,
+            is_temporary,
+            sessions: Slab::new(),
+            random,
+            hasher,
+            broker: Broker::new(hasher),
+            dealer: Dealer::new(hasher),
+        }
+    }
+
+    /// Takes in a session that the gate established. What it is sent goes to `queue`.
+    pub(crate) fn attach_joined(&mut self, info: Arc<SessionInfo>, queue: usize) -> usize {
+        self.sessions.insert(Session::new(info, queue, self.hasher))
+    }
+
+    /// Ends a session: afterwards nothing here mentions it. Others are told what it means for them.
+    pub(crate) fn end(&mut self, session: usize, out: &mut Outbox) -> Option<Arc<SessionInfo>> {
+        let (mut context, broker, dealer) = self.parts(out);
+        dealer.leave(&mut context, session);
+        broker.leave(&mut context, session);
+        self.sessions.try_remove(session).map(|session| session.info)
+    }
+
+    /// A message of a joined session, GOODBYE and ABORT apart.
+    pub(crate) fn handle_message(
+        &mut self,
+        session: usize,
+        message: Message,
+        out: &mut Outbox,
+    ) -> Result<(), ProtocolViolation> {
+        let (mut context, broker, dealer) = self.parts(out);
+        let context = &mut context;
+        match message {
+            Message::Call(call) => dealer.call(context, session, call),
+            Message::Yield(result) => dealer.result(context, session, result),
+            Message::Publish(publish) => broker.publish(context, session, publish),
+            Message::Error(error) => dealer.error(context, session, error),
+            Message::Cancel(cancel) => {
+                dealer.cancel(context, session, &cancel);
+                Ok(())
+            }
+            Message::Subscribe(subscribe) => broker.subscribe(context, session, &subscribe),
+            Message::Unsubscribe(unsubscribe) => broker.unsubscribe(context, session, &unsubscribe),
+            Message::Register(register) => dealer.register(context, session, &register),
+            Message::Unregister(unregister) => dealer.unregister(context, session, &unregister),
+            Message::EventReceived(_) | Message::Unknown(_) => {
+                count(&mut context.out.counters.ignored_messages);
+                Ok(())
+            }
+            other => match other.message_type() {
+                Some(message_type) => {
+                    Err(ProtocolViolation::unexpected(message_type, "after the session was established"))
+                }
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// A request that could not be read to its end: an option or a URI in it is unsuitable.
+    pub(crate) fn refuse_unreadable(
+        &mut self,
+        session: usize,
+        message_type: MessageType,
+        request: RequestId,
+        violation: &ProtocolViolation,
+        out: &mut Outbox,
+    ) -> Result<(), ProtocolViolation> {
+        let (mut context, _, dealer) = self.parts(out);
+        context.begin_request(session, message_type, request)?;
+        if message_type == MessageType::Call {
+            dealer.check_fresh(&context, session, request)?;
+        }
+        let is_uri = matches!(violation.element(), Some("topic" | "procedure"));
+        let error = if is_uri { &uris::INVALID_URI } else { &uris::INVALID_ARGUMENT };
+        context.refuse(session, message_type, request, error, &violation.to_string());
+        Ok(())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
+    pub(crate) fn session(&self, session: usize) -> Option<&Arc<SessionInfo>> {
+        self.sessions.get(session).map(|session| &session.info)
+    }
+
+    /// Sessions, subscriptions, subscribers, registrations and calls.
+    pub(crate) fn totals(&self) -> [usize; 5] {
+        let (subscriptions, subscribers) = self.broker.totals();
+        let (registrations, calls) = self.dealer.totals();
+        [self.sessions.len(), subscriptions, subscribers, registrations, calls]
+    }
+
+    /// Checks that every table agrees with every other.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        self.broker.check(&self.sessions)?;
+        self.dealer.check(&self.sessions)
+    }
+
+    fn parts<'r>(&'r mut self, out: &'r mut Outbox) -> (Context<'r>, &'r mut Broker, &'r mut Dealer) {
+        let context = Context {
+            config: &self.config,
+            realm: &self.uri,
+            sessions: &mut self.sessions,
+            random: &mut self.random,
+            out,
+        };
+        (context, &mut self.broker, &mut self.dealer)
+    }
+}
+
+impl Context<'_> {
+    /// Notes the request id of a new request; with `strict_ids` it must follow the one before.
+    pub(crate) fn begin_request(
+        &mut self,
+        session: usize,
+        message: MessageType,
+        request: RequestId,
+    ) -> Result<(), ProtocolViolation> {
+        let Some(session) = self.sessions.get_mut(session) else { return Ok(()) };
+        let expected = IdSequence::successor(session.last_request.replace(request));
+        if self.config.strict_ids && request != expected {
+            let kind = ViolationKind::NonSequential { found: request, expected };
+            return Err(ProtocolViolation::new(Some(message), kind));
+        }
+        Ok(())
+    }
+
+    /// Checks a URI that a peer sent. `wamp.…` names are the specification's: nobody publishes or
+    /// registers them.
+    pub(crate) fn check_uri(&self, uri: &Uri, is_reserved_allowed: bool) -> Result<(), String> {
+        let limit = self.config.limits.uri_length;
+        uri.check(self.config.uri_rules, MatchPolicy::Exact, limit).map_err(|error| error.to_string())?;
+        if !is_reserved_allowed && (*uri == "wamp" || uri.as_str().starts_with("wamp.")) {
+            return Err("URIs that begin with wamp are reserved".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Queues a reply. One that cannot be carried becomes an ERROR; `Refused` tells why.
+    pub(crate) fn reply(&mut self, session: usize, message: impl Into<Message>) -> Result<(), Refused> {
+        let Some(session) = self.sessions.get(session) else { return Err(Refused::Closed) };
+        self.out.reply(session.queue, message)
+    }
+
+    /// Answers a request with ERROR and a text.
+    pub(crate) fn refuse(
+        &mut self,
+        session: usize,
+        request_type: MessageType,
+        request: RequestId,
+        error: &Uri,
+        text: &str,
+    ) {
+        let Some(state) = self.sessions.get(session) else { return };
+        let text = text_payload(self.out.serializer(state.queue), text);
+        let message =
+            |payload| Error { request_type, request, details: Sparse::EMPTY, error: error.clone(), payload };
+        // Where even the text is too much, the URI has to do.
+        if let Err(Refused::TooLarge { .. }) = self.reply(session, message(text)) {
+            let _ = self.reply(session, message(Payload::EMPTY));
+        }
+    }
+
+    /// Answers a request that the recipient could not be given.
+    pub(crate) fn refuse_undelivered(
+        &mut self,
+        caller: usize,
+        request: RequestId,
+        what: &str,
+        refused: Refused,
+    ) {
+        let (error, text) = match refused {
+            Refused::Full { queued, limit } => {
+                count(&mut self.out.counters.calls_unavailable);
+                let text = format!("{queued} bytes wait for the callee, the limit output_size is {limit}");
+                (&uris::UNAVAILABLE, text)
+            }
+            Refused::TooLarge { size, limit } => {
+                let text = format!("the {what} has {size} bytes, its recipient accepts {limit}");
+                (&uris::PAYLOAD_SIZE_EXCEEDED, text)
+            }
+            Refused::Payload(reason) => (&uris::INVALID_PAYLOAD, format!("the {what}: {reason}")),
+            Refused::Closed => (&uris::CANCELED, "the callee left".to_owned()),
+        };
+        self.refuse(caller, MessageType::Call, request, error, &text);
+    }
+
+    /// Answers a request over a limit of the session.
+    pub(crate) fn refuse_limit(
+        &mut self,
+        session: usize,
+        request_type: MessageType,
+        request: RequestId,
+        name: &str,
+        limit: usize,
+    ) {
+        let text = format!("the limit {name} is {limit}");
+        self.refuse(session, request_type, request, &uris::UNAVAILABLE, &text);
+    }
+}
+
+/// Sealed payloads were not announced by this router, so nobody may send them to it.
+pub(crate) fn check_passthru(message: MessageType, passthru: &PassThru) -> Result<(), ProtocolViolation> {
+    let Some(set) = passthru.attributes() else { return Ok(()) };
+    let is_ppt = set.ppt_scheme.is_some()
+        || set.ppt_serializer.is_some()
+        || set.ppt_cipher.is_some()
+        || set.ppt_keyid.is_some();
+    let is_enc = set.enc_algo.is_some() || set.enc_key.is_some() || set.enc_serializer.is_some();
+    let feature = match (is_ppt, is_enc) {
+        (true, _) => "payload_passthru_mode",
+        (false, true) => "payload_transparency",
+        (false, false) => return Ok(()),
+    };
+    Err(ProtocolViolation::new(Some(message), ViolationKind::NotAnnounced(feature)))
+}
+
+/// A payload of one text, for people.
+fn text_payload(serializer: Serializer, text: &str) -> Payload {
+    Payload::from_args(serializer, &(text,)).unwrap_or(Payload::EMPTY)
+}
+
+/// At most this many bytes of a text are told to a peer.
+const MAX_TEXT: usize = 512;
+
+/// A text for ABORT or GOODBYE, cut where it is too long.
+pub(crate) fn short_text(text: &str) -> ByteString {
+    let mut end = text.len().min(MAX_TEXT);
+    while !text.is_char_boundary(end) {
+        end = end.saturating_sub(1);
+    }
+    ByteString::from(text.get(..end).unwrap_or_default())
+}

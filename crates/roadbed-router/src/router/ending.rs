@@ -1,0 +1,159 @@
+//! How sessions and peers end.
+
+use bytestring::ByteString;
+use roadbed_core::error::{CloseReason, Deadline, ProtocolViolation, uris};
+use roadbed_core::message::{Abort, CloseDetails, Goodbye, Message, Sparse};
+use roadbed_core::payload::Payload;
+use roadbed_core::time::Timestamp;
+use roadbed_core::uri::Uri;
+
+use super::Router;
+use crate::events::RouterEvent;
+use crate::gate::Refusal;
+use crate::ids::detach_text;
+use crate::peer::Stage;
+use crate::realm::short_text;
+use crate::stats::count;
+
+impl Router {
+    /// A message of a peer that was sent GOODBYE: its own GOODBYE is the answer, even when the two crossed.
+    pub(super) fn leaving(&mut self, key: usize, message: &Message) {
+        if !matches!(message, Message::Goodbye(_) | Message::Abort(_)) {
+            return;
+        }
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        if let Stage::Leaving(reason) = std::mem::replace(&mut peer.stage, Stage::Ended) {
+            peer.clear_deadline(&mut self.out);
+            self.out.finish(peer.queue, reason, false);
+        }
+    }
+
+    /// A peer sent ABORT. That is never answered.
+    pub(super) fn aborted(&mut self, key: usize, abort: &Abort) {
+        let reason = CloseReason::Abort {
+            reason: abort.reason.detach(),
+            message: abort.details.message.as_ref().map(detach_text),
+            payload: Payload::EMPTY,
+        };
+        self.end_session(key, reason.clone());
+        self.end_peer(key, reason, true);
+    }
+
+    /// A peer broke the protocol.
+    pub(super) fn violated(&mut self, key: usize, violation: ProtocolViolation) {
+        count(&mut self.out.counters.violations);
+        let text = short_text(&violation.to_string());
+        let reason = CloseReason::PeerViolation(violation);
+        if self.end_session(key, reason.clone()) {
+            self.abort(key, &uris::PROTOCOL_VIOLATION, text);
+            self.end_peer(key, reason, false);
+        } else {
+            self.refuse(key, Refusal::new(&uris::PROTOCOL_VIOLATION, text), reason);
+        }
+    }
+
+    /// Sends ABORT to a peer that has no session, and closes it.
+    pub(super) fn refuse(&mut self, key: usize, refusal: Refusal, reason: CloseReason) {
+        let Refusal { reason: uri, message } = refusal;
+        count(&mut self.out.counters.refused);
+        self.abort(key, &uri, short_text(&message));
+        if let Some(peer) = self.peers.get(key).map(|peer| peer.id) {
+            self.out.inform(|| RouterEvent::Refused { peer, reason: uri, message });
+        }
+        self.end_peer(key, reason, false);
+    }
+
+    fn abort(&mut self, key: usize, reason: &Uri, message: ByteString) {
+        let Some(peer) = self.peers.get(key) else { return };
+        let mut details: Sparse<CloseDetails> = Sparse::EMPTY;
+        details.message = Some(message);
+        let abort = |details| Abort { details, reason: reason.clone(), payload: Payload::EMPTY };
+        if self.out.reply(peer.queue, abort(details)).is_err() {
+            let _ = self.out.reply(peer.queue, abort(Sparse::EMPTY));
+        }
+    }
+
+    /// Nothing from this peer counts any more; what is queued goes out, or is dropped, then `Close`.
+    pub(super) fn end_peer(&mut self, key: usize, reason: CloseReason, discard: bool) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        peer.stage = Stage::Ended;
+        peer.clear_deadline(&mut self.out);
+        self.out.finish(peer.queue, reason, discard);
+    }
+
+    /// Ends the session of a peer, if it has one, and says whether it had: the one path for GOODBYE, ABORT,
+    /// violations, lost transports, stalled peers, kills and the shutdown. Afterwards no table mentions it.
+    pub(super) fn end_session(&mut self, key: usize, reason: CloseReason) -> bool {
+        let Some(peer) = self.peers.get_mut(key) else { return false };
+        let Stage::Joined { realm: slot, session } = peer.stage else { return false };
+        peer.stage = Stage::Ended;
+        let id = peer.id;
+        let Some(realm) = self.realms.get_mut(slot) else { return true };
+        if let Some(session) = realm.end(session, &mut self.out) {
+            self.gate.release(session.id);
+            self.out.events.push_back(RouterEvent::Left { peer: id, session, reason });
+        }
+        self.close_realm_if_done(slot);
+        true
+    }
+
+    pub(super) fn say_goodbye(&mut self, key: usize, reason: &Uri, message: &str, deadline: Timestamp) {
+        let message = short_text(message);
+        let close =
+            CloseReason::Goodbye { reason: reason.clone(), message: Some(message.clone()), by_peer: false };
+        if !self.end_session(key, close.clone()) {
+            if self.peers.get(key).is_some_and(|peer| matches!(peer.stage, Stage::Gated(_))) {
+                self.refuse(key, Refusal { reason: reason.clone(), message }, CloseReason::Local);
+            }
+            return;
+        }
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let mut details: Sparse<CloseDetails> = Sparse::EMPTY;
+        details.message = Some(message);
+        let _ = self.out.reply(peer.queue, Goodbye { details, reason: reason.clone() });
+        peer.stage = Stage::Leaving(close);
+        peer.set_deadline(deadline, Deadline::Goodbye, &mut self.out);
+    }
+
+    /// A deadline of a peer's session passed.
+    pub(super) fn expired(&mut self, key: usize, why: Deadline) {
+        let close = CloseReason::Timeout(why);
+        match why {
+            Deadline::Join => {
+                let message = "no session was established in time";
+                self.refuse(key, Refusal::new(&uris::TIMEOUT, message), close);
+            }
+            Deadline::Decision => {
+                let message = "it was not decided in time who you are";
+                self.refuse(key, Refusal::new(&uris::AUTHENTICATION_FAILED, message), close);
+            }
+            Deadline::Goodbye => {
+                self.end_peer(key, close.clone(), false);
+                if let Some(peer) = self.peers.get(key) {
+                    self.out.force(peer.queue, close);
+                }
+            }
+            _ => self.end_peer(key, close, false),
+        }
+    }
+
+    /// A peer takes nothing of what is queued for it.
+    pub(super) fn stalled(&mut self, key: usize) {
+        count(&mut self.out.counters.stalled);
+        let reason = CloseReason::Timeout(Deadline::Stalled);
+        self.end_session(key, reason.clone());
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        peer.stage = Stage::Ended;
+        peer.clear_deadline(&mut self.out);
+        self.out.force(peer.queue, reason);
+    }
+
+    /// Closes peers whose queues grew far over the budget. That may queue more for others.
+    pub(super) fn close_overrun(&mut self) {
+        while let Some(peer) = self.out.overrun.pop() {
+            if let Some(key) = self.key(peer) {
+                self.stalled(key);
+            }
+        }
+    }
+}

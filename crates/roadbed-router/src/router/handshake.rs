@@ -1,0 +1,138 @@
+//! From HELLO to WELCOME: what the gate decides is carried out here.
+
+use std::sync::Arc;
+
+use roadbed_core::error::{CloseReason, Deadline, ProtocolViolation, uris};
+use roadbed_core::message::{Hello, Message, MessageType};
+use roadbed_core::time::Timestamp;
+
+use super::Router;
+use crate::auth::Grant;
+use crate::events::{DecisionId, NotAwaited, RouterEvent};
+use crate::gate::{Claim, Gated, Refusal, Verdict};
+use crate::peer::Stage;
+use crate::realm::short_text;
+use crate::stats::count;
+
+impl Router {
+    /// The claim that the driver decided on, and its peer.
+    pub(super) fn decided(
+        &mut self,
+        now: Timestamp,
+        decision: DecisionId,
+    ) -> Result<(usize, Box<Claim>), NotAwaited> {
+        self.advance(now);
+        let key = self.key(decision.peer).ok_or(NotAwaited)?;
+        let peer = self.peers.get_mut(key).ok_or(NotAwaited)?;
+        if peer.round != decision.round {
+            return Err(NotAwaited);
+        }
+        match std::mem::replace(&mut peer.stage, Stage::Ended) {
+            Stage::Gated(Gated::Decision(claim)) => Ok((key, claim)),
+            other => {
+                peer.stage = other;
+                Err(NotAwaited)
+            }
+        }
+    }
+
+    /// A message before WELCOME.
+    pub(super) fn gated(&mut self, key: usize, message: Message) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let Stage::Gated(gated) = std::mem::replace(&mut peer.stage, Stage::Ended) else { return };
+        match (gated, message) {
+            (Gated::Hello, Message::Hello(hello)) => self.hello(key, hello),
+            (Gated::Proof(claim), Message::Authenticate(proof)) => {
+                let verdict = self.gate.authenticate(claim, &proof);
+                self.apply(key, verdict);
+            }
+            (_, Message::Abort(abort)) => self.aborted(key, &abort),
+            (gated, Message::Unknown(_)) => {
+                peer.stage = Stage::Gated(gated);
+                count(&mut self.out.counters.ignored_messages);
+            }
+            (_, other) => {
+                let message_type = other.message_type().unwrap_or(MessageType::Hello);
+                let state = "before the session was established";
+                self.violated(key, ProtocolViolation::unexpected(message_type, state));
+            }
+        }
+    }
+
+    fn hello(&mut self, key: usize, hello: Hello) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        if peer.deadline().is_some_and(|(_, why)| why == Deadline::Rejoin) {
+            peer.begin_share(self.config.limits.handshake_timeout, &mut self.out);
+        }
+        let Some(roles) = hello.details.roles.filter(|roles| !roles.is_empty()) else {
+            self.violated(key, ProtocolViolation::unexpected(MessageType::Hello, "without a role"));
+            return;
+        };
+        let realm = match self.gate.realm(&hello) {
+            Ok(realm) => realm,
+            Err(refusal) => return self.apply(key, Verdict::Refuse(refusal)),
+        };
+        let existing = self.realm_slots.get(&realm).and_then(|&slot| self.realms.get(slot));
+        let authentication = match existing {
+            Some(realm) => Some(&realm.authentication),
+            None => self.config.auto_create.as_ref(),
+        };
+        let verdict = match authentication {
+            Some(authentication) => self.gate.hello(hello, realm, roles, authentication, &peer.transport),
+            None => {
+                let message = format!("realm {realm} does not exist");
+                Verdict::Refuse(Refusal::new(&uris::NO_SUCH_REALM, short_text(&message)))
+            }
+        };
+        self.apply(key, verdict);
+    }
+
+    pub(super) fn apply(&mut self, key: usize, verdict: Verdict) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        match verdict {
+            Verdict::Challenge(claim, challenge) => match self.out.reply(peer.queue, challenge) {
+                Ok(()) => {
+                    peer.stage = Stage::Gated(Gated::Proof(claim));
+                    peer.resume_share(&mut self.out);
+                }
+                Err(_) => {
+                    let refusal = Refusal::new(&uris::AUTHENTICATION_FAILED, "the challenge cannot be sent");
+                    self.refuse(key, refusal, CloseReason::Local);
+                }
+            },
+            Verdict::Ask(claim, response) => {
+                peer.round = peer.round.saturating_add(1);
+                peer.pause_share(self.config.limits.decision_timeout, &mut self.out);
+                let decision = DecisionId { peer: peer.id, round: peer.round };
+                let question = claim.question(decision, &peer.transport, response);
+                peer.stage = Stage::Gated(Gated::Decision(claim));
+                self.out.events.push_back(RouterEvent::Authenticate(Box::new(question)));
+            }
+            Verdict::Join(claim, grant) => self.join(key, *claim, grant),
+            Verdict::Refuse(refusal) => self.refuse(key, refusal, CloseReason::Local),
+        }
+    }
+
+    /// Establishes a session. It enters the tables of its realm only after WELCOME is queued.
+    fn join(&mut self, key: usize, claim: Claim, grant: Grant) {
+        let slot = match self.realm_slots.get(&claim.realm) {
+            Some(&slot) => slot,
+            None => self.open_realm(claim.realm.clone(), true),
+        };
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let (info, welcome) = self.gate.welcome(peer.id, claim, grant);
+        let info = Arc::new(info);
+        if self.out.reply(peer.queue, welcome).is_err() {
+            self.gate.release(info.id);
+            self.close_realm_if_done(slot);
+            let refusal = Refusal::new(&uris::AUTHENTICATION_FAILED, "the peer does not accept WELCOME");
+            return self.refuse(key, refusal, CloseReason::Local);
+        }
+        let Some(realm) = self.realms.get_mut(slot) else { return };
+        let session = realm.attach_joined(Arc::clone(&info), peer.queue);
+        peer.stage = Stage::Joined { realm: slot, session };
+        peer.clear_deadline(&mut self.out);
+        count(&mut self.out.counters.joined);
+        self.out.events.push_back(RouterEvent::Joined { peer: peer.id, session: info });
+    }
+}

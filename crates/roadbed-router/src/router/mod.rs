@@ -1,0 +1,402 @@
+//! The router: peers in front of a gate, realms behind it.
+
+mod check;
+mod ending;
+mod handshake;
+
+use std::sync::Arc;
+
+use roadbed_core::error::{CloseReason, Deadline, ProtocolViolation, uris};
+use roadbed_core::message::{Challenge, Goodbye, Message, MessageType, RawDict, Sparse};
+use roadbed_core::serializer::Serializer;
+use roadbed_core::time::{Timestamp, UnixMicros};
+use roadbed_core::transport::TransportDetails;
+use roadbed_core::uri::Uri;
+use slab::Slab;
+
+use crate::auth::Grant;
+use crate::config::RouterConfig;
+use crate::events::{DecisionId, NotAwaited, Outgoing, PeerId, RouterEvent};
+use crate::gate::{Gate, Gated, Refusal, Verdict};
+use crate::ids::{HashMap, Random, detach_text};
+use crate::peer::{Peer, Stage};
+use crate::queue::Outbox;
+use crate::realm::Realm;
+use crate::session::SessionInfo;
+use crate::timers::TimerKind;
+
+/// A WAMP router without the I/O: messages in, encoded messages out, time as an argument.
+///
+/// A driver calls [`attach`](Self::attach) when a transport is ready, [`handle_message`](Self::handle_message)
+/// for what a `Link` decoded and [`handle_violation`](Self::handle_violation) for what it could not, and
+/// [`detach`](Self::detach) when the transport ended. After each of these, and after
+/// [`handle_timeout`](Self::handle_timeout), it asks [`poll_ready`](Self::poll_ready) whose queues have
+/// output, and pulls it with [`poll_outgoing`](Self::poll_outgoing) as far as the peer's `Link` is writable.
+///
+/// Peers that do not exist any more are no error: methods that are given one do nothing. Equal calls with
+/// an equal seed give equal outputs.
+///
+/// ```
+/// use roadbed_core::{serializer::Serializer, time::{Timestamp, UnixMicros}};
+/// use roadbed_core::transport::TransportDetails;
+/// use roadbed_core::uri::Uri;
+/// use roadbed_router::{Authentication, Router, RouterConfig};
+///
+/// let config = RouterConfig::new().realm(Uri::new("realm1")?, Authentication::new().anonymous("guest"));
+/// config.check()?;
+/// let now = Timestamp::ZERO;
+/// let mut router = Router::new(config.into_shared(), [0; 32], now, UnixMicros::default());
+/// let peer = router.attach(now, Serializer::Cbor, 1 << 20, TransportDetails::local());
+/// assert!(!router.is_joined(peer));
+/// assert!(router.poll_timeout().is_some()); // until HELLO comes
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Router {
+    config: Arc<RouterConfig>,
+    gate: Gate,
+    realms: Slab<Realm>,
+    realm_slots: HashMap<Uri, usize>,
+    peers: Slab<Peer>,
+    last_serial: u64,
+    random: Random,
+    out: Outbox,
+    utc: UnixMicros,
+    /// When those that did not answer GOODBYE are closed.
+    shutdown: Option<Timestamp>,
+}
+
+impl Router {
+    /// Makes a router. `seed` is the source of all its randomness and must be unpredictable; `now` and
+    /// `utc` are the present time on the driver's two clocks. Check the configuration beforehand.
+    pub fn new(config: Arc<RouterConfig>, seed: [u8; 32], now: Timestamp, utc: UnixMicros) -> Self {
+        let mut random = Random::new(seed);
+        let mut router = Self {
+            gate: Gate::new(Arc::clone(&config), random.fork()),
+            realms: Slab::new(),
+            realm_slots: HashMap::with_hasher(random.hasher()),
+            peers: Slab::new(),
+            last_serial: 0,
+            out: Outbox::new(config.limits.output_size, now),
+            random,
+            utc,
+            shutdown: None,
+            config,
+        };
+        for realm in &Arc::clone(&router.config).realms {
+            router.open_realm(realm.uri.clone(), false);
+        }
+        router
+    }
+
+    /// A transport is ready. `serializer` was negotiated on it, `max_receive` is the size in bytes of the
+    /// largest message that the peer accepts. The peer now has
+    /// [`Limits::handshake_timeout`](roadbed_core::limits::Limits) to get a session.
+    pub fn attach(
+        &mut self,
+        now: Timestamp,
+        serializer: Serializer,
+        max_receive: usize,
+        details: TransportDetails,
+    ) -> PeerId {
+        self.advance(now);
+        self.last_serial = self.last_serial.saturating_add(1);
+        let entry = self.peers.vacant_entry();
+        let (key, id) = (entry.key(), PeerId { serial: self.last_serial, slot: entry.key() });
+        let queue = self.out.open(id, serializer, max_receive);
+        let peer = entry.insert(Peer::new(id, queue, details));
+        peer.begin_share(self.config.limits.handshake_timeout, &mut self.out);
+        if self.shutdown.is_some() {
+            let refusal = Refusal::new(&uris::SYSTEM_SHUTDOWN, "the router shuts down");
+            self.refuse(key, refusal, CloseReason::Local);
+        }
+        id
+    }
+
+    /// A peer sent a message.
+    pub fn handle_message(&mut self, now: Timestamp, peer: PeerId, message: Message) {
+        self.advance(now);
+        let Some(key) = self.key(peer) else { return };
+        let Some(state) = self.peers.get_mut(key) else { return };
+        match &state.stage {
+            Stage::Ended => {}
+            Stage::Leaving(_) => self.leaving(key, &message),
+            &Stage::Joined { realm, session } => self.joined(key, realm, session, message),
+            Stage::Gated(_) => self.gated(key, message),
+        }
+        self.close_overrun();
+    }
+
+    /// A peer broke the protocol, as its `Link` found. It is sent ABORT `wamp.error.protocol_violation` and
+    /// closed (basic profile, "Protocol Errors"). A request that was readable but for an option or a URI
+    /// ([`ProtocolViolation::request`]) is answered with ERROR `wamp.error.invalid_argument` or
+    /// `wamp.error.invalid_uri` instead, once a session is established.
+    pub fn handle_violation(&mut self, now: Timestamp, peer: PeerId, violation: ProtocolViolation) {
+        self.advance(now);
+        let Some(key) = self.key(peer) else { return };
+        let Some(state) = self.peers.get(key) else { return };
+        let result = match (&state.stage, violation.message(), violation.request()) {
+            (Stage::Ended, ..) => Ok(()),
+            // What cannot be read is no GOODBYE, and everything else is ignored now.
+            (Stage::Leaving(_), ..) => Ok(()),
+            (&Stage::Joined { realm, session }, Some(message_type), Some(request))
+                if message_type.is_answered_by_error() && message_type != MessageType::Invocation =>
+            {
+                match self.realms.get_mut(realm) {
+                    Some(realm) => {
+                        realm.refuse_unreadable(session, message_type, request, &violation, &mut self.out)
+                    }
+                    None => Ok(()),
+                }
+            }
+            _ => Err(violation),
+        };
+        if let Err(violation) = result {
+            self.violated(key, violation);
+        }
+        self.close_overrun();
+    }
+
+    /// A transport ended. Its session ends with it; the peer is gone.
+    pub fn detach(&mut self, now: Timestamp, peer: PeerId, reason: CloseReason) {
+        self.advance(now);
+        let Some(key) = self.key(peer) else { return };
+        self.end_session(key, reason);
+        if let Some(mut state) = self.peers.try_remove(key) {
+            state.clear_deadline(&mut self.out);
+            self.out.remove(state.queue);
+        }
+        if self.peers.is_empty() {
+            self.peers = Slab::new();
+        }
+        self.close_overrun();
+    }
+
+    /// Time passed.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.advance(now);
+        while let Some((peer, kind)) = self.out.timers.pop(self.out.now) {
+            let Some(key) = self.key(peer) else { continue };
+            let Some(state) = self.peers.get_mut(key) else { continue };
+            match kind {
+                TimerKind::Stall => {
+                    if self.out.has_stalled(state.queue) {
+                        self.stalled(key);
+                    }
+                }
+                TimerKind::Session => {
+                    if let Some(why) = state.take_deadline() {
+                        self.expired(key, why);
+                    }
+                }
+            }
+        }
+        self.close_overrun();
+    }
+
+    /// Lets a peer in: the answer to [`RouterEvent::Authenticate`].
+    ///
+    /// # Errors
+    /// [`NotAwaited`] when the answer comes too late.
+    pub fn accept(&mut self, now: Timestamp, decision: DecisionId, grant: Grant) -> Result<(), NotAwaited> {
+        let (key, claim) = self.decided(now, decision)?;
+        self.apply(key, Verdict::Join(claim, grant));
+        Ok(())
+    }
+
+    /// Asks a peer for (more) proof: the answer to [`RouterEvent::Authenticate`]. What the peer answers
+    /// comes as another event. `extra` is what the method needs.
+    ///
+    /// # Errors
+    /// [`NotAwaited`] when the answer comes too late.
+    pub fn challenge(
+        &mut self,
+        now: Timestamp,
+        decision: DecisionId,
+        extra: RawDict,
+    ) -> Result<(), NotAwaited> {
+        let (key, claim) = self.decided(now, decision)?;
+        let challenge = Challenge { method: claim.method(), extra };
+        self.apply(key, Verdict::Challenge(claim, challenge));
+        Ok(())
+    }
+
+    /// Refuses a peer: the answer to [`RouterEvent::Authenticate`]. `reason` is usually
+    /// `wamp.error.authentication_denied`.
+    ///
+    /// # Errors
+    /// [`NotAwaited`] when the answer comes too late.
+    pub fn deny(
+        &mut self,
+        now: Timestamp,
+        decision: DecisionId,
+        reason: &Uri,
+        message: &str,
+    ) -> Result<(), NotAwaited> {
+        let (key, _) = self.decided(now, decision)?;
+        self.apply(key, Verdict::Refuse(Refusal::new(reason, message)));
+        Ok(())
+    }
+
+    /// Ends the session of a peer with GOODBYE, such as `wamp.close.killed`. The peer is closed when it
+    /// answers, or after [`Limits::goodbye_timeout`](roadbed_core::limits::Limits). A peer without session
+    /// is sent ABORT.
+    pub fn kill(&mut self, now: Timestamp, peer: PeerId, reason: &Uri, message: &str) {
+        self.advance(now);
+        if let Some(key) = self.key(peer) {
+            let deadline = self.out.now.saturating_add(self.config.limits.goodbye_timeout);
+            self.say_goodbye(key, reason, message, deadline);
+        }
+        self.close_overrun();
+    }
+
+    /// Ends every session with GOODBYE `wamp.close.system_shutdown`; who has not answered by `deadline` is
+    /// closed. New peers are refused from now on. The shutdown is complete when
+    /// [`stats`](Self::stats) counts no peers.
+    pub fn shutdown(&mut self, now: Timestamp, deadline: Timestamp) {
+        self.advance(now);
+        self.shutdown = Some(deadline);
+        let keys: Vec<usize> = self.peers.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            self.say_goodbye(key, &uris::SYSTEM_SHUTDOWN, "the router shuts down", deadline);
+        }
+        self.close_overrun();
+    }
+
+    /// Corrects the wall-clock time.
+    pub fn set_utc(&mut self, utc: UnixMicros) {
+        self.utc = utc;
+    }
+
+    /// The wall-clock time last given.
+    pub fn utc(&self) -> UnixMicros {
+        self.utc
+    }
+
+    /// The next peer with output. Each is returned once, until something new is queued for it: a driver
+    /// that cannot pull everything at once has to remember the rest.
+    pub fn poll_ready(&mut self) -> Option<PeerId> {
+        let peers = &self.peers;
+        self.out.poll_ready(|id| peers.get(id.slot).filter(|peer| peer.id == id).map(|peer| peer.queue))
+    }
+
+    /// The next thing to carry to a peer. Pull only while its `Link` is writable: what is pulled counts as
+    /// taken by the peer. Then ask [`wants_input`](Self::wants_input) again.
+    pub fn poll_outgoing(&mut self, peer: PeerId) -> Option<Outgoing> {
+        let key = self.key(peer)?;
+        self.out.poll(self.peers.get(key)?.queue)
+    }
+
+    /// What happened.
+    pub fn poll_event(&mut self) -> Option<RouterEvent> {
+        self.out.events.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called, if nothing else happens before.
+    /// Later than the last time given to the router.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.next_deadline().map(|(at, _)| at)
+    }
+
+    /// As [`poll_timeout`](Self::poll_timeout), with what the deadline is for.
+    pub fn next_deadline(&self) -> Option<(Timestamp, Deadline)> {
+        let (at, peer, kind) = self.out.timers.first()?;
+        let why = match kind {
+            TimerKind::Stall => Deadline::Stalled,
+            TimerKind::Session => self.peers.get(peer.slot)?.deadline()?.1,
+        };
+        Some((at.max(self.out.now.next()), why))
+    }
+
+    /// Whether to go on reading from a peer. `false` while too many replies wait for it, and at its end.
+    /// It changes only when output is pulled.
+    pub fn wants_input(&self, peer: PeerId) -> bool {
+        self.peer(peer).is_some_and(|peer| self.out.wants_input(peer.queue))
+    }
+
+    /// Whether to drop a peer's transport now, without waiting for what it was sent to be taken: it takes
+    /// nothing. Ask for each peer that [`poll_ready`](Self::poll_ready) returns.
+    pub fn must_drop(&self, peer: PeerId) -> bool {
+        self.peer(peer).is_some_and(|peer| self.out.must_drop(peer.queue))
+    }
+
+    /// Whether a peer has a session. From WELCOME to the end of the session its `Link` accepts messages up
+    /// to [`Limits::message_size`](roadbed_core::limits::Limits), else only
+    /// [`Limits::handshake_message_size`](roadbed_core::limits::Limits).
+    pub fn is_joined(&self, peer: PeerId) -> bool {
+        self.session(peer).is_some()
+    }
+
+    /// The session of a peer, if it has one.
+    pub fn session(&self, peer: PeerId) -> Option<&Arc<SessionInfo>> {
+        match self.peer(peer)?.stage {
+            Stage::Joined { realm, session } => self.realms.get(realm)?.session(session),
+            _ => None,
+        }
+    }
+
+    fn advance(&mut self, now: Timestamp) {
+        self.out.now = self.out.now.max(now);
+    }
+
+    fn key(&self, peer: PeerId) -> Option<usize> {
+        self.peer(peer).map(|state| state.id.slot)
+    }
+
+    fn peer(&self, peer: PeerId) -> Option<&Peer> {
+        self.peers.get(peer.slot).filter(|state| state.id == peer)
+    }
+
+    /// A message of a peer with a session.
+    fn joined(&mut self, key: usize, realm: usize, session: usize, message: Message) {
+        match message {
+            Message::Goodbye(goodbye) => {
+                let reason = CloseReason::Goodbye {
+                    reason: goodbye.reason.detach(),
+                    message: goodbye.details.message.as_ref().map(detach_text),
+                    by_peer: true,
+                };
+                self.end_session(key, reason);
+                let Some(peer) = self.peers.get_mut(key) else { return };
+                let answer = Goodbye { details: Sparse::EMPTY, reason: uris::GOODBYE_AND_OUT.clone() };
+                let _ = self.out.reply(peer.queue, answer);
+                peer.stage = Stage::Gated(Gated::Hello);
+                let at = self.out.now.saturating_add(self.config.limits.rejoin_timeout);
+                peer.set_deadline(at, Deadline::Rejoin, &mut self.out);
+            }
+            Message::Abort(abort) => self.aborted(key, &abort),
+            message => {
+                let Some(realm) = self.realms.get_mut(realm) else { return };
+                if let Err(violation) = realm.handle_message(session, message, &mut self.out) {
+                    self.violated(key, violation);
+                }
+            }
+        }
+    }
+
+    fn open_realm(&mut self, uri: Uri, is_temporary: bool) -> usize {
+        let listed = self.config.realms.iter().find(|realm| realm.uri == uri);
+        let authentication = match listed {
+            Some(realm) => realm.authentication.clone(),
+            None => self.config.auto_create.clone().unwrap_or_default(),
+        };
+        let config = Arc::clone(&self.config);
+        let realm = Realm::new(config, uri.clone(), authentication, is_temporary, self.random.fork());
+        let slot = self.realms.insert(realm);
+        self.realm_slots.insert(uri, slot);
+        slot
+    }
+
+    /// A realm that was made on demand goes with its last session.
+    fn close_realm_if_done(&mut self, slot: usize) {
+        if self.realms.get(slot).is_some_and(|realm| realm.is_temporary && realm.is_empty()) {
+            let realm = self.realms.remove(slot);
+            self.realm_slots.remove(&realm.uri);
+        }
+    }
+}
+
+impl std::fmt::Debug for Router {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Router").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,132 @@
+//! Who is joined: what the gate found out, and what the realm keeps for it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytestring::ByteString;
+use roadbed_core::id::{IdSequence, RegistrationId, RequestId, SessionId, SubscriptionId};
+use roadbed_core::role::{Feature, Role, Roles};
+use roadbed_core::uri::Uri;
+
+use crate::events::PeerId;
+use crate::ids::{HashMap, Keyed};
+
+/// A session, as established by the gate. Nothing in it changes while the session lives.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SessionInfo {
+    /// Its id.
+    pub id: SessionId,
+    /// The peer that has it.
+    pub peer: PeerId,
+    /// The realm joined.
+    pub realm: Uri,
+    /// Who the client is.
+    pub authid: ByteString,
+    /// The role it was given.
+    pub authrole: ByteString,
+    /// How it was authenticated.
+    pub authmethod: ByteString,
+    /// Which part of the router vouches for it.
+    pub authprovider: ByteString,
+    /// The client's software, as it says.
+    pub agent: Option<ByteString>,
+    /// The roles and features that the client announced.
+    pub roles: Roles,
+}
+
+impl SessionInfo {
+    pub(crate) fn can_be_interrupted(&self) -> bool {
+        self.roles.supports(Role::Callee, Feature::CallCanceling)
+    }
+}
+
+/// Where a session stands among the subscribers of a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Membership {
+    /// The subscription's slot in the broker.
+    pub(crate) slot: usize,
+    /// The subscriber's place in the order of subscribing.
+    pub(crate) order: u64,
+}
+
+/// A joined session inside its realm.
+pub(crate) struct Session {
+    pub(crate) info: Arc<SessionInfo>,
+    /// Its outgoing queue.
+    pub(crate) queue: usize,
+    /// The last request that the client made.
+    pub(crate) last_request: Option<RequestId>,
+    pub(crate) subscriptions: BTreeMap<SubscriptionId, Membership>,
+    /// Registrations, and their slots in the dealer.
+    pub(crate) registrations: BTreeMap<RegistrationId, usize>,
+    /// Calls that wait for an answer, by the caller's request, and their slots in the dealer.
+    pub(crate) calls: HashMap<RequestId, usize>,
+    /// Invocations that wait for an answer, and their slots in the dealer.
+    pub(crate) invocations: HashMap<RequestId, usize>,
+    pub(crate) issued: IssuedIds,
+}
+
+impl Session {
+    pub(crate) fn new(info: Arc<SessionInfo>, queue: usize, hasher: Keyed) -> Self {
+        Self {
+            info,
+            queue,
+            last_request: None,
+            subscriptions: BTreeMap::new(),
+            registrations: BTreeMap::new(),
+            calls: HashMap::with_hasher(hasher),
+            invocations: HashMap::with_hasher(hasher),
+            issued: IssuedIds::default(),
+        }
+    }
+}
+
+/// The ids of invocations sent to one callee. A watermark tells an answer that comes late from an
+/// answer to an invocation that never was; no table of past ids is needed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct IssuedIds {
+    ids: IdSequence,
+    /// After a wrap-around every id was issued once.
+    has_wrapped: bool,
+}
+
+impl IssuedIds {
+    pub(crate) fn next(&mut self, in_flight: impl Fn(RequestId) -> bool) -> RequestId {
+        let last = self.ids.last();
+        let id = self.ids.next_free(in_flight);
+        self.has_wrapped |= last.is_some_and(|last| id < last);
+        id
+    }
+
+    /// Whether `id` was issued at some time.
+    pub(crate) fn was_issued(&self, id: RequestId) -> bool {
+        self.has_wrapped || self.ids.last().is_some_and(|last| id <= last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(n: u64) -> RequestId {
+        RequestId::new(n).unwrap()
+    }
+
+    #[test]
+    fn the_watermark_tells_late_from_never() {
+        let mut ids = IssuedIds::default();
+        assert!(!ids.was_issued(id(1)));
+        assert_eq!(ids.next(|_| false), id(1));
+        assert!(ids.was_issued(id(1)));
+        assert!(!ids.was_issued(id(2)));
+    }
+
+    #[test]
+    fn after_a_wrap_every_id_was_issued_and_those_in_flight_are_skipped() {
+        let ids = IdSequence::continue_after(RequestId::MAX);
+        let mut ids = IssuedIds { ids, has_wrapped: false };
+        assert_eq!(ids.next(|id| id.get() < 3), id(3));
+        assert!(ids.was_issued(RequestId::MAX));
+    }
+}

@@ -1,0 +1,76 @@
+//! What a router counts.
+
+/// What is there now, and what happened since the router was made.
+///
+/// The first group returns to zero when every peer has detached; the second only grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RouterStats {
+    /// Peers attached.
+    pub peers: usize,
+    /// Sessions joined.
+    pub sessions: usize,
+    /// Realms, those of the configuration included.
+    pub realms: usize,
+    /// Subscriptions, each shared by all its subscribers.
+    pub subscriptions: usize,
+    /// Subscribers of all subscriptions.
+    pub subscribers: usize,
+    /// Registrations.
+    pub registrations: usize,
+    /// Calls that wait for an answer; each is one invocation.
+    pub calls: usize,
+    /// Deadlines that run.
+    pub timers: usize,
+    /// Messages in the outgoing queues.
+    pub queued_messages: usize,
+    /// Bytes in the outgoing queues, 64 for each message included.
+    pub queued_bytes: usize,
+    /// Events for the driver that wait to be polled.
+    pub queued_events: usize,
+    /// What happened so far.
+    pub counters: Counters,
+}
+
+/// What happened since a router was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Sessions established.
+    pub joined: u64,
+    /// Peers refused before they had a session.
+    pub refused: u64,
+    /// Peers that broke the protocol.
+    pub violations: u64,
+    /// Peers closed because they took nothing of what was queued for them.
+    pub stalled: u64,
+    /// Publications that were accepted.
+    pub publications: u64,
+    /// Publications that were refused without an answer, since none was asked for.
+    pub publications_refused: u64,
+    /// Events queued.
+    pub events: u64,
+    /// Events dropped because the receiver is too slow.
+    pub events_dropped: u64,
+    /// Events dropped because they are larger than the receiver accepts.
+    pub events_too_large: u64,
+    /// Events dropped because their payload has no counterpart in the receiver's serializer.
+    pub events_undeliverable: u64,
+    /// Calls passed to a callee.
+    pub invocations: u64,
+    /// Calls refused because a limit was reached or the callee is too slow.
+    pub calls_unavailable: u64,
+    /// Answers to invocations that had ended already.
+    pub late_answers: u64,
+    /// Progressive results that nobody had asked for.
+    pub progress_dropped: u64,
+    /// CANCEL for calls that had ended already, or were canceled before.
+    pub late_cancels: u64,
+    /// Messages of unknown types, and of types that the router does not use.
+    pub ignored_messages: u64,
+}
+
+/// Adds one.
+pub(crate) fn count(counter: &mut u64) {
+    *counter = counter.saturating_add(1);
+}

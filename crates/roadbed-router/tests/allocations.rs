@@ -1,0 +1,161 @@
+//! What forwarding costs: allocations and copied bytes, counted by the allocator.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use roadbed_core::id::{InvalidId, RequestId};
+use roadbed_core::message::{
+    Call, Hello, HelloDetails, Message, Publish, Register, Sparse, Subscribe, Yield,
+};
+use roadbed_core::payload::Payload;
+use roadbed_core::role::{Role, Roles};
+use roadbed_core::serializer::Serializer;
+use roadbed_core::time::{Timestamp, UnixMicros};
+use roadbed_core::transport::TransportDetails;
+use roadbed_core::uri::Uri;
+use roadbed_router::{Authentication, PeerId, Router, RouterConfig};
+
+thread_local! {
+    static ALLOCATIONS: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+}
+
+struct Counting;
+
+// SAFETY: every call goes to the system allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|cell| {
+            let (count, bytes) = cell.get();
+            cell.set((count + 1, bytes + layout.size()));
+        });
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Allocations, and bytes in them, that `run` makes.
+fn allocations(run: impl FnOnce()) -> (usize, usize) {
+    let (count, bytes) = ALLOCATIONS.get();
+    run();
+    let (count_after, bytes_after) = ALLOCATIONS.get();
+    (count_after - count, bytes_after - bytes)
+}
+
+const NOW: Timestamp = Timestamp::ZERO;
+const ROUNDS: u64 = 1_000;
+
+fn id(n: u64) -> Result<RequestId, InvalidId> {
+    RequestId::new(n)
+}
+
+fn join(router: &mut Router) -> PeerId {
+    let peer = router.attach(NOW, Serializer::Cbor, 16 << 20, TransportDetails::local());
+    let mut details = HelloDetails::default();
+    let roles = [Role::Subscriber, Role::Publisher, Role::Caller, Role::Callee];
+    details.roles = Some(roles.into_iter().fold(Roles::NONE, |roles, role| roles.with(role, &[])));
+    let hello = Hello { realm: Some(Uri::from_static("realm1")), details: details.into() };
+    router.handle_message(NOW, peer, hello.into());
+    peer
+}
+
+fn drain(router: &mut Router) {
+    while let Some(peer) = router.poll_ready() {
+        while router.poll_outgoing(peer).is_some() {}
+    }
+}
+
+fn router() -> Router {
+    let config =
+        RouterConfig::new().realm(Uri::from_static("realm1"), Authentication::new().anonymous("guest"));
+    Router::new(config.into_shared(), [0; 32], NOW, UnixMicros::default())
+}
+
+/// Allocations and bytes of `ROUNDS` events to three subscribers, after a warm-up.
+fn events(size: usize) -> (usize, usize) {
+    let mut router = router();
+    let publisher = join(&mut router);
+    for _ in 0..3 {
+        let subscriber = join(&mut router);
+        let topic = Uri::from_static("com.example.t");
+        let subscribe = Subscribe { request: id(1).unwrap(), options: Sparse::EMPTY, topic };
+        router.handle_message(NOW, subscriber, subscribe.into());
+    }
+    let payload = Payload::from_args(Serializer::Cbor, &("x".repeat(size),)).unwrap();
+    let mut messages: Vec<Message> = (1..=2 * ROUNDS)
+        .map(|n| {
+            let topic = Uri::from_static("com.example.t");
+            let payload = payload.clone();
+            Publish { request: id(n).unwrap(), options: Sparse::EMPTY, topic, payload }.into()
+        })
+        .collect();
+    let measured = messages.split_off(usize::try_from(ROUNDS).unwrap());
+    for message in messages {
+        router.handle_message(NOW, publisher, message);
+        drain(&mut router);
+    }
+    allocations(|| {
+        for message in measured {
+            router.handle_message(NOW, publisher, message);
+            drain(&mut router);
+        }
+    })
+}
+
+/// Allocations and bytes of `ROUNDS` calls and their results, after a warm-up.
+fn calls(size: usize) -> (usize, usize) {
+    let mut router = router();
+    let (caller, callee) = (join(&mut router), join(&mut router));
+    let procedure = Uri::from_static("com.example.p");
+    let register = Register { request: id(1).unwrap(), options: Sparse::EMPTY, procedure };
+    router.handle_message(NOW, callee, register.into());
+    let payload = Payload::from_args(Serializer::Cbor, &("x".repeat(size),)).unwrap();
+    let mut messages: Vec<(Message, Message)> = (1..=2 * ROUNDS)
+        .map(|n| {
+            let procedure = Uri::from_static("com.example.p");
+            let request = id(n).unwrap();
+            let call = Call { request, options: Sparse::EMPTY, procedure, payload: payload.clone() };
+            let answer = Yield { request, options: Sparse::EMPTY, payload: payload.clone() };
+            (call.into(), answer.into())
+        })
+        .collect();
+    let measured = messages.split_off(usize::try_from(ROUNDS).unwrap());
+    let mut run = |messages: Vec<(Message, Message)>| {
+        for (call, answer) in messages {
+            router.handle_message(NOW, caller, call);
+            drain(&mut router);
+            router.handle_message(NOW, callee, answer);
+            drain(&mut router);
+        }
+    };
+    run(messages);
+    let counted = allocations(|| run(measured));
+    assert_eq!(router.stats().calls, 0);
+    assert_eq!(router.stats().counters.invocations, 2 * ROUNDS);
+    counted
+}
+
+#[test]
+fn small_messages_are_forwarded_without_allocation() {
+    assert_eq!(events(100).0, 0);
+    assert_eq!(calls(100).0, 0);
+}
+
+/// Three allocations: the place of the payload in the message, the chunks, and what shares them.
+#[test]
+fn large_payloads_are_forwarded_without_copy() {
+    let rounds = usize::try_from(ROUNDS).unwrap();
+    let (count, bytes) = events(100_000);
+    assert_eq!(count, 3 * rounds);
+    assert!(bytes < 1_000 * rounds, "{bytes}");
+    let (count, bytes) = calls(100_000);
+    assert_eq!(count, 6 * rounds);
+    assert!(bytes < 2_000 * rounds, "{bytes}");
+}

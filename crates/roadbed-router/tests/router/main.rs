@@ -1,0 +1,17 @@
+//! What a router does, seen from its peers.
+
+mod calls;
+mod canceling;
+mod deciding;
+mod determinism;
+mod errors;
+mod joining;
+mod leaving;
+mod limits;
+mod model;
+mod net;
+mod pubsub;
+mod queues;
+mod shutdown;
+mod tickets;
+mod violations;
