@@ -71,6 +71,7 @@ pub(super) trait Element: Sized {
 }
 
 impl<T: Attribute> Element for T {
+    #[inline(always)]
     fn element<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
         T::read(d)
     }
@@ -137,6 +138,7 @@ impl Element for MessageType {
 }
 
 /// Reads one required element.
+#[inline(always)]
 pub(super) fn read_element<'a, T: Element, R: Reader<'a>>(
     d: &mut Decoder<'_, R>,
     seq: &mut Elements,

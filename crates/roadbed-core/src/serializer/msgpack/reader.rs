@@ -47,6 +47,13 @@ impl<'a> MsgPackReader<'a> {
         }
     }
 
+    /// The `length` bytes before `rest`, shared.
+    #[inline]
+    fn shared(&self, length: usize, rest: &[u8]) -> Bytes {
+        let end = self.input.len().wrapping_sub(rest.len());
+        self.input.slice(end.wrapping_sub(length)..end)
+    }
+
     #[inline(always)]
     fn open(&mut self, entries: Part<'a, usize>, is_dict: bool) -> Result<Seq, ReadError> {
         let checked = entries.and_then(|(entries, rest)| {
@@ -57,7 +64,9 @@ impl<'a> MsgPackReader<'a> {
         Ok(Seq { remaining, is_first: true, is_dict })
     }
 
-    fn wide_u64(&mut self) -> Result<u64, ReadError> {
+    /// Reads a signed integer that is not negative; all else is an error.
+    #[cold]
+    fn unusual_u64(&mut self) -> Result<u64, ReadError> {
         const EXPECTED: &str = "a non-negative integer";
         let (marker, rest) = be8(self.rest).map_err(|flaw| self.flaw(flaw, self.rest))?;
         match integer(marker, rest) {
@@ -163,13 +172,18 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
 
     #[inline]
     fn u64(&mut self) -> Result<u64, ReadError> {
-        match self.rest.split_first() {
-            Some((&value @ 0..FIXMAP, rest)) => {
-                self.rest = rest;
-                Ok(value.into())
-            }
-            _ => self.wide_u64(),
+        fn widen<T: Into<u64>>((value, rest): (T, &[u8])) -> (u64, &[u8]) {
+            (value.into(), rest)
         }
+        let value = match self.rest.split_first() {
+            Some((&value @ 0..FIXMAP, rest)) => Ok((value.into(), rest)),
+            Some((&UINT8, rest)) => be8(rest).map(widen),
+            Some((&UINT16, rest)) => be16(rest).map(widen),
+            Some((&UINT32, rest)) => be32(rest).map(widen),
+            Some((&UINT64, rest)) => be64(rest),
+            _ => return self.unusual_u64(),
+        };
+        self.accept(value)
     }
 
     #[inline]
@@ -180,7 +194,7 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
             _ => return Err(self.mismatch("text")),
         };
         let (bytes, rest) = part.map_err(|flaw| self.flaw(flaw, self.rest))?;
-        match ByteString::try_from(self.input.slice_ref(bytes)) {
+        match ByteString::try_from(self.shared(bytes.len(), rest)) {
             Ok(text) => {
                 self.rest = rest;
                 Ok(text)
