@@ -279,6 +279,7 @@ impl IsEmpty for RawDict {
 impl Tail for Payload {
     const MAX: usize = 2;
 
+    #[inline(always)]
     fn read_tail<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>, seq: &mut Elements) -> Result<Self, ReadError> {
         if !seq.more(d)? {
             return Ok(Self::EMPTY);
@@ -406,6 +407,7 @@ macro_rules! bodies {
             const MAX: usize = Self::MIN
                 $(+ <$tail_type as $crate::message::element::Tail>::MAX)?;
 
+            #[inline(always)]
             fn read<'a, R: $crate::serializer::Reader<'a>>(
                 d: &mut $crate::message::wire::Decoder<'_, R>,
                 seq: &mut $crate::message::element::Elements,
