@@ -57,7 +57,7 @@ pub(crate) trait Body: Sized {
     /// The most elements, the type number included.
     const MAX: usize;
 
-    /// Reads the elements behind the type number, up to the end of the message.
+    /// Reads the elements behind the type number, and checks that nothing follows.
     fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>, seq: &mut Elements) -> Result<Self, BodyError>;
     /// How many elements will be written, the type number included.
     fn count(&self) -> usize;
@@ -412,14 +412,13 @@ macro_rules! bodies {
                 d: &mut $crate::message::wire::Decoder<'_, R>,
                 seq: &mut $crate::message::element::Elements,
             ) -> Result<Self, $crate::message::element::BodyError> {
-                let message = Self {
-                    $($field: bodies!(@read d seq $field $($type)*),)*
-                    $($tail: $crate::message::element::Tail::read_tail(d, seq)?,)?
-                };
+                $(let $field = bodies!(@read d seq $field $($type)*);)*
+                $(let $tail = $crate::message::element::Tail::read_tail(d, seq)?;)?
                 if seq.more(d)? {
                     return Err($crate::message::element::BodyError::Length);
                 }
-                Ok(message)
+                d.reader.finish()?;
+                Ok(Self { $($field,)* $($tail)? })
             }
 
             fn count(&self) -> usize {

@@ -67,7 +67,6 @@ fn finish<'a, B: Body + Into<Message>, R: Reader<'a>>(
             return Err(ProtocolViolation::at(error, Some(message_type), d.element, d.key));
         }
     };
-    d.reader.finish().map_err(|error| ProtocolViolation::at(error, Some(message_type), None, None))?;
     match d.unsuitable.take() {
         None => Ok(body.into()),
         Some(found) => unsuitable(message_type, d.request, found, &body.into()),
