@@ -6,7 +6,7 @@ use core::ops::Range;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::super::binary::{Flaw, Part, be8, be16, be32, be64, chunk, length, room, take};
+use super::super::binary::{Flaw, Part, be8, be16, be32, be64, checked, chunk, length, room, shared, take};
 use super::super::{Kind, Malformed, ReadError, Reader, Scalar, Seq};
 use super::*;
 use crate::limits::MAX_DEPTH;
@@ -45,13 +45,6 @@ impl<'a> MsgPackReader<'a> {
             }
             Err(flaw) => Err(self.flaw(flaw, self.rest)),
         }
-    }
-
-    /// The `length` bytes before `rest`, shared.
-    #[inline]
-    fn shared(&self, length: usize, rest: &[u8]) -> Bytes {
-        let end = self.input.len().wrapping_sub(rest.len());
-        self.input.slice(end.wrapping_sub(length)..end)
     }
 
     #[inline(always)]
@@ -194,7 +187,7 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
             _ => return Err(self.mismatch("text")),
         };
         let (bytes, rest) = part.map_err(|flaw| self.flaw(flaw, self.rest))?;
-        match ByteString::try_from(self.shared(bytes.len(), rest)) {
+        match ByteString::try_from(shared(self.input, bytes.len(), rest)) {
             Ok(text) => {
                 self.rest = rest;
                 Ok(text)
@@ -293,14 +286,6 @@ fn wide_length(marker: u8, first: u8, rest: &[u8]) -> Part<'_, usize> {
         0 => be8(rest).and_then(length),
         1 => be16(rest).and_then(length),
         _ => be32(rest).and_then(length),
-    }
-}
-
-#[inline(always)]
-fn checked<'a>((bytes, rest): (&'a [u8], &'a [u8])) -> Part<'a, &'a str> {
-    match core::str::from_utf8(bytes) {
-        Ok(text) => Ok((text, rest)),
-        Err(_) => Err(Flaw::Utf8),
     }
 }
 
