@@ -1,5 +1,7 @@
 //! What the two binary formats share: steps over the front of the unread bytes, and floats.
 
+use bytes::Bytes;
+
 use super::reader::Malformed;
 
 /// What can be wrong with the bytes of one value, small enough to travel in a register.
@@ -85,6 +87,22 @@ pub(super) fn pass(rest: &[u8], length: usize) -> Result<&[u8], Flaw> {
 pub(super) fn pass_text(rest: &[u8], length: usize) -> Result<&[u8], Flaw> {
     let (text, rest) = take(rest, length)?;
     if is_utf8(text) { Ok(rest) } else { Err(Flaw::Utf8) }
+}
+
+/// Text, validated.
+#[inline(always)]
+pub(super) fn checked<'a>((bytes, rest): (&'a [u8], &'a [u8])) -> Part<'a, &'a str> {
+    match core::str::from_utf8(bytes) {
+        Ok(text) => Ok((text, rest)),
+        Err(_) => Err(Flaw::Utf8),
+    }
+}
+
+/// The `length` bytes of `input` before its end `rest`, shared.
+#[inline(always)]
+pub(super) fn shared(input: &Bytes, length: usize, rest: &[u8]) -> Bytes {
+    let end = input.len().wrapping_sub(rest.len());
+    input.slice(end.wrapping_sub(length)..end)
 }
 
 /// Checks that the unread bytes can hold as many values as a container announces, each at least one
