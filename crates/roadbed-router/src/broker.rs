@@ -9,16 +9,15 @@ use roadbed_core::message::{
     Event, MessageType, Publish, Published, Sparse, Subscribe, Subscribed, Unsubscribe, Unsubscribed,
 };
 use roadbed_core::options::PublishOptions;
-use roadbed_core::serializer::Outbound;
 use roadbed_core::uri::{MatchPolicy, Uri};
 use slab::Slab;
 
 use crate::events::RouterEvent;
-use crate::ids::{HashMap, Keyed};
-use crate::queue::Refused;
+use crate::queue::{Fanout, Refused};
 use crate::realm::{Context, check_passthru};
 use crate::session::{Membership, Session, SessionInfo};
 use crate::stats::count;
+use crate::tables::{HashMap, Keyed, Relax};
 
 /// A topic that somebody is subscribed to.
 struct Subscription {
@@ -142,7 +141,7 @@ impl Broker {
         context.out.prepare_arena();
         let includes_publisher = options.exclude_me == Some(false);
         let details = Sparse::EMPTY;
-        let mut event = Outbound::new(Event { subscription: subscription.id, publication, details, payload });
+        let mut event = Fanout::new(Event { subscription: subscription.id, publication, details, payload });
         let mut undeliverable: Option<PayloadError> = None;
         for &subscriber in subscription.subscribers.values() {
             let Some(session) = context.sessions.get(subscriber) else { continue };
@@ -155,6 +154,7 @@ impl Broker {
                     count(&mut context.out.counters.events_dropped);
                 }
                 Err(Refused::TooLarge { .. }) => count(&mut context.out.counters.events_too_large),
+                Err(Refused::PayloadKnown) => count(&mut context.out.counters.events_undeliverable),
                 Err(Refused::Payload(error)) => {
                     count(&mut context.out.counters.events_undeliverable);
                     undeliverable.get_or_insert(error);
@@ -232,6 +232,8 @@ impl Broker {
         if subscription.subscribers.is_empty() {
             let subscription = self.subscriptions.remove(membership.slot);
             self.topics.remove(&subscription.topic);
+            self.subscriptions.relax();
+            self.topics.relax();
         }
     }
 }

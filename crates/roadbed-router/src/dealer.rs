@@ -11,11 +11,11 @@ use roadbed_core::options::{CancelMode, InterruptOptions, InvokePolicy, Register
 use roadbed_core::uri::{MatchPolicy, Uri};
 use slab::Slab;
 
-use crate::ids::{HashMap, Keyed};
 use crate::invocations::{Invocations, Pending};
 use crate::realm::{Context, check_passthru};
 use crate::session::Session;
 use crate::stats::count;
+use crate::tables::{HashMap, Keyed, Relax};
 
 /// A procedure that a callee answers.
 struct Registration {
@@ -318,6 +318,8 @@ impl Dealer {
     fn release(&mut self, slot: usize) {
         if let Some(registration) = self.registrations.try_remove(slot) {
             self.procedures.remove(&registration.procedure);
+            self.registrations.relax();
+            self.procedures.relax();
         }
     }
 }

@@ -1,35 +1,18 @@
-//! Randomness from the seed: ids of global scope, tokens, and the keys of the hash tables.
+//! Randomness from the seed: ids of global scope, tokens, keys of hash tables.
 
 use bytestring::ByteString;
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
-use core::hash::BuildHasher;
 use roadbed_core::id::{PublicationId, SessionId};
-use siphasher::sip::SipHasher13;
 
-/// A table whose keys peers may choose: they cannot make them collide without the seed.
-pub(crate) type HashMap<K, V> = hashbrown::HashMap<K, V, Keyed>;
-/// A set whose keys peers may choose.
-pub(crate) type HashSet<K> = hashbrown::HashSet<K, Keyed>;
+use crate::tables::{HashSet, Keyed};
 
 /// Letters of a token; 32 of them, so that five bits choose one without bias.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+/// Ids for which the empty set keeps its memory.
+const SPARE_IDS: usize = 64;
 /// Letters in a token: 120 bits.
 const TOKEN_LENGTH: usize = 24;
-
-/// SipHash-1-3 under a key drawn from the seed.
-#[derive(Clone, Copy)]
-pub(crate) struct Keyed {
-    keys: (u64, u64),
-}
-
-impl BuildHasher for Keyed {
-    type Hasher = SipHasher13;
-
-    fn build_hasher(&self) -> SipHasher13 {
-        SipHasher13::new_with_keys(self.keys.0, self.keys.1)
-    }
-}
 
 /// The only source of randomness: ChaCha20 over the seed.
 pub(crate) struct Random(ChaCha20Rng);
@@ -100,7 +83,7 @@ impl SessionIds {
 
     pub(crate) fn release(&mut self, id: SessionId) {
         self.live.remove(&id);
-        if self.live.is_empty() {
+        if self.live.is_empty() && self.live.capacity() > SPARE_IDS {
             self.live.shrink_to_fit();
         }
     }

@@ -4,6 +4,7 @@ use roadbed_core::id::RequestId;
 use slab::Slab;
 
 use crate::session::Session;
+use crate::tables::Relax;
 
 /// A call that waits for its answer.
 #[derive(Clone, Copy, Debug)]
@@ -49,10 +50,13 @@ impl Invocations {
         let pending = self.pending.try_remove(slot)?;
         if let Some(caller) = sessions.get_mut(pending.caller) {
             caller.calls.remove(&pending.request);
+            caller.calls.relax();
         }
         if let Some(callee) = sessions.get_mut(pending.callee) {
             callee.invocations.remove(&pending.id);
+            callee.invocations.relax();
         }
+        self.pending.relax();
         Some(pending)
     }
 

@@ -140,6 +140,7 @@ mod realm;
 mod router;
 mod session;
 mod stats;
+mod tables;
 mod timers;
 
 pub use auth::{AuthMethod, Authentication, Grant, TicketTable};

@@ -1,6 +1,6 @@
 //! What the router knows of one peer: where it stands between HELLO and its end.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use roadbed_core::error::{CloseReason, Deadline};
 use roadbed_core::time::Timestamp;

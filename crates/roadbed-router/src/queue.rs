@@ -4,25 +4,27 @@
 //! invocations are only queued within the budget. Replies always are; a peer that lets them pile up is
 //! not read any more, and closed when it drains nothing or at [`OVERRUN_FACTOR`] times the budget.
 
+use core::time::Duration;
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use roadbed_core::error::{CloseReason, PayloadError};
-use roadbed_core::message::Message;
+use roadbed_core::message::{Event, Message};
 use roadbed_core::serializer::{Encoded, Outbound, Serializer};
 use roadbed_core::time::Timestamp;
 use slab::Slab;
 
 use crate::events::{Outgoing, PeerId, RouterEvent};
 use crate::stats::Counters;
+use crate::tables::Relax;
 use crate::timers::{TimerKind, Timers};
 
 /// Bytes that a queued message counts beyond its encoding: its place in the queue.
 pub const MESSAGE_COST: usize = 64;
 /// How often the budget a queue of replies may grow to before its peer is closed.
 pub const OVERRUN_FACTOR: usize = 4;
-/// How long a peer over its budget may go without taking a byte. As the router does not see the
+/// How long a peer over its budget may go without taking a byte, and how long a peer that is closed may
+/// take for what is still queued. As the router does not see the
 /// moment in which a byte is taken, up to twice that can pass.
 pub const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -47,8 +49,37 @@ pub(crate) enum Refused {
     TooLarge { size: usize, limit: usize },
     /// The payload cannot be carried to the peer's serializer.
     Payload(PayloadError),
+    /// The same, as an earlier receiver of this event has shown.
+    PayloadKnown,
     /// The peer is being closed.
     Closed,
+}
+
+/// An event on its way to many receivers.
+pub(crate) struct Fanout {
+    outbound: Outbound,
+    /// The serializers that cannot carry the payload: finding that out costs a look at all of it, and
+    /// is done once.
+    unfit: [bool; Serializer::ALL.len()],
+}
+
+impl Fanout {
+    pub(crate) fn new(event: Event) -> Self {
+        Self { outbound: Outbound::new(event), unfit: Default::default() }
+    }
+
+    fn encode(&mut self, serializer: Serializer, arena: &mut BytesMut) -> Result<Encoded, Refused> {
+        let unfit = self.unfit.get_mut(serializer as usize);
+        if unfit.as_deref() == Some(&true) {
+            return Err(Refused::PayloadKnown);
+        }
+        self.outbound.encode(serializer, arena).map_err(|error| {
+            if let Some(unfit) = unfit {
+                *unfit = true;
+            }
+            Refused::Payload(error)
+        })
+    }
 }
 
 /// The queue of one peer.
@@ -128,9 +159,11 @@ impl Outbox {
             self.timers.cancel(at, queue.peer, TimerKind::Stall);
         }
         if self.queues.is_empty() {
-            self.ready = VecDeque::new();
+            self.ready.clear();
             self.arena = BytesMut::new();
         }
+        self.queues.relax();
+        self.ready.relax();
     }
 
     /// Makes room for small encodings. Called while none is held, so that a chunk whose messages are all
@@ -141,14 +174,14 @@ impl Outbox {
         }
     }
 
-    /// Queues an event that several peers receive; encodings in `outbound` are shared. Prepare the arena
-    /// before the first of them.
-    pub(crate) fn event(&mut self, key: usize, outbound: &mut Outbound) -> Result<(), Refused> {
+    /// Queues an event that several peers receive; encodings are shared. Prepare the arena before the
+    /// first of them.
+    pub(crate) fn event(&mut self, key: usize, event: &mut Fanout) -> Result<(), Refused> {
         let Some(queue) = self.queues.get(key) else { return Err(Refused::Closed) };
         if queue.is_closed {
             return Err(Refused::Closed);
         }
-        let encoded = outbound.encode(queue.serializer, &mut self.arena).map_err(Refused::Payload)?;
+        let encoded = event.encode(queue.serializer, &mut self.arena)?;
         self.push_within_budget(key, encoded)
     }
 
@@ -187,6 +220,10 @@ impl Outbox {
         if !queue.is_closed {
             queue.is_closed = true;
             queue.close = Some(reason);
+            // From now on there is a time for all of it.
+            if let Some(at) = queue.stall_at.take() {
+                self.timers.cancel(at, queue.peer, TimerKind::Stall);
+            }
         }
         self.queued(key);
     }
@@ -213,6 +250,7 @@ impl Outbox {
         };
         if queue.entries.is_empty() {
             queue.home = BytesMut::new();
+            queue.entries.relax();
         }
         let is_calm = if queue.is_closed { queue.entries.is_empty() } else { queue.bytes <= budget };
         if is_calm && let Some(at) = queue.stall_at.take() {
@@ -246,12 +284,13 @@ impl Outbox {
         self.queues.get(key).map_or(Serializer::Json, |queue| queue.serializer)
     }
 
-    /// The stall deadline of a peer passed. Says whether it is to be closed: it drained nothing.
+    /// The stall deadline of a peer passed. Says whether it is to be dropped: it drained nothing, or
+    /// not all in the time after its last message.
     pub(crate) fn has_stalled(&mut self, key: usize) -> bool {
         let now = self.now;
         let Some(queue) = self.queues.get_mut(key) else { return false };
         queue.stall_at = None;
-        if !queue.has_drained {
+        if queue.is_closed || !queue.has_drained {
             return true;
         }
         queue.has_drained = false;
@@ -317,7 +356,8 @@ impl Outbox {
         let limit = self.budget;
         let Some(queue) = self.queues.get_mut(key) else { return Err(Refused::Closed) };
         queue.fits(&encoded)?;
-        if queue.bytes.saturating_add(cost(&encoded)) > limit {
+        // One message is always taken, or a large one could never be.
+        if queue.bytes > 0 && queue.bytes.saturating_add(cost(&encoded)) > limit {
             return Err(Refused::Full { queued: queue.bytes, limit });
         }
         queue.push(encoded);

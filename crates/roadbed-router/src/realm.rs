@@ -15,10 +15,11 @@ use crate::auth::Authentication;
 use crate::broker::Broker;
 use crate::config::RouterConfig;
 use crate::dealer::Dealer;
-use crate::ids::{Keyed, Random};
+use crate::ids::Random;
 use crate::queue::{Outbox, Refused};
 use crate::session::{Session, SessionInfo};
 use crate::stats::count;
+use crate::tables::{Keyed, Relax};
 
 /// What the parts of a realm share while a message is handled.
 pub(crate) struct Context<'r> {
@@ -75,7 +76,9 @@ impl Realm {
         let (mut context, broker, dealer) = self.parts(out);
         dealer.leave(&mut context, session);
         broker.leave(&mut context, session);
-        self.sessions.try_remove(session).map(|session| session.info)
+        let ended = self.sessions.try_remove(session);
+        self.sessions.relax();
+        ended.map(|session| session.info)
     }
 
     /// A message of a joined session, GOODBYE and ABORT apart.
@@ -238,6 +241,7 @@ impl Context<'_> {
                 (&uris::PAYLOAD_SIZE_EXCEEDED, text)
             }
             Refused::Payload(reason) => (&uris::INVALID_PAYLOAD, format!("the {what}: {reason}")),
+            Refused::PayloadKnown => (&uris::INVALID_PAYLOAD, format!("the {what} cannot be carried")),
             Refused::Closed => (&uris::CANCELED, "the callee left".to_owned()),
         };
         self.refuse(caller, MessageType::Call, request, error, &text);

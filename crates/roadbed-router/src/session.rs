@@ -9,7 +9,7 @@ use roadbed_core::role::{Feature, Role, Roles};
 use roadbed_core::uri::Uri;
 
 use crate::events::PeerId;
-use crate::ids::{HashMap, Keyed};
+use crate::tables::{HashMap, Keyed};
 
 /// A session, as established by the gate. Nothing in it changes while the session lives.
 #[derive(Clone, Debug)]

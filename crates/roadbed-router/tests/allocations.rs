@@ -1,8 +1,9 @@
-//! What forwarding costs: allocations and copied bytes, counted by the allocator.
+//! What forwarding and waiting cost: allocations, copied bytes and held memory, counted by the allocator.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use roadbed_core::error::CloseReason;
 use roadbed_core::id::{InvalidId, RequestId};
 use roadbed_core::message::{
     Call, Hello, HelloDetails, Message, Publish, Register, Sparse, Subscribe, Yield,
@@ -17,6 +18,7 @@ use roadbed_router::{Authentication, PeerId, Router, RouterConfig};
 
 thread_local! {
     static ALLOCATIONS: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+    static LIVE: Cell<isize> = const { Cell::new(0) };
 }
 
 struct Counting;
@@ -28,11 +30,13 @@ unsafe impl GlobalAlloc for Counting {
             let (count, bytes) = cell.get();
             cell.set((count + 1, bytes + layout.size()));
         });
+        LIVE.set(LIVE.get() + layout.size().cast_signed());
         // SAFETY: the caller's promise is passed on.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE.set(LIVE.get() - layout.size().cast_signed());
         // SAFETY: the caller's promise is passed on.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -158,4 +162,54 @@ fn large_payloads_are_forwarded_without_copy() {
     let (count, bytes) = calls(100_000);
     assert_eq!(count, 6 * rounds);
     assert!(bytes < 2_000 * rounds, "{bytes}");
+}
+
+/// One busy life of a router: many sessions, each with subscriptions, registrations and calls, and none
+/// of them ends what it began.
+fn busy(router: &mut Router) {
+    let peers: Vec<PeerId> = (0..100).map(|_| join(router)).collect();
+    for (n, &peer) in peers.iter().enumerate() {
+        for m in 1..=50 {
+            let request = id(m).unwrap();
+            let topic = Uri::new(format!("com.example.t{}", n as u64 * m)).unwrap();
+            router.handle_message(NOW, peer, Subscribe { request, options: Sparse::EMPTY, topic }.into());
+            let procedure = Uri::new(format!("com.example.p{n}.p{m}")).unwrap();
+            router.handle_message(NOW, peer, Register { request, options: Sparse::EMPTY, procedure }.into());
+        }
+    }
+    for (n, &peer) in peers.iter().enumerate() {
+        for m in 1..=200 {
+            let procedure = Uri::new(format!("com.example.p{}.p{}", (n + 1) % 100, 1 + m % 50)).unwrap();
+            let payload = Payload::EMPTY;
+            let call = Call { request: id(m).unwrap(), options: Sparse::EMPTY, procedure, payload };
+            router.handle_message(NOW, peer, call.into());
+        }
+    }
+    assert_eq!(router.stats().calls, 20_000);
+    for peer in peers {
+        router.detach(NOW, peer, CloseReason::Eof);
+    }
+    while router.poll_event().is_some() {}
+}
+
+#[test]
+fn memory_returns_to_its_baseline() {
+    let mut router = router();
+    let before = LIVE.get();
+    busy(&mut router);
+    let held = LIVE.get() - before;
+    assert!(held < 4_096, "{held} bytes are held");
+    busy(&mut router);
+    assert!(LIVE.get() - before <= held + 1_024);
+}
+
+#[test]
+fn a_peer_without_session_costs_less_than_two_kib() {
+    let mut router = router();
+    let before = LIVE.get();
+    for _ in 0..1_000 {
+        router.attach(NOW, Serializer::Json, 1 << 20, TransportDetails::tcp("192.0.2.1:1", false));
+    }
+    let each = (LIVE.get() - before) / 1_000;
+    assert!(each < 2_048, "{each} bytes each");
 }

@@ -1,7 +1,10 @@
 //! Why a session or a connection ended.
 
+use alloc::boxed::Box;
+
 use bytestring::ByteString;
 
+use crate::auth::AuthError;
 use crate::error::{ProtocolViolation, uris};
 use crate::payload::Payload;
 use crate::uri::Uri;
@@ -30,9 +33,13 @@ pub enum CloseReason {
         reason: Uri,
         /// What it said for people.
         message: Option<ByteString>,
-        /// What else it said.
-        payload: Payload,
+        /// What else it said. Boxed: a reason is handed around as an error, and few carry this.
+        payload: Box<Payload>,
     },
+    /// The router's challenge could not be answered; it was sent ABORT
+    /// `wamp.error.cannot_authenticate`.
+    #[error("cannot authenticate: {0}")]
+    CannotAuthenticate(AuthError),
     /// The transport ended without a goodbye.
     #[error("the transport ended")]
     Eof,
@@ -80,7 +87,7 @@ impl CloseReason {
                     || *reason == uris::UNAVAILABLE
                     || *reason == uris::NETWORK_FAILURE
             }
-            Self::PeerViolation(_) | Self::Local => false,
+            Self::PeerViolation(_) | Self::CannotAuthenticate(_) | Self::Local => false,
         }
     }
 }

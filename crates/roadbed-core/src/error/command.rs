@@ -10,6 +10,9 @@ pub enum CommandError {
     /// There is no joined session now.
     #[error("no session is joined")]
     NotJoined,
+    /// A session is joined, or being joined, on this transport.
+    #[error("a session is joined already, or being joined")]
+    AlreadyJoined,
     /// Too much output is queued; try again after `Writable`.
     #[error("{queued} bytes of output are queued, the limit is {limit}")]
     WouldBlock {

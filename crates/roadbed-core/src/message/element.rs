@@ -221,7 +221,7 @@ impl<T: Attribute + IsEmpty> Tail for Option<T> {
         let details = T::read(d)?;
         d.check_envelope()?;
         d.element = None;
-        Ok(Some(details))
+        Ok(Some(details).filter(|details| !details.is_none()))
     }
 
     fn tail_count(&self) -> usize {

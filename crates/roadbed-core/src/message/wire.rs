@@ -213,9 +213,21 @@ impl Attribute for bool {
     }
 }
 
+/// Text of an envelope. It does not begin with NUL in any format: JSON takes that for binary, and what is
+/// forwarded has to be readable for peers of every serializer.
+fn text<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<ByteString, ReadError> {
+    let at = d.reader.offset();
+    let text = d.reader.text()?;
+    if text.starts_with('\0') {
+        let expected = "text that does not begin with NUL";
+        return Err(ReadError::new(at, Malformed::UnknownValue { expected }));
+    }
+    Ok(text)
+}
+
 impl Attribute for ByteString {
     fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
-        d.reader.text()
+        text(d)
     }
 
     fn write<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError> {
@@ -228,7 +240,7 @@ impl Attribute for Uri {
     #[inline]
     fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
         let at = d.reader.offset();
-        let text = d.reader.text()?;
+        let text = text(d)?;
         let (found, limit) = (text.len(), d.limits.uri_length);
         if found > limit {
             let kind = Malformed::TooLong { what: "the URI", found, limit, unit: "bytes" };

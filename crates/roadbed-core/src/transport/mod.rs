@@ -123,7 +123,8 @@ impl Transport {
     /// # Errors
     /// [`TransportError::TooLarge`] when the peer does not accept messages of this size: nothing is queued and
     /// the transport stays open. [`TransportError::NotOpen`] before [`TransportEvent::Open`],
-    /// [`TransportError::Closed`] after the end.
+    /// [`TransportError::Closed`] after the end; but after a fault of the peer's the reason can still be
+    /// sent, until [`Transport::close`].
     pub fn send(&mut self, now: Timestamp, message: &Encoded) -> Result<(), TransportError> {
         dispatch!(self, transport => transport.send(now, message))
     }

@@ -33,7 +33,7 @@ impl Router {
         let reason = CloseReason::Abort {
             reason: abort.reason.detach(),
             message: abort.details.message.as_ref().map(detach_text),
-            payload: Payload::EMPTY,
+            payload: Box::default(),
         };
         self.end_session(key, reason.clone());
         self.end_peer(key, reason, true);

@@ -18,11 +18,12 @@ use crate::auth::Grant;
 use crate::config::RouterConfig;
 use crate::events::{DecisionId, NotAwaited, Outgoing, PeerId, RouterEvent};
 use crate::gate::{Gate, Gated, Refusal, Verdict};
-use crate::ids::{HashMap, Random, detach_text};
+use crate::ids::{Random, detach_text};
 use crate::peer::{Peer, Stage};
 use crate::queue::Outbox;
 use crate::realm::Realm;
 use crate::session::SessionInfo;
+use crate::tables::{HashMap, Relax};
 use crate::timers::TimerKind;
 
 /// A WAMP router without the I/O: messages in, encoded messages out, time as an argument.
@@ -165,9 +166,7 @@ impl Router {
             state.clear_deadline(&mut self.out);
             self.out.remove(state.queue);
         }
-        if self.peers.is_empty() {
-            self.peers = Slab::new();
-        }
+        self.peers.relax();
         self.close_overrun();
     }
 
@@ -288,7 +287,9 @@ impl Router {
 
     /// What happened.
     pub fn poll_event(&mut self) -> Option<RouterEvent> {
-        self.out.events.pop_front()
+        let event = self.out.events.pop_front();
+        self.out.events.relax();
+        event
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called, if nothing else happens before.
@@ -391,6 +392,8 @@ impl Router {
         if self.realms.get(slot).is_some_and(|realm| realm.is_temporary && realm.is_empty()) {
             let realm = self.realms.remove(slot);
             self.realm_slots.remove(&realm.uri);
+            self.realms.relax();
+            self.realm_slots.relax();
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod calls;
 mod canceling;
+mod chaos;
 mod deciding;
 mod determinism;
 mod errors;

@@ -258,8 +258,10 @@ fn an_event_that_one_receiver_cannot_be_given_reaches_the_others() {
     let mut net = Net::new();
     let (publisher, cbor) = (net.join(), net.join());
     let json = net.join_as(all_roles(), Serializer::Json, 1 << 20);
-    net.subscribe(cbor, 1, TOPIC);
-    net.subscribe(json, 1, TOPIC);
+    let second = net.join_as(all_roles(), Serializer::Json, 1 << 20);
+    for peer in [json, second, cbor] {
+        net.subscribe(peer, 1, TOPIC);
+    }
     net.events();
     let mut request = publish_with(1, TOPIC, acknowledged());
     let args = bytes::Bytes::from_static(&[0x81, 0xa1, 1, 2]);
@@ -267,13 +269,14 @@ fn an_event_that_one_receiver_cannot_be_given_reaches_the_others() {
     let Message::Published(published) = net.ask(publisher, request) else { panic!() };
     event(&mut net, cbor);
     net.silent(json);
-    assert_eq!(net.router.stats().counters.events_undeliverable, 1);
+    net.silent(second);
+    assert_eq!(net.router.stats().counters.events_undeliverable, 2);
     let events = net.events();
     let [RouterEvent::Undeliverable { publication, publisher: who, .. }] = &events[..] else {
         panic!("{events:?}")
     };
     assert_eq!((*publication, *who), (published.publication, session(&net, publisher)));
-    net.end(&[publisher, cbor, json]);
+    net.end(&[publisher, cbor, json, second]);
 }
 
 #[test]

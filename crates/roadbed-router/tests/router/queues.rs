@@ -175,6 +175,20 @@ fn a_peer_at_four_times_its_budget_is_closed_at_once() {
 }
 
 #[test]
+fn one_message_may_be_larger_than_the_budget() {
+    let mut net = Net::with(small());
+    let (caller, callee) = (net.join(), net.join());
+    net.register(callee, 1, PROCEDURE);
+    let mut message = call(1, PROCEDURE);
+    message.payload = text(Serializer::Cbor, 2 * BUDGET);
+    net.send(caller, message);
+    assert!(matches!(net.one(callee), Message::Invocation(_)));
+    net.send(callee, yield_(id(1), text(Serializer::Cbor, 2 * BUDGET)));
+    assert!(matches!(net.one(caller), Message::CallResult(_)));
+    net.end(&[caller, callee]);
+}
+
+#[test]
 fn interrupts_do_not_push_a_slow_callee_over_its_budget() {
     let mut net = Net::with(small());
     let (caller, callee) = (net.join(), net.join());
@@ -207,6 +221,25 @@ fn an_aborted_peer_that_takes_nothing_is_dropped_after_five_seconds() {
     assert!(net.router.must_drop(peer));
     let received = net.receive(peer);
     assert!(matches!(received.close, Some(CloseReason::PeerViolation(_))), "{received:?}");
+    net.end(&[peer]);
+}
+
+#[test]
+fn an_aborted_peer_that_takes_too_long_is_dropped_after_five_seconds() {
+    let mut net = Net::new();
+    let peer = net.join();
+    for request in 1..100 {
+        net.send(peer, publish_with(request, TOPIC, acknowledged()));
+    }
+    net.send(peer, hello(all_roles()));
+    for _ in 0..4 {
+        net.pass_stepwise(Duration::from_secs(1));
+        assert!(matches!(net.router.poll_outgoing(peer), Some(Outgoing::Message(_))));
+        assert!(!net.router.must_drop(peer));
+    }
+    net.pass_stepwise(Duration::from_secs(1));
+    assert!(net.router.must_drop(peer));
+    assert!(matches!(net.router.poll_outgoing(peer), Some(Outgoing::Close(CloseReason::PeerViolation(_)))));
     net.end(&[peer]);
 }
 

@@ -72,8 +72,11 @@ pub struct RawSocket {
     read_size: usize,
     /// The last `handle_input` stopped before the end of what it could consume.
     stalled: bool,
-    /// It did so before a frame over the current limit, to let the owner raise the limit first.
+    /// It did so before a faulty frame, to let the owner see first what came before: that may raise the
+    /// limit, or has to be answered.
     held: bool,
+    /// The peer's fault ended the transport, but not what is sent: the owner may say why.
+    may_explain: bool,
     /// The stream ended while stalled.
     eof: bool,
     events: VecDeque<TransportEvent>,
@@ -125,6 +128,7 @@ impl RawSocket {
             read_size: MIN_READ,
             stalled: false,
             held: false,
+            may_explain: false,
             eof: false,
             events: VecDeque::new(),
             control: OutputQueue::default(),
@@ -217,13 +221,13 @@ impl RawSocket {
     /// # Errors
     /// [`TransportError::TooLarge`] over [`max_send`](Self::max_send): nothing is queued and the transport
     /// stays open. [`TransportError::NotOpen`] before the handshake is done, [`TransportError::Closed`] after
-    /// the end.
+    /// the end; but after a fault of the peer's the reason can still be sent, until [`close`](Self::close).
     pub fn send(&mut self, now: Timestamp, message: &Encoded) -> Result<(), TransportError> {
         self.liveness.observe(now);
         match self.phase {
             Phase::Handshake => return Err(TransportError::NotOpen),
-            Phase::Closed => return Err(TransportError::Closed),
-            Phase::Open => {}
+            Phase::Closed if !self.may_explain => return Err(TransportError::Closed),
+            Phase::Open | Phase::Closed => {}
         }
         let (size, limit) = (message.len(), self.max_send);
         if size > limit {
@@ -237,6 +241,7 @@ impl RawSocket {
     /// frame: the end of the stream is the message.
     pub fn close(&mut self, now: Timestamp) {
         self.liveness.observe(now);
+        self.may_explain = false;
         self.finish(TransportClose::Local);
     }
 
@@ -282,8 +287,8 @@ impl RawSocket {
         wish.min(frame.saturating_add(HEADER_LEN)).saturating_sub(self.left).max(1)
     }
 
-    /// Whether to read on: false while 64 events wait to be polled or 64 KiB of answers to be written, while a
-    /// frame waits for [`set_receive_limit`](Self::set_receive_limit), and after the end. When it is true
+    /// Whether to read on: false while 64 events wait to be polled or 64 KiB of answers to be written, while
+    /// events wait to be polled ahead of a faulty frame, and after the end. When it is true
     /// again, call `handle_input` even without new bytes.
     pub fn wants_input(&self) -> bool {
         self.phase != Phase::Closed

@@ -15,7 +15,6 @@ const MAX_READ: usize = 64 << 10;
 enum Step {
     Done,
     NeedMore,
-    Hold,
 }
 
 impl RawSocket {
@@ -38,8 +37,10 @@ impl RawSocket {
             match self.step(now, input) {
                 Ok(Step::Done) => {}
                 Ok(Step::NeedMore) => break,
-                Ok(Step::Hold) => self.held = true,
+                // What came before is the owner's to see first: to raise the limit, or to answer.
+                Err(_) if !self.events.is_empty() => self.held = true,
                 Err(error) => {
+                    self.may_explain = self.phase == Phase::Open;
                     self.finish(TransportClose::Failed(error));
                     input.clear();
                     return;
@@ -102,7 +103,7 @@ impl RawSocket {
                 let Some(&octets) = input.first_chunk::<HEADER_LEN>() else { return Ok(Step::NeedMore) };
                 let header = Header::decode(octets)?;
                 if header.len > self.limit_for(header.kind, self.receive_limit) {
-                    return self.over_limit(header);
+                    return Err(self.over_limit(header));
                 }
                 *self.header.insert(header)
             }
@@ -133,15 +134,10 @@ impl RawSocket {
         if kind == FrameKind::Ping { limit.min(self.max_send) } else { limit }
     }
 
-    /// A frame over the receive limit fails the connection, unless an event not yet seen by the owner may
-    /// lead to a higher limit.
-    fn over_limit(&self, header: Header) -> Result<Step, TransportError> {
+    fn over_limit(&self, header: Header) -> TransportError {
         let Header { kind, len } = header;
-        if len <= self.limit_for(kind, self.max_receive()) && !self.events.is_empty() {
-            return Ok(Step::Hold);
-        }
         let limit = self.limit_for(kind, self.receive_limit);
-        Err(TransportError::ReceivedTooLarge { kind, size: len, limit })
+        TransportError::ReceivedTooLarge { kind, size: len, limit }
     }
 
     fn adapt_read_size(&mut self, len: usize) {

@@ -97,12 +97,25 @@ fn a_frame_held_for_a_limit_that_does_not_come_is_an_error() {
     server.handle_input(NOW, &mut input);
     let error = TransportError::ReceivedTooLarge { kind: FrameKind::Message, size: 500, limit: 100 };
     assert_eq!(events(&mut server), [failed(error)]);
+}
 
-    // Over what was announced there is nothing to wait for.
+#[test]
+fn after_a_fault_the_reason_can_still_be_sent_until_close() {
     let mut server = open_server(SMALL, 0);
-    server.set_receive_limit(100);
-    feed(&mut server, &[frame(0, b"m"), frame(0, &[0; 513])].concat());
-    assert_eq!(events(&mut server).len(), 2);
+    output(&mut server);
+    feed(&mut server, &[0xF0, 0, 0, 0]);
+    assert!(!server.is_open());
+    let reason = Encoded::from(Bytes::from_static(b"why"));
+    server.send(NOW, &reason).unwrap();
+    server.close(NOW);
+    assert_eq!(server.send(NOW, &reason), Err(TransportError::Closed));
+    assert_eq!(output(&mut server), frame(0, b"why"));
+    assert_eq!(events(&mut server).len(), 1);
+
+    // The peer's end of stream is no fault, and nobody reads on.
+    let mut server = open_server(SMALL, 0);
+    server.handle_eof(NOW);
+    assert_eq!(server.send(NOW, &reason), Err(TransportError::Closed));
 }
 
 #[test]

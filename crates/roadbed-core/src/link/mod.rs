@@ -1,0 +1,357 @@
+//! The router's end of a connection: transport and serializer, from bytes to messages.
+//!
+//! A router keeps one [`Link`] for each peer. It holds no session: messages go up as they come, and encoded
+//! messages go down as they are given. What little it remembers is whether the peer may still speak.
+//!
+//! ```
+//! use bytes::BytesMut;
+//! use roadbed_core::link::{Link, LinkConfig, LinkEvent};
+//! use roadbed_core::message::Message;
+//! use roadbed_core::time::Timestamp;
+//!
+//! let now = Timestamp::ZERO;
+//! let mut link = Link::server(&LinkConfig::default(), now);
+//! // A client's RawSocket handshake (JSON, up to 1 MiB) and its HELLO, in one read.
+//! let hello = b"[1,\"realm1\",{\"roles\":{\"caller\":{}}}]";
+//! let mut input = BytesMut::from(&b"\x7F\xB1\x00\x00\x00\x00\x00"[..]);
+//! input.extend_from_slice(&[hello.len() as u8]);
+//! input.extend_from_slice(hello);
+//! link.handle_input(now, &mut input);
+//!
+//! assert!(matches!(link.poll_event(), Some(LinkEvent::Open { max_send: 0x10_0000, .. })));
+//! assert!(matches!(link.poll_event(), Some(LinkEvent::Message(Message::Hello(_)))));
+//! assert_eq!(link.poll_transmit().unwrap(), &b"\x7F\xB1\x00\x00"[..]);
+//! ```
+
+mod config;
+#[cfg(test)]
+mod tests;
+
+use bytes::{Bytes, BytesMut};
+
+pub use config::LinkConfig;
+
+use crate::error::{CloseReason, Deadline, ProtocolViolation};
+use crate::limits::Limits;
+use crate::message::Message;
+use crate::serializer::{Encoded, Serializer};
+use crate::session::TimeoutReason;
+use crate::time::Timestamp;
+use crate::transport::{RawSocket, Transport, TransportClose, TransportError, TransportEvent};
+
+/// Output, in bytes, up to which a link asks for more. A router keeps the rest in its own queues, where it
+/// can still be dropped.
+const WRITABLE: usize = 64 << 10;
+
+/// The router's end of a connection; see the [module](self) for an example.
+///
+/// Drive it as a [`Connection`](crate::connection::Connection): the caller owns the read buffer, `handle_*`
+/// return nothing, [`LinkEvent::Closed`] comes last, and output is fetched until the end.
+pub struct Link {
+    transport: Transport,
+    limits: Limits,
+    /// The latest time seen.
+    now: Timestamp,
+    /// Until when the transport's handshake has to be done.
+    open_by: Timestamp,
+    /// Messages are passed on: the peer has broken no rule, and we have not closed.
+    is_heard: bool,
+    is_paused: bool,
+    end: End,
+}
+
+/// How far the end has come.
+enum End {
+    /// Not yet.
+    Open,
+    /// `Closed` waits until output was fetched, but not longer than this.
+    Draining(CloseReason, Timestamp),
+    /// `Closed` waits for nothing.
+    Due(CloseReason),
+    /// `Closed` was reported.
+    Reported,
+}
+
+/// What a link found.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum LinkEvent {
+    /// The transport's handshake is done.
+    Open {
+        /// The serializer both ends use.
+        serializer: Serializer,
+        /// Bytes of the largest message the peer accepts.
+        max_send: usize,
+    },
+    /// The peer sent a message.
+    Message(Message),
+    /// The peer sent something that is none, or not an acceptable one. If the violation names a
+    /// [`request`](ProtocolViolation::request), answer that with ERROR and go on. Otherwise nothing more
+    /// comes of this peer: send ABORT, and call [`Link::close`].
+    Violation(ProtocolViolation),
+    /// The end; nothing follows.
+    Closed {
+        /// Why.
+        reason: CloseReason,
+    },
+}
+
+impl Link {
+    /// The router's end of a transport that was accepted at `now`. The peer has
+    /// [`Limits::handshake_timeout`] for the transport's handshake; what it has left of that for HELLO is
+    /// the router's affair.
+    pub fn server(config: &LinkConfig, now: Timestamp) -> Self {
+        let mut transport = Transport::from(RawSocket::server(&config.rawsocket()));
+        transport.set_receive_limit(config.limits.handshake_message_size);
+        Self {
+            transport,
+            limits: config.limits.clone(),
+            now,
+            open_by: now.saturating_add(config.limits.handshake_timeout),
+            is_heard: true,
+            is_paused: false,
+            end: End::Open,
+        }
+    }
+
+    /// Consumes whole frames from the front of `input`; a partial frame stays. Pass the same buffer every
+    /// time, with new bytes appended. After the end, `input` is emptied and ignored.
+    pub fn handle_input(&mut self, now: Timestamp, input: &mut BytesMut) {
+        self.observe(now);
+        self.transport.handle_input(now, input);
+    }
+
+    /// The peer ended its stream. Output that is queued can still be fetched.
+    pub fn handle_eof(&mut self, now: Timestamp) {
+        self.observe(now);
+        self.transport.handle_eof(now);
+    }
+
+    /// The stream broke: nothing can be read or written any more. Queued output is dropped.
+    pub fn handle_lost(&mut self, now: Timestamp) {
+        self.observe(now);
+        self.transport.close(now);
+        self.end_with(CloseReason::Eof, false);
+        if let End::Draining(reason, _) = &self.end {
+            self.end = End::Due(reason.clone());
+        }
+        while self.transport.poll_transmit().is_some() {}
+    }
+
+    /// Runs the timers due at `now`; at any other time it does nothing.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.observe(now);
+        self.transport.handle_timeout(now);
+        match &self.end {
+            End::Open if !self.was_open() && self.open_by <= self.now => {
+                self.transport.close(now);
+                self.end_with(CloseReason::Timeout(Deadline::Join), true);
+            }
+            End::Draining(reason, until) if *until <= self.now => self.end = End::Due(reason.clone()),
+            _ => {}
+        }
+    }
+
+    /// Queues an encoded message.
+    ///
+    /// # Errors
+    /// [`TransportError::TooLarge`] when the peer does not accept messages of this size; nothing was queued
+    /// then. [`TransportError::NotOpen`] before [`LinkEvent::Open`], [`TransportError::Closed`] after the
+    /// end.
+    pub fn send(&mut self, now: Timestamp, message: &Encoded) -> Result<(), TransportError> {
+        self.observe(now);
+        self.transport.send(now, message)
+    }
+
+    /// From now on the peer may send messages of full size: WELCOME is on its way.
+    pub fn raise_limit(&mut self) {
+        self.transport.set_receive_limit(self.limits.message_size);
+    }
+
+    /// From now on the peer may send only messages as small as before WELCOME: its session has ended.
+    pub fn lower_limit(&mut self) {
+        self.transport.set_receive_limit(self.limits.handshake_message_size);
+    }
+
+    /// The peer is known to answer pings: starts them in mode
+    /// [`LivenessMode::Auto`](crate::transport::LivenessMode::Auto).
+    pub fn activate_liveness(&mut self, now: Timestamp) {
+        self.observe(now);
+        self.transport.activate_liveness(now);
+    }
+
+    /// Stops reading from the peer until [`resume`](Self::resume): it has too much output waiting. Its
+    /// silence is not held against it.
+    pub fn pause(&mut self) {
+        self.is_paused = true;
+        self.transport.suspend_liveness();
+    }
+
+    /// Reads from the peer again. Call [`handle_input`](Self::handle_input) even without new bytes.
+    pub fn resume(&mut self, now: Timestamp) {
+        self.observe(now);
+        self.is_paused = false;
+        self.transport.resume_liveness(now);
+    }
+
+    /// Closes from our side; what the peer sent and nobody has polled is dropped. Queued output still
+    /// drains, for up to [`Limits::goodbye_timeout`]; then [`LinkEvent::Closed`] follows.
+    pub fn close(&mut self, now: Timestamp) {
+        self.observe(now);
+        self.is_heard = false;
+        self.transport.close(now);
+        self.end_with(CloseReason::Local, true);
+    }
+
+    /// The next bytes to write, in order.
+    pub fn poll_transmit(&mut self) -> Option<Bytes> {
+        self.transport.poll_transmit()
+    }
+
+    /// The next event, in order. Messages are decoded as they are polled.
+    pub fn poll_event(&mut self) -> Option<LinkEvent> {
+        while let Some(event) = self.transport.poll_event() {
+            if let Some(event) = self.take(event) {
+                return Some(event);
+            }
+        }
+        let is_due = match self.end {
+            End::Open | End::Reported => false,
+            End::Draining(..) => self.transport.queued() == 0 && !self.transport.is_open(),
+            End::Due(_) => true,
+        };
+        if !is_due {
+            return None;
+        }
+        match core::mem::replace(&mut self.end, End::Reported) {
+            End::Draining(reason, _) | End::Due(reason) => Some(LinkEvent::Closed { reason }),
+            End::Open | End::Reported => None,
+        }
+    }
+
+    fn take(&mut self, event: TransportEvent) -> Option<LinkEvent> {
+        match event {
+            TransportEvent::Open { serializer, max_send } => Some(LinkEvent::Open { serializer, max_send }),
+            TransportEvent::Message(bytes) if self.is_heard => self.decode(&bytes),
+            TransportEvent::Message(_) => None,
+            TransportEvent::Closed { reason } => self.transport_closed(reason),
+        }
+    }
+
+    fn decode(&mut self, bytes: &Bytes) -> Option<LinkEvent> {
+        match self.transport.serializer()?.decode(bytes, &self.limits) {
+            Ok(message) => Some(LinkEvent::Message(message)),
+            Err(violation) => {
+                self.is_heard = violation.request().is_some();
+                Some(LinkEvent::Violation(violation))
+            }
+        }
+    }
+
+    fn transport_closed(&mut self, reason: TransportClose) -> Option<LinkEvent> {
+        match reason {
+            TransportClose::Local => {}
+            // Nobody is left to fetch anything from us, or to answer.
+            TransportClose::Eof | TransportClose::Failed(TransportError::Truncated { .. }) => {
+                self.end_with(CloseReason::Eof, false);
+            }
+            TransportClose::Timeout => {
+                self.end_with(CloseReason::Timeout(Deadline::Liveness), false);
+            }
+            TransportClose::Failed(error) => {
+                let violation = ProtocolViolation::from(error);
+                let was_heard = core::mem::replace(&mut self.is_heard, false);
+                if self.was_open() && was_heard {
+                    // Closed waits for the owner's ABORT and its `close`.
+                    return Some(LinkEvent::Violation(violation));
+                }
+                self.end_with(CloseReason::PeerViolation(violation), true);
+            }
+        }
+        None
+    }
+
+    fn end_with(&mut self, reason: CloseReason, drains: bool) {
+        if let End::Open = self.end {
+            self.end = if drains {
+                End::Draining(reason, self.now.saturating_add(self.limits.goodbye_timeout))
+            } else {
+                End::Due(reason)
+            };
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), strictly later than the last `now` given.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.next_timeout().map(|(at, _)| at.max(self.now.next()))
+    }
+
+    /// What [`poll_timeout`](Self::poll_timeout) waits for; for logs.
+    pub fn timeout_reason(&self) -> Option<TimeoutReason> {
+        self.next_timeout().map(|(_, reason)| reason)
+    }
+
+    fn next_timeout(&self) -> Option<(Timestamp, TimeoutReason)> {
+        let own = match self.end {
+            End::Open if !self.was_open() && self.is_heard => {
+                Some((self.open_by, TimeoutReason::Deadline(Deadline::Join)))
+            }
+            End::Draining(_, until) => Some((until, TimeoutReason::Linger)),
+            _ => None,
+        };
+        let liveness = self.transport.poll_timeout().map(|at| (at, TimeoutReason::Liveness));
+        own.into_iter().chain(liveness).filter(|(at, _)| *at < Timestamp::MAX).min_by_key(|(at, _)| *at)
+    }
+
+    /// How many bytes to reserve in the read buffer before the next read.
+    pub fn input_hint(&self) -> usize {
+        self.transport.input_hint()
+    }
+
+    /// Whether to read on: false while events wait to be polled, while it is paused, and after the end.
+    /// When it is true again, call [`handle_input`](Self::handle_input) even without new bytes.
+    pub fn wants_input(&self) -> bool {
+        !self.is_paused && self.transport.wants_input()
+    }
+
+    /// Whether to send more: fewer than 64 KiB are queued, and nothing has ended. After a violation it still
+    /// takes the ABORT.
+    pub fn is_writable(&self) -> bool {
+        matches!(self.end, End::Open) && self.was_open() && self.transport.queued() < WRITABLE
+    }
+
+    /// Bytes of output not fetched yet.
+    pub fn queued(&self) -> usize {
+        self.transport.queued()
+    }
+
+    /// Whether the transport's handshake is done and the transport not closed.
+    pub fn is_open(&self) -> bool {
+        self.transport.is_open()
+    }
+
+    /// The serializer agreed on; `None` before [`LinkEvent::Open`].
+    pub fn serializer(&self) -> Option<Serializer> {
+        self.transport.serializer()
+    }
+
+    /// Bytes of the largest message the peer accepts; 0 before [`LinkEvent::Open`].
+    pub fn max_send(&self) -> usize {
+        self.transport.max_send()
+    }
+
+    fn was_open(&self) -> bool {
+        self.transport.serializer().is_some()
+    }
+
+    fn observe(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+    }
+}
+
+/// A summary: buffers may carry credentials.
+impl core::fmt::Debug for Link {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Link").field("transport", &self.transport).finish_non_exhaustive()
+    }
+}
