@@ -8,3 +8,8 @@ pub mod client_loop;
 pub mod clock;
 pub mod router_loop;
 pub mod stream;
+
+/// The code in the README compiles.
+#[doc = include_str!("../../README.md")]
+#[cfg(doctest)]
+pub struct Readme;

@@ -8,10 +8,11 @@ use crate::{End, interop, no_std};
 
 /// Test targets of `roadbed-tests` that have to hold in release as well: what they measure, stack and heap,
 /// depends on the optimizer. A name without such a target is an error, so rename both together.
-const RELEASE_TESTS: &[&str] = &[];
+const RELEASE_TESTS: &[&str] = &["hostile"];
 
-/// The cargo command that drives the fuzz bodies for a few seconds on stable; nothing until there are any.
-const FUZZ_SMOKE: &[&str] = &[];
+/// The cargo command that drives the fuzz bodies for a few seconds on stable.
+const FUZZ_SMOKE: &[&str] =
+    &["run", "--quiet", "--profile", "fuzz-smoke", "-p", "roadbed-fuzz", "--", "--seconds", "2"];
 
 /// All stages, in the order in which they run: the quick ones that fail most often come first.
 const STAGES: &[Stage] = &[
@@ -106,9 +107,6 @@ fn deny(root: &Path) -> Outcome {
 }
 
 fn fuzz_smoke(root: &Path) -> Outcome {
-    if FUZZ_SMOKE.is_empty() {
-        return Outcome::Skipped("there are no fuzz bodies yet".to_owned());
-    }
     run_command(cargo(root).args(FUZZ_SMOKE)).into()
 }
 

@@ -25,7 +25,13 @@ pub(crate) fn run(root: &Path, arguments: &[&str]) -> End {
     for target in targets {
         println!("\n==> {target}, {seconds} s");
         let mut command = cargo_nightly(root);
-        command.args(["fuzz", "run", &target, &format!("fuzz/corpus/{target}"), "--"]);
+        // What is found goes to the first folder; fuzz/corpus is kept small by hand.
+        let found = root.join("target/fuzz-corpus").join(&target);
+        if let Err(why) = std::fs::create_dir_all(&found) {
+            eprintln!("{}: {why}", found.display());
+            return End::Failure;
+        }
+        command.args(["fuzz", "run", &target]).arg(&found).arg(format!("fuzz/corpus/{target}")).arg("--");
         command.arg(format!("-max_total_time={seconds}"));
         if let Err(why) = run_command(&mut command) {
             eprintln!("{why}");

@@ -11,7 +11,7 @@ use crate::runner::Outcome;
 pub(crate) const TESTS_PACKAGE: &str = "roadbed-tests";
 
 /// Its test targets that start foreign peers. They find Python in `PYTHON_VARIABLE`.
-const RUST_TESTS: &[&str] = &[];
+const RUST_TESTS: &[&str] = &["interop"];
 
 /// Tells the tests where the Python with the installed peers is.
 const PYTHON_VARIABLE: &str = "ROADBED_PYTHON";

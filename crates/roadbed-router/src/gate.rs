@@ -137,7 +137,7 @@ impl Gate {
     /// AUTHENTICATE, after CHALLENGE.
     pub(crate) fn authenticate(&self, claim: Box<Claim>, proof: &Authenticate) -> Verdict {
         let AuthMethod::Ticket(table) = &claim.method else {
-            let signature = detach_text(&proof.signature);
+            let signature = detach_text(proof.signature.as_text());
             return Verdict::Ask(claim, Some(Response { signature, extra: proof.extra.detach() }));
         };
         let authid = claim.authid.clone().unwrap_or_default();

@@ -26,7 +26,8 @@ impl Built {
             2 => Welcome { session: get(e, 1), details: get(e, 2) }.into(),
             3 => Abort { details: get(e, 1), reason: get(e, 2), payload: tail(e, 3, serializer) }.into(),
             4 => Challenge { method: get(e, 1), extra: get(e, 2) }.into(),
-            5 => Authenticate { signature: get(e, 1), extra: get(e, 2) }.into(),
+            5 => Authenticate { signature: get::<bytestring::ByteString>(e, 1).into(), extra: get(e, 2) }
+                .into(),
             6 => Goodbye { details: get(e, 1), reason: get(e, 2) }.into(),
             8 => Error {
                 request_type: MessageType::from_code(get(e, 1)).expect("a message type"),

@@ -25,13 +25,13 @@ mod tests {
         let ticket = Secret::from("secret!!!");
         let remote = TransportDetails::tcp("192.0.2.1:8080", false);
         assert_eq!(answer(&ticket, &remote, false), Err(AuthError::InsecureTransport));
-        assert_eq!(answer(&ticket, &remote, true).unwrap().signature, "secret!!!");
+        assert_eq!(answer(&ticket, &remote, true).unwrap().signature, "secret!!!".into());
         for private in [
             TransportDetails::local(),
             TransportDetails::tcp("127.0.0.1:8080", true),
             TransportDetails { is_secure: true, ..remote },
         ] {
-            assert_eq!(answer(&ticket, &private, false).unwrap().signature, "secret!!!");
+            assert_eq!(answer(&ticket, &private, false).unwrap().signature, "secret!!!".into());
         }
     }
 }

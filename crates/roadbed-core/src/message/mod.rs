@@ -1,8 +1,8 @@
 //! The messages of WAMP: the 24 of the specification, and EVENT_RECEIVED.
 //!
-//! One struct a message, grouped as in the specification: [`session`](self), publish and subscribe,
-//! remote procedure calls. Each is defined by a table of its elements in wire order; payloads stay
-//! encoded ([`Payload`](crate::payload::Payload)).
+//! One struct a message, grouped as in the specification: the session, publish and subscribe, remote
+//! procedure calls. Each is defined by a table of its elements in wire order; payloads stay
+//! encoded ([`Payload`]).
 //!
 //! ```
 //! use roadbed_core::id::{RequestId, SubscriptionId};
@@ -28,6 +28,8 @@ mod pubsub;
 mod rpc;
 mod session;
 pub(crate) mod sparse;
+#[cfg(test)]
+mod tests;
 pub(crate) mod wire;
 
 pub use attributes::{EncAlgo, Forward, PassThru, PassThruAttributes, RawDict};
@@ -42,7 +44,7 @@ pub use pubsub::{
 pub use rpc::{
     Call, CallResult, Cancel, Interrupt, Invocation, Register, Registered, Unregister, Unregistered, Yield,
 };
-pub use session::{Abort, Authenticate, Challenge, Error, Goodbye, Hello, Welcome};
+pub use session::{Abort, Authenticate, Challenge, Error, Goodbye, Hello, Signature, Welcome};
 pub use sparse::Sparse;
 
 use crate::id::RequestId;

@@ -7,9 +7,62 @@ use super::attributes::RawDict;
 use super::details::{CloseDetails, ErrorDetails, HelloDetails, WelcomeDetails};
 use super::element::bodies;
 use super::sparse::Sparse;
+use super::wire::{Attribute, Decoder, Encoder};
+use crate::error::PayloadError;
 use crate::id::{RequestId, SessionId};
 use crate::payload::Payload;
+use crate::serializer::{ReadError, Reader, Writer};
 use crate::uri::Uri;
+
+/// The proof in AUTHENTICATE: a ticket, a signature. `Debug` does not show it.
+///
+/// ```
+/// use roadbed_core::message::Signature;
+///
+/// let signature = Signature::from("secret!!!");
+/// assert_eq!(&*signature, "secret!!!");
+/// assert_eq!(format!("{signature:?}"), "Signature(…)");
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Signature(ByteString);
+
+impl Signature {
+    /// The text, shared.
+    pub const fn as_text(&self) -> &ByteString {
+        &self.0
+    }
+}
+
+impl<T: Into<ByteString>> From<T> for Signature {
+    fn from(text: T) -> Self {
+        Self(text.into())
+    }
+}
+
+impl core::ops::Deref for Signature {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl core::fmt::Debug for Signature {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Signature(…)")
+    }
+}
+
+impl Attribute for Signature {
+    fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
+        ByteString::read(d).map(Self)
+    }
+
+    fn write<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError> {
+        e.writer.text(&self.0);
+        Ok(())
+    }
+}
 
 bodies! {
     /// `[1, Realm, Details]`: a client asks to join a realm.
@@ -49,7 +102,7 @@ bodies! {
     /// `[5, Signature, Extra]`: the client's proof.
     Authenticate {
         /// The proof.
-        signature: [ByteString],
+        signature: [Signature],
         /// What the method needs.
         extra: [RawDict],
     }

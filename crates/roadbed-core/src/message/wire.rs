@@ -64,6 +64,7 @@ impl<'a, R: Reader<'a>> Decoder<'_, R> {
     }
 
     /// Checks that the envelope so far fits [`Limits::envelope_size`].
+    #[inline]
     pub(crate) fn check_envelope(&self) -> Result<(), ReadError> {
         let (found, limit) = (self.reader.offset(), self.limits.envelope_size);
         if found > limit {
@@ -158,6 +159,7 @@ pub(crate) trait Attribute: Sized {
 macro_rules! ids {
     ($($id:ident),*) => {$(
         impl Attribute for $id {
+            #[inline]
             fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
                 let at = d.reader.offset();
                 $id::new(d.reader.u64()?).map_err(|error| ReadError::new(at, Malformed::InvalidId(error.0)))
@@ -174,6 +176,7 @@ macro_rules! ids {
 ids!(SessionId, PublicationId, SubscriptionId, RegistrationId);
 
 impl Attribute for RequestId {
+    #[inline]
     fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
         let at = d.reader.offset();
         let id = Self::new(d.reader.u64()?);
@@ -210,9 +213,21 @@ impl Attribute for bool {
     }
 }
 
+/// Text of an envelope. It does not begin with NUL in any format: JSON takes that for binary, and what is
+/// forwarded has to be readable for peers of every serializer.
+fn text<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<ByteString, ReadError> {
+    let at = d.reader.offset();
+    let text = d.reader.text()?;
+    if text.starts_with('\0') {
+        let expected = "text that does not begin with NUL";
+        return Err(ReadError::new(at, Malformed::UnknownValue { expected }));
+    }
+    Ok(text)
+}
+
 impl Attribute for ByteString {
     fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
-        d.reader.text()
+        text(d)
     }
 
     fn write<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError> {
@@ -222,9 +237,10 @@ impl Attribute for ByteString {
 }
 
 impl Attribute for Uri {
+    #[inline]
     fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
         let at = d.reader.offset();
-        let text = d.reader.text()?;
+        let text = text(d)?;
         let (found, limit) = (text.len(), d.limits.uri_length);
         if found > limit {
             let kind = Malformed::TooLong { what: "the URI", found, limit, unit: "bytes" };

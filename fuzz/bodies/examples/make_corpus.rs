@@ -1,0 +1,155 @@
+//! Writes the seed corpus, `fuzz/corpus`: `cargo run -p roadbed-fuzz --example make_corpus`.
+
+use std::{fs, io};
+
+use roadbed_core::serializer::Serializer;
+use roadbed_fuzz::{TARGETS, corpus, samples};
+
+fn main() -> io::Result<()> {
+    for &(target, _) in TARGETS {
+        let folder = corpus::seed_folder(target);
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir_all(&folder)?;
+        let seeds = seeds(target);
+        let bytes: usize = seeds.iter().map(|(_, seed)| seed.len()).sum();
+        println!("{target}: {} seeds, {bytes} bytes", seeds.len());
+        for (name, seed) in seeds {
+            fs::write(folder.join(name), seed)?;
+        }
+    }
+    Ok(())
+}
+
+type Seeds = Vec<(String, Vec<u8>)>;
+
+fn seeds(target: &str) -> Seeds {
+    match target {
+        "json_message" => named(samples::messages(Serializer::Json)),
+        "msgpack_message" => named(samples::messages(Serializer::MsgPack)),
+        "cbor_message" => named(samples::messages(Serializer::Cbor)),
+        "json_value" => named(samples::values(Serializer::Json)),
+        "msgpack_value" => named(samples::values(Serializer::MsgPack)),
+        "cbor_value" => named(samples::values(Serializer::Cbor)),
+        "transcode" | "payload_typed" => payloads(),
+        "rawsocket_client" | "rawsocket_server" => rawsocket(target == "rawsocket_server"),
+        "router" => router(),
+        _ => panic!("no seeds for {target}"),
+    }
+}
+
+fn named(samples: Vec<(&'static str, Vec<u8>)>) -> Seeds {
+    samples.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).collect()
+}
+
+/// Serializer, depth and form, then the part.
+fn payloads() -> Seeds {
+    let mut seeds = Seeds::new();
+    for (number, serializer) in (0..).zip(Serializer::ALL) {
+        for (name, value) in samples::values(serializer) {
+            let form = u8::from(name == "dict" || name == "odd_keys");
+            seeds.push((format!("{serializer}_{name}"), [&[number, 0, form][..], &value].concat()));
+        }
+    }
+    seeds
+}
+
+/// Serializer, size, limit, liveness; pieces; the handshake and some frames.
+fn rawsocket(is_server: bool) -> Seeds {
+    let frame = |kind: u8, body: &[u8]| [&[kind, 0, 0, u8::try_from(body.len()).unwrap_or(0)], body].concat();
+    let frames = [frame(0, b"[33,1,2]"), frame(1, b"ping"), frame(0, b""), frame(2, b"pong"), frame(1, b"")];
+    let open = |serializer: u8| {
+        let setup = [serializer - 1, 0, 0, 0, 3, 0, 2, 6];
+        [&setup[..], &[0x7F, 0x50 | serializer, 0, 0], &frames.concat()].concat()
+    };
+    let mut seeds: Seeds = (1..=3).map(|id| (format!("open_{id}"), open(id))).collect();
+    seeds.push((
+        "limited".to_owned(),
+        [&[0, 1, 1, 1, 0, 0x7F, 0x01, 0, 0][..], &frame(0, &[b'x'; 40])].concat(),
+    ));
+    seeds.push((
+        "short_limit".to_owned(),
+        [&[0, 0, 1, 0, 0, 0x7F, 0xF1, 0, 0][..], &frames.concat()].concat(),
+    ));
+    seeds.push(("other_protocol".to_owned(), b"\0\0\0\0\0GET / HTTP/1.1\r\n\r\n".to_vec()));
+    seeds
+        .push(("reserved".to_owned(), [&[0, 0, 0, 0, 0, 0x7F, 0xF1, 0, 0][..], &frame(0x13, b"x")].concat()));
+    // Steps with messages sent and time passing, after the handshake.
+    let steps = [
+        1, 6, 0, 9, b'h', 10, 2, 90, 0, 0, 11, 11, 3, 4, b'p', b'i', b'n', b'g', 1, 15, 12, 10, 1, 9, 13, 14,
+        1,
+    ];
+    seeds.push(("steps".to_owned(), [&[0, 0, 0, 1, 0][..], &steps].concat()));
+    if !is_server {
+        seeds.push(("refused".to_owned(), b"\0\0\0\0\0\x7f\x10\0\0".to_vec()));
+    }
+    seeds
+}
+
+/// Limits, ids, realms; two peers; then peer, step and what the step takes.
+fn router() -> Seeds {
+    // HELLO to the open realm.
+    let join = |peer: u8| vec![peer, 0, 0, 0, 9, 1, 1, 0];
+    let setup = |first: [u8; 2], second: [u8; 2]| [&[0, 0, 1][..], &first, &second].concat();
+    let subscribe = |peer: u8| vec![peer, 0, 0, 0, 0, 0];
+    let publish = |peer: u8| vec![peer, 0, 3, 5, 0, 0, 4, 7];
+    let register = |peer: u8| vec![peer, 0, 6, 0, 0, 0];
+    let call = |peer: u8| vec![peer, 0, 9, 0, 0, 0, 4, 7];
+    let answer = |peer: u8| vec![peer, 0, 14, 1, 0, 4, 9];
+    let cancel = |peer: u8, mode: u8| vec![peer, 0, 12, 0, mode];
+    let leave = |peer: u8| vec![peer, 0, 17, 1];
+    let direct = [1, 0];
+    let linked = [2, 1];
+    let joined = |first, second| [setup(first, second), join(0), join(1)].concat();
+    [
+        (
+            "events",
+            [joined(direct, direct), subscribe(0), subscribe(1), publish(0), publish(1), leave(0)].concat(),
+        ),
+        (
+            "events_links",
+            [joined(linked, [0, 1]), subscribe(0), subscribe(1), publish(0), publish(1), leave(1)].concat(),
+        ),
+        (
+            "calls",
+            [joined(direct, linked), register(0), call(1), call(1), answer(0), answer(0), leave(0)].concat(),
+        ),
+        (
+            "cancels",
+            [
+                joined(linked, direct),
+                register(0),
+                call(1),
+                cancel(1, 1),
+                call(1),
+                cancel(1, 2),
+                call(1),
+                cancel(1, 3),
+                answer(0),
+            ]
+            .concat(),
+        ),
+        (
+            "lost",
+            [joined(direct, direct), register(0), call(1), call(1), vec![0, 20], call(1), vec![1, 20]]
+                .concat(),
+        ),
+        ("times", [setup(direct, linked), vec![0, 17, 0, 17, 0, 18, 1, 90, 90], join(0), join(1)].concat()),
+        ("ticket", [setup(direct, linked), vec![0, 0, 0, 0, 9, 0, 1, 1, 1, 2, 0, 0, 6, 1]].concat()),
+        (
+            "asked",
+            [setup(direct, linked), vec![0, 0, 0, 0, 9, 1, 1, 3, 0, 21, 0, 2, 0, 0, 6, 1, 0, 21, 1, 0]]
+                .concat(),
+        ),
+        (
+            "slow",
+            [joined(direct, linked), subscribe(0), vec![0, 19, 1], publish(1), publish(1), vec![0, 19, 0]]
+                .concat(),
+        ),
+        ("killed", [joined(direct, linked), vec![0, 22, 0, 1, 22, 255, 0, 17, 0, 17]].concat()),
+    ]
+    .into_iter()
+    .map(|(name, seed)| (name.to_owned(), seed))
+    .collect()
+}
