@@ -127,7 +127,7 @@ impl App {
                 assert!(self.publishes.remove(&publish), "client {name}: {publish:?} ended twice");
             }
             SessionEvent::Result { call, result } => {
-                self.call_ended(call, result.map(|answer| answer.payload))
+                self.call_ended(call, result.map(|answer| answer.payload));
             }
             SessionEvent::Event { subscription, payload, .. } => self.event(subscription, &payload),
             SessionEvent::Invocation { invocation, registration, payload, .. } => {

@@ -72,7 +72,7 @@ impl Simulation {
             Operation::Wait { millis } => self.world.advance(Duration::from_millis(millis.into())),
             Operation::Kill { client } => self.on(client, World::kill),
             Operation::Deaf { client, is_deaf } => {
-                self.on(client, |world, id| world.end(id).set_deaf(is_deaf))
+                self.on(client, |world, id| world.end(id).set_deaf(is_deaf));
             }
             Operation::Stall { client, up, down } => self.on(client, |world, id| {
                 if up {
