@@ -228,6 +228,16 @@ impl Outbox {
         self.queued(key);
     }
 
+    /// Leaves a queue that is closed no longer than until `deadline` to run empty.
+    pub(crate) fn hurry(&mut self, key: usize, deadline: Timestamp) {
+        let Some(queue) = self.queues.get_mut(key).filter(|queue| queue.is_closed) else { return };
+        if let Some(at) = queue.stall_at.filter(|&at| at > deadline) {
+            self.timers.cancel(at, queue.peer, TimerKind::Stall);
+            self.timers.set(deadline, queue.peer, TimerKind::Stall);
+            queue.stall_at = Some(deadline);
+        }
+    }
+
     /// Ends a queue whose peer takes nothing any more.
     pub(crate) fn force(&mut self, key: usize, reason: CloseReason) {
         self.finish(key, reason, true);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use roadbed_core::error::{CloseReason, Deadline, ProtocolViolation, uris};
+use roadbed_core::error::{CloseReason, ProtocolViolation, uris};
 use roadbed_core::message::{Hello, Message, MessageType};
 use roadbed_core::time::Timestamp;
 
@@ -61,7 +61,7 @@ impl Router {
 
     fn hello(&mut self, key: usize, hello: Hello) {
         let Some(peer) = self.peers.get_mut(key) else { return };
-        if peer.deadline().is_some_and(|(_, why)| why == Deadline::Rejoin) {
+        if peer.is_between_sessions() {
             peer.begin_share(self.config.limits.handshake_timeout, &mut self.out);
         }
         let Some(roles) = hello.details.roles.filter(|roles| !roles.is_empty()) else {
