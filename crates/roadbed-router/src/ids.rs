@@ -101,11 +101,6 @@ impl SessionIds {
     }
 }
 
-/// A copy of a text that shares no memory with a read buffer.
-pub(crate) fn detach_text(text: &ByteString) -> ByteString {
-    ByteString::from(String::from(&**text))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,10 +10,9 @@ use roadbed_core::uri::Uri;
 use super::Router;
 use crate::events::RouterEvent;
 use crate::gate::Refusal;
-use crate::ids::detach_text;
 use crate::peer::Stage;
-use crate::realm::short_text;
 use crate::stats::count;
+use crate::text::short_text;
 
 impl Router {
     /// A message of a peer that was sent GOODBYE: its own GOODBYE is the answer, even when the two crossed.
@@ -32,7 +31,7 @@ impl Router {
     pub(super) fn aborted(&mut self, key: usize, abort: &Abort) {
         let reason = CloseReason::Abort {
             reason: abort.reason.detach(),
-            message: abort.details.message.as_ref().map(detach_text),
+            message: abort.details.message.as_deref().map(short_text),
             payload: Box::default(),
         };
         self.end_session(key, reason.clone());

@@ -18,12 +18,13 @@ use crate::auth::Grant;
 use crate::config::RouterConfig;
 use crate::events::{DecisionId, NotAwaited, Outgoing, PeerId, RouterEvent};
 use crate::gate::{Gate, Gated, Refusal, Verdict};
-use crate::ids::{Random, detach_text};
+use crate::ids::Random;
 use crate::peer::{Peer, Stage};
 use crate::queue::Outbox;
 use crate::realm::Realm;
 use crate::session::SessionInfo;
 use crate::tables::{HashMap, Relax};
+use crate::text::short_text;
 use crate::timers::TimerKind;
 
 /// A WAMP router without the I/O: messages in, encoded messages out, time as an argument.
@@ -356,7 +357,7 @@ impl Router {
             Message::Goodbye(goodbye) => {
                 let reason = CloseReason::Goodbye {
                     reason: goodbye.reason.detach(),
-                    message: goodbye.details.message.as_ref().map(detach_text),
+                    message: goodbye.details.message.as_deref().map(short_text),
                     by_peer: true,
                 };
                 self.end_session(key, reason);
