@@ -260,8 +260,8 @@ impl Outbox {
         };
         if queue.entries.is_empty() {
             queue.home = BytesMut::new();
-            queue.entries.relax();
         }
+        queue.entries.relax();
         let is_calm = if queue.is_closed { queue.entries.is_empty() } else { queue.bytes <= budget };
         if is_calm && let Some(at) = queue.stall_at.take() {
             self.timers.cancel(at, queue.peer, TimerKind::Stall);
