@@ -89,10 +89,13 @@ fn walk<const N: usize>(
     let mut left = items;
     let mut rest = input;
     loop {
-        if text_keys && height == 0 && left.is_multiple_of(2) && !is_text(rest) {
-            if let Some(flaw) = no_key(rest) {
-                return Err((flaw, rest));
-            }
+        if text_keys
+            && height == 0
+            && left.is_multiple_of(2)
+            && !is_text(rest)
+            && let Some(flaw) = no_key(rest)
+        {
+            return Err((flaw, rest));
         }
         match step(rest) {
             Ok(Step::Passed(behind)) => rest = behind,
