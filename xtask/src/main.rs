@@ -21,8 +21,9 @@ cargo xtask peers
     below the folder that ROADBED_PEERS_DIR names.
 cargo xtask fuzz [TARGET] [--seconds N]
     Runs one fuzz target, or all in turn, for N seconds each (60), with cargo-fuzz and nightly.
-cargo xtask bench [ARGUMENTS]
-    Runs the benchmarks; the arguments go to `cargo bench`.
+cargo xtask bench [--instructions] [WORD]...
+    Runs the benchmarks whose title holds all the words. With --instructions it counts instructions, under
+    valgrind, instead of time: those figures do not depend on what else the machine does.
 ";
 
 /// How a command ended for whoever started it.

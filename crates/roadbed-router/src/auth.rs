@@ -5,35 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytestring::ByteString;
+use roadbed_core::auth::Secret;
 use roadbed_core::message::RawDict;
-use subtle::{Choice, ConstantTimeEq};
-
-/// A secret text: its `Debug` shows nothing, and it is compared in constant time.
-#[derive(Clone)]
-pub(crate) struct Secret(Arc<str>);
-
-impl Secret {
-    /// Takes a secret.
-    pub(crate) fn new(text: impl AsRef<str>) -> Self {
-        Self(Arc::from(text.as_ref()))
-    }
-
-    /// Whether `given` is the secret. The time it takes depends on the length of `given` alone.
-    pub(crate) fn matches(&self, given: &str) -> bool {
-        let secret = self.0.as_bytes();
-        let mut same: Choice = secret.len().ct_eq(&given.len());
-        for (index, byte) in given.bytes().enumerate() {
-            same &= byte.ct_eq(secret.get(index).unwrap_or(&0));
-        }
-        same.into()
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
 
 /// The tickets of a realm: who may join with which ticket, and in which role.
 ///
@@ -66,10 +39,10 @@ impl TicketTable {
     pub fn principal(
         mut self,
         authid: impl Into<ByteString>,
-        ticket: impl AsRef<str>,
+        ticket: impl Into<Secret>,
         authrole: impl Into<ByteString>,
     ) -> Self {
-        let principal = Principal { ticket: Secret::new(ticket), authrole: authrole.into() };
+        let principal = Principal { ticket: ticket.into(), authrole: authrole.into() };
         Arc::make_mut(&mut self.principals).insert(authid.into(), principal);
         self
     }
@@ -80,7 +53,7 @@ impl TicketTable {
         match self.principals.get(authid) {
             Some(principal) => principal.ticket.matches(ticket).then(|| principal.authrole.clone()),
             None => {
-                let _ = Secret::new("").matches(ticket);
+                let _ = Secret::from("").matches(ticket);
                 None
             }
         }
@@ -199,21 +172,5 @@ impl Grant {
             authprovider: ByteString::from_static("dynamic"),
             authextra: None,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_secret_matches_itself_only() {
-        let secret = Secret::new("secret!!!");
-        assert!(secret.matches("secret!!!"));
-        for wrong in ["", "secret!!", "secret!!!!", "Secret!!!", "secret!!!\0"] {
-            assert!(!secret.matches(wrong), "{wrong:?}");
-        }
-        assert!(!Secret::new("").matches("\0"));
-        assert_eq!(format!("{secret:?}"), "Secret(…)");
     }
 }

@@ -5,12 +5,19 @@
 
 extern crate alloc;
 
-use alloc::string::ToString;
 use core::alloc::{GlobalAlloc, Layout};
 use core::ffi::{c_char, c_int, c_void};
 use core::panic::PanicInfo;
 
+use bytes::BytesMut;
+use roadbed_core::connection::{Connection, Endpoint};
+use roadbed_core::id::SessionId;
+use roadbed_core::link::{Link, LinkConfig, LinkEvent};
+use roadbed_core::message::{Message, Welcome, WelcomeDetails};
+use roadbed_core::role::{Role, Roles};
 use roadbed_core::serializer::Serializer;
+use roadbed_core::session::{ClientConfig, SessionEvent};
+use roadbed_core::time::{Timestamp, UnixMicros};
 use roadbed_core::uri::Uri;
 
 #[link(name = "c")]
@@ -52,10 +59,50 @@ fn panic(_: &PanicInfo<'_>) -> ! {
 #[unsafe(no_mangle)]
 extern "C" fn rust_eh_personality() {}
 
+/// The same.
+#[unsafe(no_mangle)]
+extern "C" fn _Unwind_Resume() -> ! {
+    // SAFETY: it has no conditions.
+    unsafe { abort() }
+}
+
 /// Uses enough of the core for the linker to look at all of it. 0 is success.
 #[unsafe(no_mangle)]
 extern "C" fn main(_: c_int, _: *const *const c_char) -> c_int {
-    let named = Serializer::ALL.into_iter().all(|one| Serializer::from_id(one.id()) == Some(one));
-    let uri = Uri::from_static("com.example.add");
-    c_int::from(!named || uri.to_string() != "com.example.add")
+    c_int::from(!Serializer::ALL.into_iter().all(joins))
+}
+
+/// Joins a router whose answers are canned, and passes a payload through untouched.
+fn joins(serializer: Serializer) -> bool {
+    let now = Timestamp::ZERO;
+    let Ok(config) = ClientConfig::new(Uri::from_static("realm1")).build() else { return false };
+    let endpoint = Endpoint::rawsocket(serializer);
+    let mut client = Connection::client(config, &endpoint, [0; 32], now, UnixMicros::default());
+    let mut link = Link::server(&LinkConfig::default(), now);
+    let (mut up, mut down) = (BytesMut::new(), BytesMut::new());
+    for _ in 0..4 {
+        while let Some(bytes) = client.poll_transmit() {
+            up.extend_from_slice(&bytes);
+        }
+        link.handle_input(now, &mut up);
+        while let Some(event) = link.poll_event() {
+            if let LinkEvent::Message(Message::Hello(_)) = event {
+                let mut details = WelcomeDetails::new();
+                details.roles = Some(Roles::NONE.with(Role::Dealer, &[]));
+                let welcome = Message::from(Welcome { session: SessionId::MIN, details: details.into() });
+                let Ok(encoded) = serializer.encode_chunks(&welcome, &mut BytesMut::new()) else { return false };
+                if link.send(now, &encoded).is_err() {
+                    return false;
+                }
+            }
+        }
+        while let Some(bytes) = link.poll_transmit() {
+            down.extend_from_slice(&bytes);
+        }
+        client.handle_input(now, &mut down);
+        if let Some(SessionEvent::Joined { .. }) = client.poll_event() {
+            return true;
+        }
+    }
+    false
 }

@@ -33,7 +33,7 @@ pub enum CloseReason {
         reason: Uri,
         /// What it said for people.
         message: Option<ByteString>,
-        /// What else it said. Boxed: it is rare, and every waiter carries the reason.
+        /// What else it said. Boxed: a reason is handed around as an error, and few carry this.
         payload: Box<Payload>,
     },
     /// The router's challenge could not be answered; it was sent ABORT

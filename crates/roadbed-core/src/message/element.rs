@@ -1,5 +1,7 @@
 //! The table behind each message: its elements in wire order, and what may follow them.
 
+use bytes::Bytes;
+
 use super::MessageType;
 use super::attributes::RawDict;
 use super::wire::{Attribute, Decoder, Encoder};
@@ -55,7 +57,7 @@ pub(crate) trait Body: Sized {
     /// The most elements, the type number included.
     const MAX: usize;
 
-    /// Reads the elements behind the type number, up to the end of the message.
+    /// Reads the elements behind the type number, and checks that nothing follows.
     fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>, seq: &mut Elements) -> Result<Self, BodyError>;
     /// How many elements will be written, the type number included.
     fn count(&self) -> usize;
@@ -69,6 +71,7 @@ pub(super) trait Element: Sized {
 }
 
 impl<T: Attribute> Element for T {
+    #[inline(always)]
     fn element<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
         T::read(d)
     }
@@ -135,6 +138,7 @@ impl Element for MessageType {
 }
 
 /// Reads one required element.
+#[inline(always)]
 pub(super) fn read_element<'a, T: Element, R: Reader<'a>>(
     d: &mut Decoder<'_, R>,
     seq: &mut Elements,
@@ -275,38 +279,39 @@ impl IsEmpty for RawDict {
 impl Tail for Payload {
     const MAX: usize = 2;
 
+    #[inline(always)]
     fn read_tail<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>, seq: &mut Elements) -> Result<Self, ReadError> {
         if !seq.more(d)? {
             return Ok(Self::EMPTY);
         }
         d.element = Some("arguments");
-        let args = match d.reader.kind()? {
-            Kind::Null => {
-                d.reader.skip(0)?;
-                None
-            }
-            Kind::List => Some(d.raw(0)?),
-            Kind::Binary | Kind::Text if d.is_bare_allowed => {
-                let bare = d.raw(0)?;
-                d.element = None;
-                return Ok(Self::from_wire_bare(d.serializer, bare));
-            }
-            found => return Err(d.error(Malformed::WrongType { expected: "a list", found })),
+        let start = d.reader.value_start();
+        let args = match d.reader.list() {
+            Ok(seq) => d.part(start, seq)?,
+            Err(error) => match error.kind {
+                Malformed::WrongType { found: Kind::Null, .. } => d.pass_null()?,
+                Malformed::WrongType { found: Kind::Binary | Kind::Text, .. } if d.is_bare_allowed => {
+                    let bare = d.raw(0)?;
+                    d.element = None;
+                    return Ok(Self::from_wire_bare(d.serializer, bare));
+                }
+                _ => return Err(error),
+            },
         };
         let mut kwargs = None;
         if seq.more(d)? {
             d.element = Some("keyword arguments");
-            kwargs = match d.reader.kind()? {
-                Kind::Null => {
-                    d.reader.skip(0)?;
-                    None
-                }
-                Kind::Dict => Some(d.raw_kwargs()?),
-                found => return Err(d.error(Malformed::WrongType { expected: "a dict", found })),
+            let start = d.reader.value_start();
+            kwargs = match d.reader.dict() {
+                Ok(seq) => d.part(start, seq)?,
+                Err(error) => match error.kind {
+                    Malformed::WrongType { found: Kind::Null, .. } => d.pass_null()?,
+                    _ => return Err(error),
+                },
             };
         }
         d.element = None;
-        Ok(Self::from_wire_lists(d.serializer, args, kwargs))
+        Ok(Self::from_parts(d.serializer, args, kwargs))
     }
 
     fn tail_count(&self) -> usize {
@@ -334,15 +339,23 @@ impl Tail for Payload {
 }
 
 impl<'a, R: Reader<'a>> Decoder<'_, R> {
-    /// A dict, still encoded, whose own keys are text; deeper ones may be anything.
-    fn raw_kwargs(&mut self) -> Result<bytes::Bytes, ReadError> {
-        let start = self.reader.value_start();
-        let mut seq = self.reader.dict()?;
-        while self.reader.more(&mut seq)? {
-            self.reader.key()?;
-            self.reader.skip(1)?;
+    /// Passes over null, which counts as absent.
+    #[cold]
+    fn pass_null(&mut self) -> Result<Option<Bytes>, ReadError> {
+        self.reader.skip(0)?;
+        Ok(None)
+    }
+
+    /// The list or dict that begins at `start` and has just been opened, still encoded; none if it is
+    /// empty. The keys of a dict are text; deeper ones may be anything.
+    #[inline]
+    fn part(&mut self, start: usize, opened: Seq) -> Result<Option<Bytes>, ReadError> {
+        let mut seq = opened;
+        if !self.reader.more(&mut seq)? {
+            return Ok(None);
         }
-        Ok(self.reader.slice(start..self.reader.offset()))
+        self.reader.skip_entries(opened)?;
+        Ok(Some(self.reader.slice(start..self.reader.offset())))
     }
 }
 
@@ -381,18 +394,18 @@ macro_rules! bodies {
             const MAX: usize = Self::MIN
                 $(+ <$tail_type as $crate::message::element::Tail>::MAX)?;
 
+            #[inline(always)]
             fn read<'a, R: $crate::serializer::Reader<'a>>(
                 d: &mut $crate::message::wire::Decoder<'_, R>,
                 seq: &mut $crate::message::element::Elements,
             ) -> Result<Self, $crate::message::element::BodyError> {
-                let message = Self {
-                    $($field: bodies!(@read d seq $field $($type)*),)*
-                    $($tail: $crate::message::element::Tail::read_tail(d, seq)?,)?
-                };
+                $(let $field = bodies!(@read d seq $field $($type)*);)*
+                $(let $tail = $crate::message::element::Tail::read_tail(d, seq)?;)?
                 if seq.more(d)? {
                     return Err($crate::message::element::BodyError::Length);
                 }
-                Ok(message)
+                d.reader.finish()?;
+                Ok(Self { $($field,)* $($tail)? })
             }
 
             fn count(&self) -> usize {

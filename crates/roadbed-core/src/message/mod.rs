@@ -2,7 +2,7 @@
 //!
 //! One struct a message, grouped as in the specification: the session, publish and subscribe, remote
 //! procedure calls. Each is defined by a table of its elements in wire order; payloads stay
-//! encoded ([`Payload`](crate::payload::Payload)).
+//! encoded ([`Payload`]).
 //!
 //! ```
 //! use roadbed_core::id::{RequestId, SubscriptionId};

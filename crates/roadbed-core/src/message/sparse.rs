@@ -85,6 +85,7 @@ impl<T: Empty + core::fmt::Debug> core::fmt::Debug for Sparse<T> {
 }
 
 impl<T: Attribute + Empty> Attribute for Sparse<T> {
+    #[inline]
     fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
         let start = d.reader.offset();
         let mut seq = d.reader.dict()?;

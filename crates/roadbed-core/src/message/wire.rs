@@ -64,6 +64,7 @@ impl<'a, R: Reader<'a>> Decoder<'_, R> {
     }
 
     /// Checks that the envelope so far fits [`Limits::envelope_size`].
+    #[inline]
     pub(crate) fn check_envelope(&self) -> Result<(), ReadError> {
         let (found, limit) = (self.reader.offset(), self.limits.envelope_size);
         if found > limit {
@@ -158,6 +159,7 @@ pub(crate) trait Attribute: Sized {
 macro_rules! ids {
     ($($id:ident),*) => {$(
         impl Attribute for $id {
+            #[inline]
             fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
                 let at = d.reader.offset();
                 $id::new(d.reader.u64()?).map_err(|error| ReadError::new(at, Malformed::InvalidId(error.0)))
@@ -174,6 +176,7 @@ macro_rules! ids {
 ids!(SessionId, PublicationId, SubscriptionId, RegistrationId);
 
 impl Attribute for RequestId {
+    #[inline]
     fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
         let at = d.reader.offset();
         let id = Self::new(d.reader.u64()?);
@@ -234,6 +237,7 @@ impl Attribute for ByteString {
 }
 
 impl Attribute for Uri {
+    #[inline]
     fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
         let at = d.reader.offset();
         let text = text(d)?;

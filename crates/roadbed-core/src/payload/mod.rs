@@ -59,27 +59,21 @@ use crate::uri::detach_bytes;
 /// UUIDs and times) have one form in JSON and another in the binary formats, and a router that transcodes
 /// does not know. Where peers may use different serializers, give such fields one form
 /// (`#[serde(with = "…")]`). [`Binary`] is made for both.
+// Not an enum of its forms: decoding moves every message a few times, and this is cheaper to move.
 #[derive(Clone)]
 pub struct Payload {
-    form: Form,
+    /// The args, a list that is not empty; or the single opaque element of payload transparency.
+    first: Option<Bytes>,
+    /// A dict that is not empty.
+    kwargs: Option<Bytes>,
+    /// `first` is the opaque element, and there are no kwargs.
+    is_bare: bool,
     serializer: Serializer,
-}
-
-#[derive(Clone, PartialEq, Eq)]
-enum Form {
-    Empty,
-    /// At least one is present, and neither is an empty list or dict.
-    Lists {
-        args: Option<Bytes>,
-        kwargs: Option<Bytes>,
-    },
-    /// The single opaque element of payload transparency.
-    Bare(Bytes),
 }
 
 impl Payload {
     /// No args and no kwargs.
-    pub const EMPTY: Self = Self { form: Form::Empty, serializer: Serializer::Json };
+    pub const EMPTY: Self = Self { first: None, kwargs: None, is_bare: false, serializer: Serializer::Json };
 
     /// No args and no kwargs; the same as [`Payload::EMPTY`].
     pub const fn new() -> Self {
@@ -103,7 +97,7 @@ impl Payload {
     {
         let args = part::encode(serializer, &ARGS, args)?;
         let kwargs = part::encode(serializer, &KWARGS, kwargs)?;
-        Ok(Self::from_wire_lists(serializer, args, kwargs))
+        Ok(Self::from_lists(serializer, args, kwargs))
     }
 
     /// Encodes `args` alone; see [`build`](Self::build).
@@ -146,7 +140,7 @@ impl Payload {
         if let Some(kwargs) = &kwargs {
             parts::check_dict(serializer, kwargs, depth)?;
         }
-        Ok(Self::from_wire_lists(serializer, args, kwargs))
+        Ok(Self::from_lists(serializer, args, kwargs))
     }
 
     /// One opaque binary element in place of args and kwargs, as payload transparency (`enc_algo`) has it.
@@ -154,27 +148,31 @@ impl Payload {
         Self::from_wire_bare(serializer, parts::encode_binary(serializer, bytes))
     }
 
-    /// What a reader has sliced out of a message and thereby checked. Null counts as absent.
-    pub(crate) fn from_wire_lists(
+    /// Well-formed args and kwargs. Null and those without entries count as absent.
+    fn from_lists(serializer: Serializer, args: Option<Bytes>, kwargs: Option<Bytes>) -> Self {
+        let args = args.filter(|args| !parts::is_nothing(serializer, args));
+        let kwargs = kwargs.filter(|kwargs| !parts::is_nothing(serializer, kwargs));
+        Self::from_parts(serializer, args, kwargs)
+    }
+
+    /// What a reader has sliced out of a message and thereby checked: a list and a dict that are not empty.
+    #[inline]
+    pub(crate) const fn from_parts(
         serializer: Serializer,
         args: Option<Bytes>,
         kwargs: Option<Bytes>,
     ) -> Self {
-        let args = args.filter(|args| !parts::is_nothing(serializer, args));
-        let kwargs = kwargs.filter(|kwargs| !parts::is_nothing(serializer, kwargs));
-        let form =
-            if args.is_some() || kwargs.is_some() { Form::Lists { args, kwargs } } else { Form::Empty };
-        Self { form, serializer }
+        Self { first: args, kwargs, is_bare: false, serializer }
     }
 
     /// The bare element a reader has sliced out of a message and thereby checked.
     pub(crate) const fn from_wire_bare(serializer: Serializer, element: Bytes) -> Self {
-        Self { form: Form::Bare(element), serializer }
+        Self { first: Some(element), kwargs: None, is_bare: true, serializer }
     }
 
     /// Whether there are neither args nor kwargs nor a bare element.
     pub const fn is_empty(&self) -> bool {
-        matches!(self.form, Form::Empty)
+        self.first.is_none() && self.kwargs.is_none()
     }
 
     /// The serializer it is encoded in. Means nothing where [`is_empty`](Self::is_empty).
@@ -184,38 +182,23 @@ impl Payload {
 
     /// Bytes of the encoded args and kwargs, or of the bare element.
     pub fn len(&self) -> usize {
-        match &self.form {
-            Form::Empty => 0,
-            Form::Lists { args, kwargs } => {
-                let len = |part: &Option<Bytes>| part.as_ref().map_or(0, Bytes::len);
-                len(args).saturating_add(len(kwargs))
-            }
-            Form::Bare(element) => element.len(),
-        }
+        let len = |part: &Option<Bytes>| part.as_ref().map_or(0, Bytes::len);
+        len(&self.first).saturating_add(len(&self.kwargs))
     }
 
     /// The encoded args, a list that is not empty.
     pub const fn raw_args(&self) -> Option<&Bytes> {
-        match &self.form {
-            Form::Lists { args, .. } => args.as_ref(),
-            _ => None,
-        }
+        if self.is_bare { None } else { self.first.as_ref() }
     }
 
     /// The encoded kwargs, a dict that is not empty.
     pub const fn raw_kwargs(&self) -> Option<&Bytes> {
-        match &self.form {
-            Form::Lists { kwargs, .. } => kwargs.as_ref(),
-            _ => None,
-        }
+        self.kwargs.as_ref()
     }
 
     /// The encoded bare element of payload transparency.
     pub const fn raw_bare(&self) -> Option<&Bytes> {
-        match &self.form {
-            Form::Bare(element) => Some(element),
-            _ => None,
-        }
+        if self.is_bare { self.first.as_ref() } else { None }
     }
 
     /// Reads the args, a list, as a `T`: a tuple of exactly as many elements, a `Vec`, a struct (its fields
@@ -288,15 +271,8 @@ impl Payload {
     /// A copy that does not share the buffer this one was read from, to be kept for long.
     #[must_use]
     pub fn detach(&self) -> Self {
-        let form = match &self.form {
-            Form::Empty => Form::Empty,
-            Form::Lists { args, kwargs } => Form::Lists {
-                args: args.as_ref().map(detach_bytes),
-                kwargs: kwargs.as_ref().map(detach_bytes),
-            },
-            Form::Bare(element) => Form::Bare(detach_bytes(element)),
-        };
-        Self { form, serializer: self.serializer }
+        let detach = |part: &Option<Bytes>| part.as_ref().map(detach_bytes);
+        Self { first: detach(&self.first), kwargs: detach(&self.kwargs), ..*self }
     }
 
     /// The same payload encoded in another serializer; in its own, a cheap clone. It may nest `depth` levels.
@@ -312,22 +288,16 @@ impl Payload {
             transcode_value(self.serializer, to, part, depth, &mut out)?;
             Ok::<_, PayloadError>(out.freeze())
         };
-        let form = match &self.form {
-            Form::Empty => Form::Empty,
-            Form::Lists { args, kwargs } => Form::Lists {
-                args: args.as_ref().map(carry).transpose()?,
-                kwargs: kwargs.as_ref().map(carry).transpose()?,
-            },
-            Form::Bare(element) => Form::Bare(carry(element)?),
-        };
-        Ok(Self { form, serializer: to })
+        let first = self.first.as_ref().map(carry).transpose()?;
+        let kwargs = self.kwargs.as_ref().map(carry).transpose()?;
+        Ok(Self { first, kwargs, serializer: to, ..*self })
     }
 
     fn refuse_bare<T>(&self, part: &str) -> Result<(), PayloadError> {
-        match self.form {
-            Form::Bare(_) => Err(typed::type_error::<T>(part, "the payload is one opaque element".into())),
-            _ => Ok(()),
+        if self.is_bare {
+            return Err(typed::type_error::<T>(part, "the payload is one opaque element".into()));
         }
+        Ok(())
     }
 
     /// Reads a part in its shape; errors name `T`.
@@ -352,7 +322,10 @@ impl Default for Payload {
 
 impl PartialEq for Payload {
     fn eq(&self, other: &Self) -> bool {
-        self.form == other.form && (self.is_empty() || self.serializer == other.serializer)
+        self.first == other.first
+            && self.kwargs == other.kwargs
+            && self.is_bare == other.is_bare
+            && (self.is_empty() || self.serializer == other.serializer)
     }
 }
 

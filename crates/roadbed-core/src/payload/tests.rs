@@ -98,9 +98,9 @@ fn missing_and_empty_are_the_same() {
     }
     let spaced = Payload::from_raw(Serializer::Json, Some("[ ]".into()), Some(" { } ".into()), 64).unwrap();
     assert!(spaced.is_empty());
-    let wire = Payload::from_wire_lists(Serializer::MsgPack, Some(Bytes::from_static(b"\xc0")), None);
+    let wire = Payload::from_lists(Serializer::MsgPack, Some(Bytes::from_static(b"\xc0")), None);
     assert!(wire.is_empty());
-    let wire = Payload::from_wire_lists(Serializer::Cbor, Some(Bytes::from_static(b"\x9f\xff")), None);
+    let wire = Payload::from_lists(Serializer::Cbor, Some(Bytes::from_static(b"\x9f\xff")), None);
     assert!(wire.is_empty());
     assert_ne!(Payload::from_args(Serializer::Json, &[1]).unwrap(), Payload::EMPTY);
     assert_ne!(
@@ -191,7 +191,7 @@ fn binary_is_binary_on_every_wire() {
         let text = Payload::from_args(serializer, &["text"]).unwrap();
         type_reason(text.args::<(Binary,)>());
     }
-    let bad = Payload::from_wire_lists(Serializer::Json, Some(r#"["\u0000?"]"#.into()), None);
+    let bad = Payload::from_lists(Serializer::Json, Some(r#"["\u0000?"]"#.into()), None);
     assert!(type_reason(bad.args::<(Binary,)>()).contains("base64"));
 }
 

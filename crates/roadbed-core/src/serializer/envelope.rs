@@ -6,6 +6,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::{Encoded, Reader, Serializer, Writer};
 use crate::error::{PayloadError, ProtocolViolation, ViolationKind};
+use crate::id::RequestId;
 use crate::limits::{Limits, MAX_DEPTH};
 use crate::message::wire::{Decoder, Encoder, Unsuitable};
 use crate::message::{
@@ -66,15 +67,22 @@ fn finish<'a, B: Body + Into<Message>, R: Reader<'a>>(
             return Err(ProtocolViolation::at(error, Some(message_type), d.element, d.key));
         }
     };
-    d.reader.finish().map_err(|error| ProtocolViolation::at(error, Some(message_type), None, None))?;
-    let message = body.into();
     match d.unsuitable.take() {
-        None => Ok(message),
-        Some(Unsuitable { error, element, key }) => {
-            let request = d.request.filter(|_| is_answered(&message));
-            Err(ProtocolViolation::at(error, Some(message_type), element, key).answerable(request))
-        }
+        None => Ok(body.into()),
+        Some(found) => unsuitable(message_type, d.request, found, &body.into()),
     }
+}
+
+/// The violation by a message that is well-formed and holds an unsuitable value.
+#[cold]
+fn unsuitable(
+    message_type: MessageType,
+    request: Option<RequestId>,
+    Unsuitable { error, element, key }: Unsuitable,
+    message: &Message,
+) -> Result<Message, ProtocolViolation> {
+    let request = request.filter(|_| is_answered(message));
+    Err(ProtocolViolation::at(error, Some(message_type), element, key).answerable(request))
 }
 
 /// Whether a request with an unsuitable option is answered with ERROR.

@@ -102,8 +102,8 @@ impl Session {
 
     pub(super) fn on_abort(&mut self, abort: &Abort) {
         let message = abort.details.message.as_ref().map(detach);
-        let (reason, payload) = (abort.reason.detach(), abort.payload.detach());
-        self.end(CloseReason::Abort { reason, message, payload: Box::new(payload) }, false);
+        let (reason, payload) = (abort.reason.detach(), Box::new(abort.payload.detach()));
+        self.end(CloseReason::Abort { reason, message, payload }, false);
     }
 
     /// The peer broke the protocol: ABORT, and nothing further is processed (basic profile, "Protocol

@@ -8,7 +8,7 @@ use core::ops::Range;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::super::binary::{half, room};
+use super::super::binary::{checked, half, room, shared};
 use super::super::{Kind, Malformed, ReadError, Reader, Scalar, Seq};
 use super::head::Head;
 use super::*;
@@ -58,19 +58,74 @@ impl<'a> CborReader<'a> {
         }
     }
 
+    /// Opens a list or dict.
     #[inline(always)]
-    fn open(&mut self, head: Head<'a>, is_dict: bool) -> Result<Seq, ReadError> {
-        let remaining = if head.is_indefinite() {
+    fn open(&mut self, of: u8, expected: &'static str) -> Result<Seq, ReadError> {
+        let is_dict = of == DICT;
+        match self.rest.split_first() {
+            Some((&initial, rest)) if major(initial) == of && info(initial) != INDEFINITE => {
+                let entries = argument(initial, rest).and_then(length);
+                self.open_definite(entries, is_dict)
+            }
+            _ => self.open_unusual(of, expected),
+        }
+    }
+
+    /// Opens a tagged list or dict, or one of indefinite length; all else is an error.
+    #[cold]
+    fn open_unusual(&mut self, of: u8, expected: &'static str) -> Result<Seq, ReadError> {
+        let head = self.head()?;
+        let is_dict = of == DICT;
+        if head.major() != of {
+            return Err(self.mismatch(expected, &head));
+        }
+        if head.is_indefinite() {
             self.rest = head.rest;
-            None
-        } else {
-            let checked = length((head.argument, head.rest)).and_then(|(entries, rest)| {
-                room(rest, entries, is_dict)?;
-                Ok((entries, rest))
-            });
-            Some(self.accept(checked)?)
-        };
+            return Ok(Seq { remaining: None, is_first: true, is_dict });
+        }
+        self.open_definite(length((head.argument, head.rest)), is_dict)
+    }
+
+    #[inline(always)]
+    fn open_definite(&mut self, entries: Part<'a, usize>, is_dict: bool) -> Result<Seq, ReadError> {
+        let checked = entries.and_then(|(entries, rest)| {
+            room(rest, entries, is_dict)?;
+            Ok((entries, rest))
+        });
+        let remaining = Some(self.accept(checked)?);
         Ok(Seq { remaining, is_first: true, is_dict })
+    }
+
+    /// Reads text behind tags, text in chunks, or binary; all else is an error.
+    #[cold]
+    fn unusual_text(&mut self) -> Result<ByteString, ReadError> {
+        let head = self.head()?;
+        if !matches!(head.major(), TEXT | BYTES) {
+            return Err(self.mismatch("text", &head));
+        }
+        let (bytes, rest) = string(&head).map_err(|flaw| self.flaw(flaw, self.rest))?;
+        let bytes = match bytes {
+            Cow::Borrowed(bytes) => self.input.slice_ref(bytes),
+            Cow::Owned(bytes) => Bytes::from(bytes),
+        };
+        match ByteString::try_from(bytes) {
+            Ok(text) => {
+                self.rest = rest;
+                Ok(text)
+            }
+            Err(_) if head.major() == BYTES => Err(self.mismatch("text", &head)),
+            Err(_) => Err(self.flaw(Flaw::Utf8, self.rest)),
+        }
+    }
+
+    /// Reads a key behind tags, or in chunks; all else is an error.
+    #[cold]
+    fn unusual_key(&mut self) -> Result<Cow<'a, str>, ReadError> {
+        let head = self.head()?;
+        if head.major() != TEXT {
+            return Err(self.error(Malformed::NonTextKey(head.kind())));
+        }
+        self.accept(text(&head))
     }
 
     /// The next item's integer, if it is one: its magnitude, and whether it is negative, which stands
@@ -139,20 +194,12 @@ impl<'a> Reader<'a> for CborReader<'a> {
 
     #[inline]
     fn list(&mut self) -> Result<Seq, ReadError> {
-        let head = self.head()?;
-        if head.major() != LIST {
-            return Err(self.mismatch("a list", &head));
-        }
-        self.open(head, false)
+        self.open(LIST, "a list")
     }
 
     #[inline]
     fn dict(&mut self) -> Result<Seq, ReadError> {
-        let head = self.head()?;
-        if head.major() != DICT {
-            return Err(self.mismatch("a dict", &head));
-        }
-        self.open(head, true)
+        self.open(DICT, "a dict")
     }
 
     #[inline]
@@ -176,11 +223,10 @@ impl<'a> Reader<'a> for CborReader<'a> {
 
     #[inline]
     fn key(&mut self) -> Result<Cow<'a, str>, ReadError> {
-        let head = self.head()?;
-        if head.major() != TEXT {
-            return Err(self.error(Malformed::NonTextKey(head.kind())));
+        match plain_text(self.rest) {
+            Some(bytes) => self.accept(bytes.and_then(checked)).map(Cow::Borrowed),
+            None => self.unusual_key(),
         }
-        self.accept(text(&head))
     }
 
     #[inline]
@@ -205,21 +251,13 @@ impl<'a> Reader<'a> for CborReader<'a> {
 
     #[inline]
     fn text(&mut self) -> Result<ByteString, ReadError> {
-        let head = self.head()?;
-        if !matches!(head.major(), TEXT | BYTES) {
-            return Err(self.mismatch("text", &head));
-        }
-        let (bytes, rest) = string(&head).map_err(|flaw| self.flaw(flaw, self.rest))?;
-        let bytes = match bytes {
-            Cow::Borrowed(bytes) => self.input.slice_ref(bytes),
-            Cow::Owned(bytes) => Bytes::from(bytes),
-        };
-        match ByteString::try_from(bytes) {
+        let Some(bytes) = plain_text(self.rest) else { return self.unusual_text() };
+        let (bytes, rest) = bytes.map_err(|flaw| self.flaw(flaw, self.rest))?;
+        match ByteString::try_from(shared(self.input, bytes.len(), rest)) {
             Ok(text) => {
                 self.rest = rest;
                 Ok(text)
             }
-            Err(_) if head.major() == BYTES => Err(self.mismatch("text", &head)),
             Err(_) => Err(self.flaw(Flaw::Utf8, self.rest)),
         }
     }
@@ -261,11 +299,34 @@ impl<'a> Reader<'a> for CborReader<'a> {
     }
 
     #[inline]
+    fn skip_entries(&mut self, seq: Seq) -> Result<(), ReadError> {
+        let Some(levels) = self.depth.checked_sub(1) else { return Err(self.flaw(Flaw::Deep, self.rest)) };
+        match skip::skip_entries(self.rest, seq.remaining, seq.is_dict, levels) {
+            Ok(rest) => {
+                self.rest = rest;
+                Ok(())
+            }
+            Err((flaw, at)) => Err(self.flaw(flaw, at)),
+        }
+    }
+
+    #[inline]
     fn finish(&mut self) -> Result<(), ReadError> {
         match self.rest.len() {
             0 => Ok(()),
             count => Err(self.error(Malformed::TrailingBytes { count })),
         }
+    }
+}
+
+/// The bytes of the next item if it is text, without tags and in one piece.
+#[inline(always)]
+fn plain_text(rest: &[u8]) -> Option<Part<'_, &[u8]>> {
+    match rest.split_first() {
+        Some((&initial, rest)) if major(initial) == TEXT && info(initial) != INDEFINITE => {
+            Some(argument(initial, rest).and_then(length).and_then(|(length, rest)| take(rest, length)))
+        }
+        _ => None,
     }
 }
 

@@ -42,6 +42,7 @@ fn next(input: &[u8], at: usize) -> (usize, Option<u8>) {
     match input.get(at) {
         // No white space is above a space, and compact JSON has none at all.
         Some(&byte) if byte > b' ' => (at, Some(byte)),
+        None => (at, None),
         _ => next_behind_white(input, at),
     }
 }

@@ -43,6 +43,20 @@ pub(super) fn scan(input: &[u8], from: usize) -> Result<Number, ReadError> {
     scan_unusual(input, from)
 }
 
+/// The value of the number at `from` and the offset behind it, if it is a usual one as in [`scan`].
+#[inline(always)]
+pub(super) fn usual(input: &[u8], from: usize) -> Option<(u64, usize)> {
+    let (mut value, mut end) = (0_u64, from);
+    while let Some(digit @ b'0'..=b'9') = input.get(end) {
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit.wrapping_sub(b'0')));
+        end = end.wrapping_add(1);
+    }
+    let is_usual = matches!(input.get(from), Some(b'1'..=b'9'))
+        && end.wrapping_sub(from) < 20
+        && !matches!(input.get(end), Some(b'.' | b'e' | b'E'));
+    is_usual.then_some((value, end))
+}
+
 #[inline(never)]
 fn scan_unusual(input: &[u8], from: usize) -> Result<Number, ReadError> {
     let first = from.wrapping_add(usize::from(input.get(from) == Some(&b'-')));

@@ -45,6 +45,7 @@ impl<'a> JsonReader<'a> {
         self.input.get(self.at..).unwrap_or_default().starts_with(BINARY_MARK)
     }
 
+    #[inline(always)]
     fn open(&mut self, bracket: u8, expected: &'static str, is_dict: bool) -> Result<Seq, ReadError> {
         if self.peek() != Some(bracket) {
             return Err(self.wrong_type(expected));
@@ -82,6 +83,24 @@ impl<'a> JsonReader<'a> {
         bytes.map(Cow::Owned).map_err(|_| invalid)
     }
 
+    /// Reads an integer that is not as most are; all else is an error.
+    #[cold]
+    fn unusual_u64(&mut self) -> Result<u64, ReadError> {
+        const EXPECTED: &str = "a non-negative integer";
+        let Some(b'-' | b'0'..=b'9') = self.peek() else {
+            return Err(self.wrong_type(EXPECTED));
+        };
+        let number = number::scan(self.input, self.at)?;
+        if number.class != Class::Unsigned {
+            let found = number.class.kind();
+            return Err(ReadError::new(self.at, Malformed::WrongType { expected: EXPECTED, found }));
+        }
+        let value = number::unsigned(self.input, self.at, number.end)
+            .ok_or_else(|| ReadError::new(self.at, Malformed::NumberOutOfRange))?;
+        self.at = number.end;
+        Ok(value)
+    }
+
     fn literal(&mut self, word: &'static [u8]) -> Result<(), ReadError> {
         self.at = literal(self.input, self.at, word)?;
         Ok(())
@@ -89,23 +108,28 @@ impl<'a> JsonReader<'a> {
 }
 
 impl<'a> Reader<'a> for JsonReader<'a> {
+    #[inline]
     fn new(input: &'a Bytes, depth: usize) -> Self {
         Self { shared: input, input, at: 0, depth: depth.min(MAX_DEPTH) }
     }
 
+    #[inline]
     fn offset(&self) -> usize {
         self.at
     }
 
+    #[inline]
     fn rewind(&mut self, offset: usize) {
         self.at = offset;
     }
 
+    #[inline]
     fn slice(&self, range: Range<usize>) -> Bytes {
         let end = range.end.min(self.shared.len());
         self.shared.slice(range.start.min(end)..end)
     }
 
+    #[inline]
     fn value_start(&mut self) -> usize {
         self.peek();
         self.at
@@ -126,14 +150,17 @@ impl<'a> Reader<'a> for JsonReader<'a> {
         })
     }
 
+    #[inline]
     fn list(&mut self) -> Result<Seq, ReadError> {
         self.open(b'[', "a list", false)
     }
 
+    #[inline]
     fn dict(&mut self) -> Result<Seq, ReadError> {
         self.open(b'{', "a dict", true)
     }
 
+    #[inline]
     fn more(&mut self, seq: &mut Seq) -> Result<bool, ReadError> {
         let close = if seq.is_dict { b'}' } else { b']' };
         let next = self.peek();
@@ -154,6 +181,7 @@ impl<'a> Reader<'a> for JsonReader<'a> {
         if self.peek() == Some(close) { Err(unexpected(self.input, self.at)) } else { Ok(true) }
     }
 
+    #[inline]
     fn key(&mut self) -> Result<Cow<'a, str>, ReadError> {
         if self.peek() != Some(b'"') {
             let kind = self.kind()?;
@@ -172,22 +200,19 @@ impl<'a> Reader<'a> for JsonReader<'a> {
         }
     }
 
+    #[inline]
     fn u64(&mut self) -> Result<u64, ReadError> {
-        const EXPECTED: &str = "a non-negative integer";
-        let Some(b'-' | b'0'..=b'9') = self.peek() else {
-            return Err(self.wrong_type(EXPECTED));
-        };
-        let number = number::scan(self.input, self.at)?;
-        if number.class != Class::Unsigned {
-            let found = number.class.kind();
-            return Err(ReadError::new(self.at, Malformed::WrongType { expected: EXPECTED, found }));
+        self.peek();
+        match number::usual(self.input, self.at) {
+            Some((value, end)) => {
+                self.at = end;
+                Ok(value)
+            }
+            None => self.unusual_u64(),
         }
-        let value = number::unsigned(self.input, self.at, number.end)
-            .ok_or_else(|| ReadError::new(self.at, Malformed::NumberOutOfRange))?;
-        self.at = number.end;
-        Ok(value)
     }
 
+    #[inline]
     fn text(&mut self) -> Result<ByteString, ReadError> {
         if self.peek() != Some(b'"') || self.is_binary() {
             return Err(self.wrong_type("text"));
@@ -227,11 +252,19 @@ impl<'a> Reader<'a> for JsonReader<'a> {
         }
     }
 
+    #[inline]
     fn skip(&mut self, outer: usize) -> Result<(), ReadError> {
         self.at = skip::value(self.input, self.at, self.depth.saturating_sub(outer), self.depth)?;
         Ok(())
     }
 
+    #[inline]
+    fn skip_entries(&mut self, seq: Seq) -> Result<(), ReadError> {
+        self.at = skip::entries(self.input, self.at, seq.is_dict, self.depth, self.depth)?;
+        Ok(())
+    }
+
+    #[inline]
     fn finish(&mut self) -> Result<(), ReadError> {
         let start = self.value_start();
         match self.input.len().saturating_sub(start) {

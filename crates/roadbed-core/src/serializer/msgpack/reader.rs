@@ -6,7 +6,7 @@ use core::ops::Range;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::super::binary::{Flaw, Part, be8, be16, be32, be64, chunk, length, room, take};
+use super::super::binary::{Flaw, Part, be8, be16, be32, be64, checked, chunk, length, room, shared, take};
 use super::super::{Kind, Malformed, ReadError, Reader, Scalar, Seq};
 use super::*;
 use crate::limits::MAX_DEPTH;
@@ -57,7 +57,9 @@ impl<'a> MsgPackReader<'a> {
         Ok(Seq { remaining, is_first: true, is_dict })
     }
 
-    fn wide_u64(&mut self) -> Result<u64, ReadError> {
+    /// Reads a signed integer that is not negative; all else is an error.
+    #[cold]
+    fn unusual_u64(&mut self) -> Result<u64, ReadError> {
         const EXPECTED: &str = "a non-negative integer";
         let (marker, rest) = be8(self.rest).map_err(|flaw| self.flaw(flaw, self.rest))?;
         match integer(marker, rest) {
@@ -163,13 +165,18 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
 
     #[inline]
     fn u64(&mut self) -> Result<u64, ReadError> {
-        match self.rest.split_first() {
-            Some((&value @ 0..FIXMAP, rest)) => {
-                self.rest = rest;
-                Ok(value.into())
-            }
-            _ => self.wide_u64(),
+        fn widen<T: Into<u64>>((value, rest): (T, &[u8])) -> (u64, &[u8]) {
+            (value.into(), rest)
         }
+        let value = match self.rest.split_first() {
+            Some((&value @ 0..FIXMAP, rest)) => Ok((value.into(), rest)),
+            Some((&UINT8, rest)) => be8(rest).map(widen),
+            Some((&UINT16, rest)) => be16(rest).map(widen),
+            Some((&UINT32, rest)) => be32(rest).map(widen),
+            Some((&UINT64, rest)) => be64(rest),
+            _ => return self.unusual_u64(),
+        };
+        self.accept(value)
     }
 
     #[inline]
@@ -180,7 +187,7 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
             _ => return Err(self.mismatch("text")),
         };
         let (bytes, rest) = part.map_err(|flaw| self.flaw(flaw, self.rest))?;
-        match ByteString::try_from(self.input.slice_ref(bytes)) {
+        match ByteString::try_from(shared(self.input, bytes.len(), rest)) {
             Ok(text) => {
                 self.rest = rest;
                 Ok(text)
@@ -226,6 +233,20 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
     }
 
     #[inline]
+    fn skip_entries(&mut self, seq: Seq) -> Result<(), ReadError> {
+        let entries = seq.remaining.unwrap_or_default();
+        let values = if seq.is_dict { entries.saturating_mul(2) } else { entries };
+        let Some(levels) = self.depth.checked_sub(1) else { return Err(self.flaw(Flaw::Deep, self.rest)) };
+        match skip::skip_inside(self.rest, values, levels, seq.is_dict) {
+            Ok(rest) => {
+                self.rest = rest;
+                Ok(())
+            }
+            Err((flaw, at)) => Err(self.flaw(flaw, at)),
+        }
+    }
+
+    #[inline]
     fn finish(&mut self) -> Result<(), ReadError> {
         match self.rest.len() {
             0 => Ok(()),
@@ -234,7 +255,7 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
     }
 }
 
-fn kind(rest: &[u8]) -> Result<Kind, Flaw> {
+pub(super) fn kind(rest: &[u8]) -> Result<Kind, Flaw> {
     let (marker, behind) = be8(rest)?;
     Ok(match marker {
         0..FIXMAP | NEGATIVE_FIXINT.. | UINT8..=INT64 => Kind::Integer,
@@ -279,14 +300,6 @@ fn wide_length(marker: u8, first: u8, rest: &[u8]) -> Part<'_, usize> {
         0 => be8(rest).and_then(length),
         1 => be16(rest).and_then(length),
         _ => be32(rest).and_then(length),
-    }
-}
-
-#[inline(always)]
-fn checked<'a>((bytes, rest): (&'a [u8], &'a [u8])) -> Part<'a, &'a str> {
-    match core::str::from_utf8(bytes) {
-        Ok(text) => Ok((text, rest)),
-        Err(_) => Err(Flaw::Utf8),
     }
 }
 

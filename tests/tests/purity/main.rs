@@ -1,0 +1,94 @@
+//! Core and router reach no I/O, no clock, no thread, no environment and no randomness of the operating
+//! system: neither in their own sources nor through the crates they use.
+
+mod crates;
+mod source;
+
+use std::path::{Path, PathBuf};
+
+use crate::source::{Rules, check_crate, check_source};
+
+/// A pure crate: where it is, and what its sources may name.
+const PURE: [(&str, Rules); 2] = [
+    ("roadbed-core", Rules { hash_tables: None }),
+    // The keyed tables of the router; everything else in it takes them from there.
+    ("roadbed-router", Rules { hash_tables: Some("tables.rs") }),
+];
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+#[test]
+fn the_sources_name_nothing_impure() {
+    for (name, rules) in &PURE {
+        let root = workspace().join("crates").join(name).join("src/lib.rs");
+        let (files, offences) = check_crate(&root, rules);
+        assert!(files > 10, "{name}: only {files} source files were found");
+        assert_eq!(offences, Vec::<String>::new(), "{name} is not pure");
+    }
+}
+
+#[test]
+fn no_dependency_can_reach_the_outside() {
+    let graph = crates::Graph::load(&workspace());
+    for (name, _) in &PURE {
+        let offences = graph.offences(name);
+        assert_eq!(offences, Vec::<String>::new(), "{name} is not pure");
+        assert!(graph.reachable(name).len() > 10, "{name}: too few dependencies were found");
+    }
+}
+
+/// A crate that does use the network shows that the graph is really walked.
+#[test]
+fn a_planted_dependency_is_found() {
+    let graph = crates::Graph::planted(&[("pure", "middle"), ("middle", "tokio"), ("middle", "new-crate")]);
+    let offences = graph.offences("pure");
+    assert_eq!(offences.len(), 3, "{offences:?}");
+    assert!(offences.iter().any(|offence| offence.contains("pure -> middle -> tokio")), "{offences:?}");
+}
+
+#[test]
+fn planted_offences_are_found() {
+    let rules = Rules { hash_tables: None };
+    for (source, found) in [
+        ("fn f() { std::fs::read(\"x\"); }", "std::fs"),
+        ("use std::{fmt, net::TcpStream};", "std::net"),
+        ("use std::{collections::{BTreeMap, HashMap}};", "HashMap"),
+        ("use ::std::env;", "std::env"),
+        ("use std as s;", "std as"),
+        ("use std::*;", "std::*"),
+        ("fn f() { let t = Instant::now(); }", "Instant"),
+        ("fn f() { std :: thread :: yield_now() }", "std::thread"),
+        ("use std::time::{Duration, SystemTime};", "SystemTime"),
+        ("extern crate std as quiet;", "extern crate"),
+        ("use std::sync::Mutex;", "std::sync::Mutex"),
+        ("fn f() { getrandom::fill(&mut x) }", "getrandom"),
+        ("fn f() { println!(\"{}\", 1) }", "println"),
+        ("use hashbrown::HashMap;", "hashbrown"),
+        ("fn f<'a>(x: &'a str) -> char { let c = '\"'; std::process::exit(1) }", "std::process"),
+        ("fn f() { let s = r#\"\"#; tokio::spawn(x) }", "tokio"),
+        ("#[cfg(test)] mod tests { } fn f() { std::io::stdin() }", "std::io"),
+        ("thread_local! { static X: u8 = 0; }", "thread_local"),
+    ] {
+        let offences = check_source(source, "planted.rs", &rules);
+        assert!(offences.iter().any(|offence| offence.contains(found)), "{source}: {offences:?}");
+    }
+}
+
+#[test]
+fn what_is_harmless_passes() {
+    let rules = Rules { hash_tables: Some("tables.rs") };
+    for source in [
+        "//! std::net::TcpStream\nuse std::sync::Arc; // std::fs",
+        "/* std::fs /* nested */ std::env */ use std::time::Duration;",
+        "const TEXT: &str = \"std::fs \\\" tokio\"; use std::{fmt, mem::{replace, take}};",
+        "#[cfg(test)] mod tests { fn f() { std::thread::sleep(x) } }",
+        "#[cfg(test)]\nuse std::collections::HashMap;\nfn f() {}",
+        "#[cfg(not(test))] fn f() {}",
+        "use crate::ids::HashMap;",
+    ] {
+        assert_eq!(check_source(source, "dealer.rs", &rules), Vec::<String>::new(), "{source}");
+    }
+    assert_eq!(check_source("use hashbrown::HashMap;", "tables.rs", &rules), Vec::<String>::new());
+}
