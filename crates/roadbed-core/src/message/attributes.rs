@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::wire::{Attribute, Decoder, Encoder};
 use crate::error::PayloadError;
 use crate::id::SessionId;
-use crate::serializer::{Kind, Malformed, ReadError, Reader, Serializer, Writer, typed};
+use crate::serializer::{Kind, Malformed, ReadError, Reader, Serializer, Writer, holds_binary, typed};
 use crate::value::Value;
 
 /// Keys of one dict that are kept without being known. More are refused: nobody sends that many.
@@ -100,12 +100,17 @@ impl RawDict {
     }
 
     /// Sets `key`. Keys of your own should begin with `_` or `x_`; keys the specification knows are
-    /// fields of the options and must not be set here. Binary values are refused by many peers.
+    /// fields of the options and must not be set here.
     ///
     /// # Errors
-    /// [`PayloadError::Encode`] when the value cannot be written.
+    /// [`PayloadError::Encode`] when the value cannot be written, or holds binary or text that begins with
+    /// NUL, which JSON takes for binary: options and details have none.
     pub fn set<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), PayloadError> {
         let mut encoded = typed::encode_serde(Serializer::Cbor, key, value)?;
+        if holds_binary(&encoded) {
+            let reason = "binary, and text that begins with NUL, have no place in options and details".into();
+            return Err(PayloadError::Encode { part: key.into(), serializer: Serializer::Cbor, reason });
+        }
         if self.serializer != Serializer::Cbor {
             let depth = crate::limits::MAX_DEPTH;
             let mut out = bytes::BytesMut::new();
