@@ -31,7 +31,7 @@ const MAX_RAW_KEYS: usize = 256;
 /// assert_eq!(extra.get::<u32>("x_other")?, None);
 /// # Ok::<(), roadbed_core::error::PayloadError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RawDict {
     entries: Vec<(ByteString, Bytes)>,
     serializer: Serializer,
@@ -45,6 +45,17 @@ impl PartialEq for RawDict {
 }
 
 impl Eq for RawDict {}
+
+/// Shows the keys and how many bytes are behind each: the values may be credentials.
+impl core::fmt::Debug for RawDict {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let mut map = f.debug_map();
+        for (key, value) in &self.entries {
+            map.entry(key, &format_args!("{} bytes", value.len()));
+        }
+        map.finish()
+    }
+}
 
 impl Default for RawDict {
     /// Empty. What is set is encoded as CBOR, and transcoded when the message is.
@@ -185,17 +196,37 @@ impl Attribute for RawDict {
     }
 }
 
+/// The known keys that one dict held so far, a bit for each: null leaves no other trace.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Seen(u32);
+
+impl Seen {
+    /// Notes the key with this number; says whether it was new.
+    #[inline(always)]
+    fn insert(&mut self, number: u32) -> bool {
+        let bit = 1_u32.wrapping_shl(number);
+        let is_new = self.0 & bit == 0;
+        self.0 |= bit;
+        is_new
+    }
+}
+
 /// A place in options or details that takes one key, or a group of keys.
 pub(crate) trait Slot: Sized {
     /// Nothing set.
     const EMPTY: Self;
+    /// How many keys it takes.
+    const KEYS: u32;
 
-    /// Takes the value behind `key` when the key belongs here; says whether it did.
+    /// Takes the value behind `key` when the key belongs here; says whether it did. The slot's keys are
+    /// numbered from `first`.
     fn accept<'a, R: Reader<'a>>(
         &mut self,
         name: &'static str,
         key: &str,
         d: &mut Decoder<'_, R>,
+        seen: &mut Seen,
+        first: u32,
     ) -> Result<bool, ReadError>;
     /// How many keys will be written.
     fn count(&self) -> usize;
@@ -204,6 +235,7 @@ pub(crate) trait Slot: Sized {
 
 impl<T: Attribute> Slot for Option<T> {
     const EMPTY: Self = None;
+    const KEYS: u32 = 1;
 
     #[inline]
     fn accept<'a, R: Reader<'a>>(
@@ -211,6 +243,8 @@ impl<T: Attribute> Slot for Option<T> {
         name: &'static str,
         key: &str,
         d: &mut Decoder<'_, R>,
+        seen: &mut Seen,
+        first: u32,
     ) -> Result<bool, ReadError> {
         if key != name {
             return Ok(false);
@@ -218,7 +252,7 @@ impl<T: Attribute> Slot for Option<T> {
         // Inside a dict in a dict (`forward_for`) the outer key is the one that errors name.
         let outer = d.key;
         d.key = outer.or(Some(name));
-        if self.is_some() {
+        if !seen.insert(first) {
             return Err(d.error(Malformed::DuplicateKey));
         }
         // null, and CBOR's undefined, count as absent.
@@ -299,14 +333,24 @@ macro_rules! attributes {
             fn read<'a, R: $crate::serializer::Reader<'a>>(
                 d: &mut $crate::message::wire::Decoder<'_, R>,
             ) -> Result<Self, $crate::serializer::ReadError> {
+                use $crate::message::attributes::{Seen, Slot};
+
+                // A bit for each key.
+                const _: () = assert!(0 $(+ <$type as Slot>::KEYS)* <= u32::BITS);
                 let mut this = Self::default();
+                let mut seen = Seen::default();
                 let mut seq = d.reader.dict()?;
                 while d.reader.more(&mut seq)? {
                     let key = d.reader.key()?;
-                    $(if $crate::message::attributes::Slot::accept(&mut this.$field, $key, &key, d)? {
-                        d.check_envelope()?;
-                        continue;
-                    })*
+                    let number = 0_u32;
+                    $(
+                        if Slot::accept(&mut this.$field, $key, &key, d, &mut seen, number)? {
+                            d.check_envelope()?;
+                            continue;
+                        }
+                        let number = number.wrapping_add(<$type as Slot>::KEYS);
+                    )*
+                    let _ = number;
                     this.extra.accept(&key, d)?;
                 }
                 Ok(this)
@@ -385,18 +429,22 @@ macro_rules! group {
     ($($field:ident),*) => {
         impl Slot for PassThru {
             const EMPTY: Self = Self(None);
+            const KEYS: u32 = [$(stringify!($field)),*].len() as u32;
 
             fn accept<'a, R: Reader<'a>>(
                 &mut self,
                 _: &'static str,
                 key: &str,
                 d: &mut Decoder<'_, R>,
+                seen: &mut Seen,
+                first: u32,
             ) -> Result<bool, ReadError> {
                 if !(key.starts_with("ppt_") || key.starts_with("enc_")) {
                     return Ok(false);
                 }
+                let number = first;
                 $(if key == stringify!($field) {
-                    self.attributes_mut().$field.accept(stringify!($field), key, d)?;
+                    self.attributes_mut().$field.accept(stringify!($field), key, d, seen, number)?;
                     if self.count() == 0 {
                         // It was null, which counts as absent.
                         self.0 = None;
@@ -405,7 +453,9 @@ macro_rules! group {
                     let has_algorithm = self.attributes().is_some_and(|group| group.enc_algo.is_some());
                     d.is_bare_allowed |= has_algorithm || d.unsuitable.is_some();
                     return Ok(true);
-                })*
+                }
+                let number = number.wrapping_add(1);)*
+                let _ = number;
                 Ok(false)
             }
 
