@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 
 use bytestring::ByteString;
 
-use super::attributes::{Forward, PassThru, RawDict, attributes};
+use super::attributes::{Forward, RawDict, attributes};
+use super::passthru::PassThru;
 use super::wire::{Attribute, Decoder, Encoder};
 use crate::error::PayloadError;
 use crate::id::{RegistrationId, SessionId, SubscriptionId};
