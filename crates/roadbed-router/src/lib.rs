@@ -165,6 +165,7 @@ mod broker;
 mod config;
 mod dealer;
 mod events;
+mod fanout;
 mod gate;
 mod ids;
 mod invocations;

@@ -7,7 +7,7 @@ mod handshake;
 use std::sync::Arc;
 
 use roadbed_core::error::{CloseReason, Deadline, ProtocolViolation, uris};
-use roadbed_core::message::{Challenge, Goodbye, Message, MessageType, RawDict, Sparse};
+use roadbed_core::message::{Challenge, Message, MessageType, RawDict};
 use roadbed_core::serializer::Serializer;
 use roadbed_core::time::{Timestamp, UnixMicros};
 use roadbed_core::transport::TransportDetails;
@@ -17,14 +17,13 @@ use slab::Slab;
 use crate::auth::Grant;
 use crate::config::RouterConfig;
 use crate::events::{DecisionId, NotAwaited, Outgoing, PeerId, RouterEvent};
-use crate::gate::{Gate, Gated, Refusal, Verdict};
+use crate::gate::{Gate, Refusal, Verdict};
 use crate::ids::Random;
 use crate::peer::{Peer, Stage};
 use crate::queue::Outbox;
 use crate::realm::Realm;
 use crate::session::SessionInfo;
 use crate::tables::{HashMap, Relax};
-use crate::text::short_text;
 use crate::timers::TimerKind;
 
 /// A WAMP router without the I/O: messages in, encoded messages out, time as an argument.
@@ -360,20 +359,7 @@ impl Router {
     /// A message of a peer with a session.
     fn joined(&mut self, key: usize, realm: usize, session: usize, message: Message) {
         match message {
-            Message::Goodbye(goodbye) => {
-                let reason = CloseReason::Goodbye {
-                    reason: goodbye.reason.detach(),
-                    message: goodbye.details.message.as_deref().map(short_text),
-                    by_peer: true,
-                };
-                self.end_session(key, reason);
-                let Some(peer) = self.peers.get_mut(key) else { return };
-                let answer = Goodbye { details: Sparse::EMPTY, reason: uris::GOODBYE_AND_OUT.clone() };
-                let _ = self.out.reply(peer.queue, answer);
-                peer.stage = Stage::Gated(Gated::Hello);
-                let at = self.out.now.saturating_add(self.config.limits.rejoin_timeout);
-                peer.set_deadline(at, Deadline::Rejoin, &mut self.out);
-            }
+            Message::Goodbye(goodbye) => self.left(key, &goodbye),
             Message::Abort(abort) => self.aborted(key, &abort),
             message => {
                 let Some(realm) = self.realms.get_mut(realm) else { return };
