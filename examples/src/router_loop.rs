@@ -335,10 +335,15 @@ impl State {
                 None => break,
             }
         }
-        if self.router.is_joined(peer) {
-            link.raise_limit();
-        } else {
-            link.lower_limit();
+        match self.router.session(peer) {
+            Some(session) => {
+                link.raise_limit();
+                // Others may drop the connection when they are pinged over RawSocket.
+                if session.agent.as_ref().is_some_and(|agent| agent.starts_with("roadbed")) {
+                    link.activate_liveness(now);
+                }
+            }
+            None => link.lower_limit(),
         }
         if self.router.wants_input(peer) {
             link.resume(now);

@@ -34,6 +34,7 @@ fn seeds(target: &str) -> Seeds {
         "cbor_value" => named(samples::values(Serializer::Cbor)),
         "transcode" | "payload_typed" => payloads(),
         "rawsocket_client" | "rawsocket_server" => rawsocket(target == "rawsocket_server"),
+        "router" => router(),
         _ => panic!("no seeds for {target}"),
     }
 }
@@ -84,4 +85,71 @@ fn rawsocket(is_server: bool) -> Seeds {
         seeds.push(("refused".to_owned(), b"\0\0\0\0\0\x7f\x10\0\0".to_vec()));
     }
     seeds
+}
+
+/// Limits, ids, realms; two peers; then peer, step and what the step takes.
+fn router() -> Seeds {
+    // HELLO to the open realm.
+    let join = |peer: u8| vec![peer, 0, 0, 0, 9, 1, 1, 0];
+    let setup = |first: [u8; 2], second: [u8; 2]| [&[0, 0, 1][..], &first, &second].concat();
+    let subscribe = |peer: u8| vec![peer, 0, 0, 0, 0, 0];
+    let publish = |peer: u8| vec![peer, 0, 3, 5, 0, 0, 4, 7];
+    let register = |peer: u8| vec![peer, 0, 6, 0, 0, 0];
+    let call = |peer: u8| vec![peer, 0, 9, 0, 0, 0, 4, 7];
+    let answer = |peer: u8| vec![peer, 0, 14, 1, 0, 4, 9];
+    let cancel = |peer: u8, mode: u8| vec![peer, 0, 12, 0, mode];
+    let leave = |peer: u8| vec![peer, 0, 17, 1];
+    let direct = [1, 0];
+    let linked = [2, 1];
+    let joined = |first, second| [setup(first, second), join(0), join(1)].concat();
+    [
+        (
+            "events",
+            [joined(direct, direct), subscribe(0), subscribe(1), publish(0), publish(1), leave(0)].concat(),
+        ),
+        (
+            "events_links",
+            [joined(linked, [0, 1]), subscribe(0), subscribe(1), publish(0), publish(1), leave(1)].concat(),
+        ),
+        (
+            "calls",
+            [joined(direct, linked), register(0), call(1), call(1), answer(0), answer(0), leave(0)].concat(),
+        ),
+        (
+            "cancels",
+            [
+                joined(linked, direct),
+                register(0),
+                call(1),
+                cancel(1, 1),
+                call(1),
+                cancel(1, 2),
+                call(1),
+                cancel(1, 3),
+                answer(0),
+            ]
+            .concat(),
+        ),
+        (
+            "lost",
+            [joined(direct, direct), register(0), call(1), call(1), vec![0, 20], call(1), vec![1, 20]]
+                .concat(),
+        ),
+        ("times", [setup(direct, linked), vec![0, 17, 0, 17, 0, 18, 1, 90, 90], join(0), join(1)].concat()),
+        ("ticket", [setup(direct, linked), vec![0, 0, 0, 0, 9, 0, 1, 1, 1, 2, 0, 0, 6, 1]].concat()),
+        (
+            "asked",
+            [setup(direct, linked), vec![0, 0, 0, 0, 9, 1, 1, 3, 0, 21, 0, 2, 0, 0, 6, 1, 0, 21, 1, 0]]
+                .concat(),
+        ),
+        (
+            "slow",
+            [joined(direct, linked), subscribe(0), vec![0, 19, 1], publish(1), publish(1), vec![0, 19, 0]]
+                .concat(),
+        ),
+        ("killed", [joined(direct, linked), vec![0, 22, 0, 1, 22, 255, 0, 17, 0, 17]].concat()),
+    ]
+    .into_iter()
+    .map(|(name, seed)| (name.to_owned(), seed))
+    .collect()
 }

@@ -6,11 +6,13 @@
 //! module says what.
 #![forbid(unsafe_code)]
 
+mod client;
 pub mod corpus;
 pub mod messages;
 pub mod mutate;
 pub mod payloads;
 pub mod rawsocket;
+pub mod router;
 pub mod samples;
 pub mod source;
 pub mod values;
@@ -30,6 +32,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("payload_typed", payloads::payload_typed),
     ("rawsocket_client", rawsocket::rawsocket_client),
     ("rawsocket_server", rawsocket::rawsocket_server),
+    ("router", router::router),
 ];
 
 /// The body of this name.
