@@ -83,6 +83,7 @@ fn decode(serializer: Serializer, name: &'static str, content: Content) -> Bench
         group: "decode",
         name: title(serializer, name, content),
         bytes: bytes.len(),
+        things: 1,
         contenders: vec![ours, wampproto, everything, serde],
     }
 }
@@ -138,6 +139,7 @@ fn encode_message(serializer: Serializer, name: &'static str, content: Content) 
         group: "encode",
         name: title(serializer, name, content),
         bytes: bytes.len(),
+        things: 1,
         contenders: vec![ours, wampproto, built, copied],
     }
 }

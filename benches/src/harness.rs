@@ -22,6 +22,8 @@ pub(crate) struct Bench {
     pub(crate) name: String,
     /// Bytes of the message.
     pub(crate) bytes: usize,
+    /// How many things an iteration does; costs are told for one of them.
+    pub(crate) things: u32,
     pub(crate) contenders: Vec<Contender>,
 }
 
@@ -36,10 +38,11 @@ impl Bench {
         let counts: Vec<u32> = self.contenders.iter_mut().map(Contender::calibrate).collect();
         let mut turns: Vec<Option<Vec<f64>>> =
             self.contenders.iter().map(|it| it.body.as_ref().map(|_| Vec::new())).collect();
+        let things = f64::from(self.things);
         for _ in 0..ROUNDS {
             for ((contender, count), turns) in self.contenders.iter_mut().zip(&counts).zip(&mut turns) {
                 if let (Some(body), Some(turns)) = (&mut contender.body, turns) {
-                    turns.push(body(*count).as_secs_f64() * 1e9 / f64::from(*count));
+                    turns.push(body(*count).as_secs_f64() * 1e9 / f64::from(*count) / things);
                 }
             }
         }

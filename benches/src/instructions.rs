@@ -36,6 +36,8 @@ pub(crate) fn count(benches: &[Bench], words: &[&str]) -> Result<Vec<Vec<Option<
         total(&dump).map(|total| total / f64::from(COUNT))
     };
     let rows = benches.iter().map(|bench| {
+        let things = f64::from(bench.things);
+        let mut total = || total().map(|total| total / things);
         let cells = bench.contenders.iter();
         cells.map(|contender| contender.is_able().then(&mut total).transpose()).collect()
     });

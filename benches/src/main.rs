@@ -11,7 +11,9 @@ mod envelope;
 mod harness;
 mod instructions;
 mod messages;
+mod network;
 mod report;
+mod routing;
 
 use harness::{Bench, ITERATIONS};
 
@@ -41,5 +43,5 @@ fn main() {
 
 /// Every row, in the order of the tables.
 fn all() -> Vec<Bench> {
-    envelope::benches()
+    envelope::benches().into_iter().chain(routing::benches()).collect()
 }

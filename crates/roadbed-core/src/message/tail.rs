@@ -119,7 +119,7 @@ impl Tail for Payload {
         d.element = Some("arguments");
         let start = d.reader.value_start();
         let args = match d.reader.list() {
-            Ok(seq) => d.raw_list(start, seq)?,
+            Ok(seq) => d.part(start, seq)?,
             Err(error) => match error.kind {
                 Malformed::WrongType { found: Kind::Null, .. } => d.pass_null()?,
                 Malformed::WrongType { found: Kind::Binary | Kind::Text, .. } if d.is_bare_allowed => {
@@ -135,7 +135,7 @@ impl Tail for Payload {
             d.element = Some("keyword arguments");
             let start = d.reader.value_start();
             kwargs = match d.reader.dict() {
-                Ok(seq) => d.raw_kwargs(start, seq)?,
+                Ok(seq) => d.part(start, seq)?,
                 Err(error) => match error.kind {
                     Malformed::WrongType { found: Kind::Null, .. } => d.pass_null()?,
                     _ => return Err(error),
@@ -178,28 +178,15 @@ impl<'a, R: Reader<'a>> Decoder<'_, R> {
         Ok(None)
     }
 
-    /// The list that begins at `start` and is open, still encoded; none if it is empty.
-    fn raw_list(&mut self, start: usize, mut seq: Seq) -> Result<Option<Bytes>, ReadError> {
+    /// The list or dict that begins at `start` and has just been opened, still encoded; none if it is
+    /// empty. The keys of a dict are text; deeper ones may be anything.
+    #[inline]
+    fn part(&mut self, start: usize, opened: Seq) -> Result<Option<Bytes>, ReadError> {
+        let mut seq = opened;
         if !self.reader.more(&mut seq)? {
             return Ok(None);
         }
-        self.reader.rewind(start);
-        self.reader.skip(0)?;
+        self.reader.skip_entries(opened)?;
         Ok(Some(self.reader.slice(start..self.reader.offset())))
-    }
-
-    /// The dict that begins at `start` and is open, still encoded; none if it is empty. Its own keys are
-    /// text; deeper ones may be anything.
-    fn raw_kwargs(&mut self, start: usize, mut seq: Seq) -> Result<Option<Bytes>, ReadError> {
-        if !self.reader.more(&mut seq)? {
-            return Ok(None);
-        }
-        loop {
-            self.reader.key()?;
-            self.reader.skip(1)?;
-            if !self.reader.more(&mut seq)? {
-                return Ok(Some(self.reader.slice(start..self.reader.offset())));
-            }
-        }
     }
 }

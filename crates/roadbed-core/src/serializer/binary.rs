@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::reader::Malformed;
+use super::reader::{Kind, Malformed};
 
 /// What can be wrong with the bytes of one value, small enough to travel in a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub(super) enum Flaw {
     Byte(u8),
     Utf8,
     Deep,
+    /// A dict key that is no text.
+    Key(Kind),
 }
 
 impl Flaw {
@@ -21,6 +23,7 @@ impl Flaw {
             Self::Byte(byte) => Malformed::UnexpectedByte(byte),
             Self::Utf8 => Malformed::InvalidUtf8,
             Self::Deep => Malformed::TooDeep { limit: depth },
+            Self::Key(found) => Malformed::NonTextKey(found),
         }
     }
 }
@@ -85,8 +88,12 @@ pub(super) fn pass(rest: &[u8], length: usize) -> Result<&[u8], Flaw> {
 /// Passes over `length` bytes of text and validates them.
 #[inline(always)]
 pub(super) fn pass_text(rest: &[u8], length: usize) -> Result<&[u8], Flaw> {
-    let (text, rest) = take(rest, length)?;
-    if is_utf8(text) { Ok(rest) } else { Err(Flaw::Utf8) }
+    let (text, behind) = take(rest, length)?;
+    if (length <= SHORT && is_short_ascii(text, rest)) || is_utf8(text) {
+        Ok(behind)
+    } else {
+        Err(Flaw::Utf8)
+    }
 }
 
 /// Text, validated.
@@ -113,24 +120,36 @@ pub(super) fn room(rest: &[u8], entries: usize, is_dict: bool) -> Result<(), Fla
     if entries <= most { Ok(()) } else { Err(Flaw::End) }
 }
 
-/// Keys and names are mostly short and ASCII, which is quicker to see than to ask for.
-#[inline(always)]
-fn is_utf8(text: &[u8]) -> bool {
-    const SHORT: usize = 32;
-    (text.len() <= SHORT && is_short_ascii(text)) || core::str::from_utf8(text).is_ok()
-}
+/// Keys and names are mostly no longer than this, and ASCII, which is quicker to see than to ask for.
+const SHORT: usize = 32;
 
+/// Whether a text is ASCII. `unread` begins with it.
 #[inline(always)]
-fn is_short_ascii(text: &[u8]) -> bool {
+fn is_short_ascii(text: &[u8], unread: &[u8]) -> bool {
     let (words, tail) = text.as_chunks::<8>();
     let mut seen = 0_u64;
-    for word in words {
-        seen |= u64::from_ne_bytes(*word);
-    }
-    for byte in tail {
-        seen |= u64::from(*byte);
+    if let Some(last) = text.last_chunk::<8>() {
+        for word in words {
+            seen |= u64::from_ne_bytes(*word);
+        }
+        // The last word overlaps the one before: nothing is left to be seen byte by byte.
+        seen |= u64::from_ne_bytes(*last);
+    } else if let Some(word) = unread.first_chunk::<8>() {
+        // What follows the text is masked out.
+        let bits = u32::try_from(tail.len().saturating_mul(8)).unwrap_or_default();
+        seen = u64::from_le_bytes(*word) & 1_u64.wrapping_shl(bits).wrapping_sub(1);
+    } else {
+        for byte in tail {
+            seen |= u64::from(*byte);
+        }
     }
     seen & 0x8080_8080_8080_8080 == 0
+}
+
+/// Looking for ASCII first is quicker: it stops early where there is other text, and mostly there is none.
+#[inline(never)]
+fn is_utf8(text: &[u8]) -> bool {
+    text.is_ascii() || core::str::from_utf8(text).is_ok()
 }
 
 /// The bits of the 32-bit float of the same value, if there is one. All NaNs become the same one, so

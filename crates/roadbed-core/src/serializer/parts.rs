@@ -24,13 +24,13 @@ pub(crate) fn check_dict(serializer: Serializer, bytes: &Bytes, depth: usize) ->
     fn check<'a, R: Reader<'a>>(bytes: &'a Bytes, depth: usize) -> Result<(), ReadError> {
         let mut reader = R::new(bytes, depth);
         let start = reader.value_start();
-        let mut dict = reader.dict()?;
+        let opened = reader.dict()?;
         if depth == 0 {
             return Err(ReadError::new(start, Malformed::TooDeep { limit: depth }));
         }
-        while reader.more(&mut dict)? {
-            reader.key()?;
-            reader.skip(1)?;
+        let mut dict = opened;
+        if reader.more(&mut dict)? {
+            reader.skip_entries(opened)?;
         }
         reader.finish()
     }

@@ -248,6 +248,10 @@ pub(crate) trait Reader<'a>: Sized {
     /// payload. Never recurses, never allocates beyond a small stack bounded by the depth limit.
     fn skip(&mut self, outer: usize) -> Result<(), ReadError>;
 
+    /// Passes over all entries of a list or dict that has just been opened, is not empty, and begins a
+    /// payload; validates them as [`skip`](Self::skip) does. Its keys, if it is a dict, must be text.
+    fn skip_entries(&mut self, seq: Seq) -> Result<(), ReadError>;
+
     /// Checks that nothing (JSON: nothing but white space) follows.
     fn finish(&mut self) -> Result<(), ReadError>;
 }

@@ -299,6 +299,18 @@ impl<'a> Reader<'a> for CborReader<'a> {
     }
 
     #[inline]
+    fn skip_entries(&mut self, seq: Seq) -> Result<(), ReadError> {
+        let Some(levels) = self.depth.checked_sub(1) else { return Err(self.flaw(Flaw::Deep, self.rest)) };
+        match skip::skip_entries(self.rest, seq.remaining, seq.is_dict, levels) {
+            Ok(rest) => {
+                self.rest = rest;
+                Ok(())
+            }
+            Err((flaw, at)) => Err(self.flaw(flaw, at)),
+        }
+    }
+
+    #[inline]
     fn finish(&mut self) -> Result<(), ReadError> {
         match self.rest.len() {
             0 => Ok(()),

@@ -1,6 +1,7 @@
 //! Passing over CBOR items without recursion.
 
 use super::super::binary::{pass, pass_text, room};
+use super::head::Head;
 use super::*;
 use crate::limits::MAX_DEPTH;
 
@@ -9,7 +10,8 @@ use crate::limits::MAX_DEPTH;
 const SHALLOW: usize = 24;
 
 // What is still to come in an open container is a number of items, or one of these where no length
-// was given. Numbers cannot reach them: each item takes a byte of the input.
+// was given. Numbers cannot reach them: each item takes a byte of the input. As in numbers, what comes
+// next in a dict is a key where this is even.
 const OPEN_LIST: usize = usize::MAX;
 const OPEN_DICT_KEY: usize = usize::MAX - 1;
 const OPEN_DICT_VALUE: usize = usize::MAX - 2;
@@ -21,33 +23,80 @@ enum Step<'a> {
     Break(&'a [u8]),
 }
 
-/// Passes over one item that nests at most `levels` deep. The error's slice begins where the item at
-/// fault begins.
-pub(super) fn skip(input: &[u8], levels: usize) -> Result<&[u8], (Flaw, &[u8])> {
+/// What is wrong, and the bytes from the item on that is at fault.
+type Fault<'a> = (Flaw, &'a [u8]);
+
+/// Passes over one item that nests at most `levels` deep.
+pub(super) fn skip(input: &[u8], levels: usize) -> Result<&[u8], Fault<'_>> {
+    match step(input) {
+        Ok(Step::Passed(rest)) => Ok(rest),
+        Ok(Step::Opened { items, rest }) => match levels.checked_sub(1) {
+            None => Err((Flaw::Deep, input)),
+            Some(_) if items == 0 => Ok(rest),
+            Some(levels) => skip_inside(rest, items, levels, false),
+        },
+        Ok(Step::Break(_)) => Err((Flaw::Byte(BREAK), input)),
+        Err(flaw) => Err((flaw, input)),
+    }
+}
+
+/// Passes over the entries of a list or dict, `None` if their number is not given, which nest at most
+/// `levels` deep. The keys of a dict must be text.
+pub(super) fn skip_entries(
+    input: &[u8],
+    entries: Option<usize>,
+    is_dict: bool,
+    levels: usize,
+) -> Result<&[u8], Fault<'_>> {
+    let items = match (entries, is_dict) {
+        (Some(entries), false) => entries,
+        (Some(entries), true) => entries.saturating_mul(2),
+        (None, false) => OPEN_LIST,
+        (None, true) => OPEN_DICT_KEY,
+    };
+    skip_inside(input, items, levels, is_dict)
+}
+
+/// Passes over the inside of a container, so many items that nest at most `levels` deep. If these are the
+/// keys and values of a dict, its keys may have to be text.
+fn skip_inside(input: &[u8], items: usize, levels: usize, text_keys: bool) -> Result<&[u8], Fault<'_>> {
     let levels = levels.min(MAX_DEPTH);
-    match walk::<SHALLOW>(input, levels) {
+    match walk::<SHALLOW>(input, items, levels, text_keys) {
         Ok(Some(rest)) => Ok(rest),
-        Ok(None) => skip_deep(input, levels),
-        Err(error) => Err(error),
+        Ok(None) => skip_deep(input, items, levels, text_keys),
+        Err(fault) => Err(fault),
     }
 }
 
 #[cold]
-fn skip_deep(input: &[u8], levels: usize) -> Result<&[u8], (Flaw, &[u8])> {
+fn skip_deep(input: &[u8], items: usize, levels: usize, text_keys: bool) -> Result<&[u8], Fault<'_>> {
     // The stack is as tall as `levels` can be, so there is always an answer.
-    walk::<MAX_DEPTH>(input, levels)?.ok_or((Flaw::Deep, input))
+    walk::<MAX_DEPTH>(input, items, levels, text_keys)?.ok_or((Flaw::Deep, input))
 }
 
 /// `None` when `N` levels of stack did not suffice.
 #[inline(always)]
-fn walk<const N: usize>(input: &[u8], levels: usize) -> Result<Option<&[u8]>, (Flaw, &[u8])> {
+fn walk<const N: usize>(
+    input: &[u8],
+    items: usize,
+    levels: usize,
+    text_keys: bool,
+) -> Result<Option<&[u8]>, Fault<'_>> {
     // What is still to come in each container around the innermost one.
     let mut stack = [0_usize; N];
     let mut height = 0_usize;
     // What is still to come in the innermost one, the next item included: never 0 here.
-    let mut left = 1_usize;
+    let mut left = items;
     let mut rest = input;
     loop {
+        if text_keys
+            && height == 0
+            && left.is_multiple_of(2)
+            && !is_text(rest)
+            && let Some(flaw) = no_key(rest)
+        {
+            return Err((flaw, rest));
+        }
         match step(rest) {
             Ok(Step::Passed(behind)) => rest = behind,
             Ok(Step::Opened { items, rest: behind }) => {
@@ -68,6 +117,9 @@ fn walk<const N: usize>(input: &[u8], levels: usize) -> Result<Option<&[u8]>, (F
                     return Err((Flaw::Byte(BREAK), rest));
                 }
                 rest = behind;
+                if height == 0 {
+                    return Ok(Some(rest));
+                }
                 height = height.wrapping_sub(1);
                 left = stack.get(height).map_or(1, |left| *left);
             }
@@ -90,6 +142,24 @@ fn walk<const N: usize>(input: &[u8], levels: usize) -> Result<Option<&[u8]>, (F
             height = height.wrapping_sub(1);
             left = stack.get(height).map_or(1, |left| *left);
         }
+    }
+}
+
+#[inline(always)]
+fn is_text(rest: &[u8]) -> bool {
+    rest.first().is_some_and(|&initial| major(initial) == TEXT)
+}
+
+/// What is wrong with a key that does not begin as text does, if anything is.
+#[cold]
+fn no_key(rest: &[u8]) -> Option<Flaw> {
+    if rest.first() == Some(&BREAK) {
+        return None;
+    }
+    match Head::read(rest, MAX_DEPTH) {
+        Ok(head) if head.major() == TEXT => None,
+        Ok(head) => Some(Flaw::Key(head.kind())),
+        Err(flaw) => Some(flaw),
     }
 }
 

@@ -259,6 +259,12 @@ impl<'a> Reader<'a> for JsonReader<'a> {
     }
 
     #[inline]
+    fn skip_entries(&mut self, seq: Seq) -> Result<(), ReadError> {
+        self.at = skip::entries(self.input, self.at, seq.is_dict, self.depth, self.depth)?;
+        Ok(())
+    }
+
+    #[inline]
     fn finish(&mut self) -> Result<(), ReadError> {
         let start = self.value_start();
         match self.input.len().saturating_sub(start) {

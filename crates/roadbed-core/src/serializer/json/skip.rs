@@ -32,8 +32,27 @@ impl Open {
 
 /// Passes over the value at `at`, in which containers may nest `room` levels (at most [`MAX_DEPTH`]).
 /// `limit` is what [`Malformed::TooDeep`] names.
-pub(super) fn value(input: &[u8], mut at: usize, room: usize, limit: usize) -> Result<usize, ReadError> {
-    let mut open = Open { depth: 0, in_dict: false, outer: [0; MAX_DEPTH / 64] };
+pub(super) fn value(input: &[u8], at: usize, room: usize, limit: usize) -> Result<usize, ReadError> {
+    walk(input, at, Open { depth: 0, in_dict: false, outer: [0; MAX_DEPTH / 64] }, room, limit)
+}
+
+/// As [`value`], from the first entry of a list or dict on; `room` includes that.
+pub(super) fn entries(
+    input: &[u8],
+    at: usize,
+    in_dict: bool,
+    room: usize,
+    limit: usize,
+) -> Result<usize, ReadError> {
+    if room == 0 {
+        return Err(ReadError::new(at, Malformed::TooDeep { limit }));
+    }
+    let at = if in_dict { key(input, at)? } else { at };
+    walk(input, at, Open { depth: 1, in_dict, outer: [0; MAX_DEPTH / 64] }, room, limit)
+}
+
+#[inline(always)]
+fn walk(input: &[u8], mut at: usize, mut open: Open, room: usize, limit: usize) -> Result<usize, ReadError> {
     loop {
         let behind = at.wrapping_add(1);
         match input.get(at) {

@@ -233,6 +233,20 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
     }
 
     #[inline]
+    fn skip_entries(&mut self, seq: Seq) -> Result<(), ReadError> {
+        let entries = seq.remaining.unwrap_or_default();
+        let values = if seq.is_dict { entries.saturating_mul(2) } else { entries };
+        let Some(levels) = self.depth.checked_sub(1) else { return Err(self.flaw(Flaw::Deep, self.rest)) };
+        match skip::skip_inside(self.rest, values, levels, seq.is_dict) {
+            Ok(rest) => {
+                self.rest = rest;
+                Ok(())
+            }
+            Err((flaw, at)) => Err(self.flaw(flaw, at)),
+        }
+    }
+
+    #[inline]
     fn finish(&mut self) -> Result<(), ReadError> {
         match self.rest.len() {
             0 => Ok(()),
@@ -241,7 +255,7 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
     }
 }
 
-fn kind(rest: &[u8]) -> Result<Kind, Flaw> {
+pub(super) fn kind(rest: &[u8]) -> Result<Kind, Flaw> {
     let (marker, behind) = be8(rest)?;
     Ok(match marker {
         0..FIXMAP | NEGATIVE_FIXINT.. | UINT8..=INT64 => Kind::Integer,

@@ -1,6 +1,7 @@
 //! Passing over MessagePack values without recursion.
 
 use super::super::binary::{Flaw, be8, be16, be32, length, pass, pass_text, room};
+use super::reader::kind;
 use super::*;
 use crate::limits::MAX_DEPTH;
 
@@ -14,33 +15,62 @@ enum Step<'a> {
     Opened { values: usize, rest: &'a [u8] },
 }
 
-/// Passes over one value that nests at most `levels` deep. The error's slice begins where the value at
-/// fault begins.
-pub(super) fn skip(input: &[u8], levels: usize) -> Result<&[u8], (Flaw, &[u8])> {
+/// What is wrong, and the bytes from the value on that is at fault.
+type Fault<'a> = (Flaw, &'a [u8]);
+
+/// Passes over one value that nests at most `levels` deep.
+pub(super) fn skip(input: &[u8], levels: usize) -> Result<&[u8], Fault<'_>> {
+    match step(input) {
+        Ok(Step::Passed(rest)) => Ok(rest),
+        Ok(Step::Opened { values, rest }) => match levels.checked_sub(1) {
+            None => Err((Flaw::Deep, input)),
+            Some(_) if values == 0 => Ok(rest),
+            Some(levels) => skip_inside(rest, values, levels, false),
+        },
+        Err(flaw) => Err((flaw, input)),
+    }
+}
+
+/// Passes over the inside of a container, so many values that nest at most `levels` deep. If these are
+/// the keys and values of a dict, its keys may have to be text.
+pub(super) fn skip_inside(
+    input: &[u8],
+    values: usize,
+    levels: usize,
+    text_keys: bool,
+) -> Result<&[u8], Fault<'_>> {
     let levels = levels.min(MAX_DEPTH);
-    match walk::<SHALLOW>(input, levels) {
+    match walk::<SHALLOW>(input, values, levels, text_keys) {
         Ok(Some(rest)) => Ok(rest),
-        Ok(None) => skip_deep(input, levels),
-        Err(error) => Err(error),
+        Ok(None) => skip_deep(input, values, levels, text_keys),
+        Err(fault) => Err(fault),
     }
 }
 
 #[cold]
-fn skip_deep(input: &[u8], levels: usize) -> Result<&[u8], (Flaw, &[u8])> {
+fn skip_deep(input: &[u8], values: usize, levels: usize, text_keys: bool) -> Result<&[u8], Fault<'_>> {
     // The stack is as tall as `levels` can be, so there is always an answer.
-    walk::<MAX_DEPTH>(input, levels)?.ok_or((Flaw::Deep, input))
+    walk::<MAX_DEPTH>(input, values, levels, text_keys)?.ok_or((Flaw::Deep, input))
 }
 
 /// `None` when `N` levels of stack did not suffice.
 #[inline(always)]
-fn walk<const N: usize>(input: &[u8], levels: usize) -> Result<Option<&[u8]>, (Flaw, &[u8])> {
+fn walk<const N: usize>(
+    input: &[u8],
+    values: usize,
+    levels: usize,
+    text_keys: bool,
+) -> Result<Option<&[u8]>, Fault<'_>> {
     // Values still to come in each container around the innermost one.
     let mut stack = [0_usize; N];
     let mut height = 0_usize;
     // Values still to come in the innermost one, the next included: never 0 here.
-    let mut left = 1_usize;
+    let mut left = values;
     let mut rest = input;
     loop {
+        if text_keys && height == 0 && left.is_multiple_of(2) && !is_text(rest) {
+            return Err((no_key(rest), rest));
+        }
         match step(rest) {
             Ok(Step::Passed(behind)) => rest = behind,
             Ok(Step::Opened { values, rest: behind }) => {
@@ -67,6 +97,16 @@ fn walk<const N: usize>(input: &[u8], levels: usize) -> Result<Option<&[u8]>, (F
             left = stack.get(height).map_or(1, |left| *left).wrapping_sub(1);
         }
     }
+}
+
+#[inline(always)]
+fn is_text(rest: &[u8]) -> bool {
+    matches!(rest.first(), Some(FIXSTR..=FIXSTR_MAX | STR8..=STR32))
+}
+
+#[cold]
+fn no_key(rest: &[u8]) -> Flaw {
+    kind(rest).map_or_else(|flaw| flaw, Flaw::Key)
 }
 
 /// Passes over one scalar, or the head of one container.
