@@ -138,10 +138,11 @@ impl Shared {
         let key = {
             let mut state = self.lock();
             state.last_key += 1;
+            let now = self.clock.now();
             let connection = Connection {
-                link: Link::server(&self.config, self.clock.now()),
+                link: Link::server(&self.config, now),
                 input: BytesMut::new(),
-                details: socket.details(),
+                details: socket.details().opened(now),
                 peer: None,
                 has_ended: false,
                 is_silent: false,

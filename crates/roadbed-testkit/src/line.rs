@@ -42,9 +42,10 @@ impl Lane {
             return Progress::None;
         }
         if self.is_held {
+            let before = self.buffer.len();
             reader.handle_input(now, &mut self.buffer);
-            self.is_held = false;
-            return Progress::Other;
+            self.is_held = !reader.wants_input();
+            return Progress::from_bytes(self.buffer.len() < before).max(Progress::Other);
         }
         if self.has_eof {
             self.has_eof = false;

@@ -40,6 +40,9 @@ struct Model {
     /// The procedure of each handler of each client.
     procedures: BTreeMap<(usize, RegisterId), u8>,
     calls: Vec<Call>,
+    /// The invocations that a callee's session takes for open: caller, number and callee. It is not told of
+    /// calls that were canceled with `skip`.
+    open: BTreeSet<(usize, u64, usize)>,
     /// What happens because of the present operation: who receives which event.
     received: BTreeSet<(usize, usize, u64)>,
     /// And which call ends how.
@@ -74,6 +77,11 @@ pub(crate) fn run(seed: u64, operations: &[Operation]) {
         simulation.check_agreement();
         if let Some(app) = index.map(|index| &simulation.apps[index]) {
             model.learn(app, &operation);
+        }
+        for app in &simulation.apps {
+            let open = model.open.iter().filter(|(_, _, callee)| *callee == app.name).count();
+            let session = simulation.world.client(app.client).session();
+            assert_eq!(session.pending_invocations(), open, "invocations of client {}", app.name);
         }
         model.compare(&mut simulation.apps);
     }
@@ -126,7 +134,10 @@ impl Model {
             Operation::Call { name, .. } => {
                 let number = app.last_number() + 1;
                 match self.callee(name) {
-                    Some(callee) => self.calls.push(Call { caller: me, number, callee, is_killed: false }),
+                    Some(callee) => {
+                        self.calls.push(Call { caller: me, number, callee, is_killed: false });
+                        self.open.insert((me, number, callee));
+                    }
                     None => drop(self.ended.insert((me, number, End::NoProcedure))),
                 }
             }
@@ -137,14 +148,18 @@ impl Model {
                 let Some(call) = call.filter(|call| !call.is_killed) else { return };
                 call.is_killed = true;
                 if mode != CancelMode::Kill {
-                    let number = call.number;
+                    let &mut Call { number, callee, .. } = call;
                     self.end(me, number, End::Canceled);
+                    if mode == CancelMode::KillNoWait {
+                        self.open.remove(&(me, number, callee));
+                    }
                 }
             }
             Operation::Answer { which, is_error, .. } => {
                 let Some(payload) = pick(app.invocations.values(), which) else { return };
                 let caller: usize = payload.arg(0).expect("an invocation names its caller");
                 let number: u64 = payload.arg(1).expect("an invocation has a number");
+                self.open.remove(&(caller, number, me));
                 self.end(caller, number, if is_error { End::CalleeError } else { End::Result });
             }
             _ => {}
@@ -163,8 +178,10 @@ impl Model {
     fn leave(&mut self, me: usize) {
         self.handlers.retain(|(client, _), _| *client != me);
         self.procedures.retain(|(client, _), _| *client != me);
+        self.open.retain(|(_, _, callee)| *callee != me);
         for call in self.calls.clone() {
             if call.caller == me {
+                self.open.remove(&(me, call.number, call.callee));
                 self.end(me, call.number, End::Ended);
             } else if call.callee == me {
                 self.end(call.caller, call.number, End::Canceled);

@@ -5,6 +5,7 @@ mod ending;
 mod handshake;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use roadbed_core::error::{CloseReason, Deadline, ProtocolViolation, uris};
 use roadbed_core::message::{Challenge, Goodbye, Message, MessageType, RawDict, Sparse};
@@ -91,8 +92,9 @@ impl Router {
     }
 
     /// A transport is ready. `serializer` was negotiated on it, `max_receive` is the size in bytes of the
-    /// largest message that the peer accepts. The peer now has
-    /// [`Limits::handshake_timeout`](roadbed_core::limits::Limits) to get a session.
+    /// largest message that the peer accepts. The peer has
+    /// [`Limits::handshake_timeout`](roadbed_core::limits::Limits) to get a session, from when its transport
+    /// was [opened](TransportDetails::opened).
     pub fn attach(
         &mut self,
         now: Timestamp,
@@ -105,8 +107,10 @@ impl Router {
         let entry = self.peers.vacant_entry();
         let (key, id) = (entry.key(), PeerId { serial: self.last_serial, slot: entry.key() });
         let queue = self.out.open(id, serializer, max_receive);
+        // The handshake of the transport has taken some of it.
+        let used = details.opened.map_or(Duration::ZERO, |opened| self.out.now.saturating_since(opened));
         let peer = entry.insert(Peer::new(id, queue, details));
-        peer.begin_share(self.config.limits.handshake_timeout, &mut self.out);
+        peer.begin_share(self.config.limits.handshake_timeout.saturating_sub(used), &mut self.out);
         if self.is_shut_down {
             let refusal = Refusal::new(&uris::SYSTEM_SHUTDOWN, "the router shuts down");
             self.refuse(key, refusal, CloseReason::Local);
