@@ -138,10 +138,11 @@ impl Shared {
         let key = {
             let mut state = self.lock();
             state.last_key += 1;
+            let now = self.clock.now();
             let connection = Connection {
-                link: Link::server(&self.config, self.clock.now()),
+                link: Link::server(&self.config, now),
                 input: BytesMut::new(),
-                details: socket.details(),
+                details: socket.details().opened(now),
                 peer: None,
                 has_ended: false,
                 is_silent: false,
@@ -335,10 +336,15 @@ impl State {
                 None => break,
             }
         }
-        if self.router.is_joined(peer) {
-            link.raise_limit();
-        } else {
-            link.lower_limit();
+        match self.router.session(peer) {
+            Some(session) => {
+                link.raise_limit();
+                // Others may drop the connection when they are pinged over RawSocket.
+                if session.agent.as_ref().is_some_and(|agent| agent.starts_with("roadbed")) {
+                    link.activate_liveness(now);
+                }
+            }
+            None => link.lower_limit(),
         }
         if self.router.wants_input(peer) {
             link.resume(now);

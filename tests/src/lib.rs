@@ -1,5 +1,6 @@
 //! What the tests of the whole workspace share.
 
 pub mod alloc;
+pub mod frames;
 pub mod vectors;
 pub mod wire;

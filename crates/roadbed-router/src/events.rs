@@ -1,5 +1,6 @@
 //! What a router tells its driver, beside the messages for its peers.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytestring::ByteString;
@@ -113,13 +114,19 @@ pub struct AuthenticationRequest {
     pub response: Option<Response>,
 }
 
-/// What a peer answered to CHALLENGE.
-#[derive(Clone, Debug)]
+/// What a peer answered to CHALLENGE. It may be as good as a password, so `Debug` does not show it.
+#[derive(Clone)]
 pub struct Response {
     /// The proof: a ticket, a signature.
     pub signature: ByteString,
     /// What the method adds.
     pub extra: RawDict,
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response").field("signature", &format_args!("…")).finish_non_exhaustive()
+    }
 }
 
 /// An answer that came too late: the peer left, another answer came first, or the deadline passed.

@@ -16,8 +16,9 @@ use roadbed_core::uri::{MatchPolicy, Uri};
 use crate::auth::{AuthMethod, Authentication, Grant};
 use crate::config::RouterConfig;
 use crate::events::{AuthenticationRequest, DecisionId, PeerId, Response};
-use crate::ids::{Random, SessionIds, detach_text};
+use crate::ids::{Random, SessionIds};
 use crate::session::SessionInfo;
+use crate::text::{detach_text, short_text};
 
 /// What a client said in HELLO, as far as it is needed later. Nothing of it is proven.
 pub(crate) struct Claim {
@@ -109,7 +110,7 @@ impl Gate {
             realm,
             is_realm_assigned: hello.realm.is_none(),
             roles,
-            agent: details.agent.as_ref().map(detach_text),
+            agent: details.agent.as_deref().map(short_text),
             authid: details.authid.as_ref().map(detach_text),
             authrole: details.authrole.as_ref().map(detach_text),
             authextra: details.authextra.as_ref().map(RawDict::detach),

@@ -5,12 +5,10 @@ use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 use roadbed_core::id::{PublicationId, SessionId};
 
-use crate::tables::{HashSet, Keyed};
+use crate::tables::{HashSet, Keyed, Relax};
 
 /// Letters of a token; 32 of them, so that five bits choose one without bias.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-/// Ids for which the empty set keeps its memory.
-const SPARE_IDS: usize = 64;
 /// Letters in a token: 120 bits.
 const TOKEN_LENGTH: usize = 24;
 
@@ -83,9 +81,7 @@ impl SessionIds {
 
     pub(crate) fn release(&mut self, id: SessionId) {
         self.live.remove(&id);
-        if self.live.is_empty() && self.live.capacity() > SPARE_IDS {
-            self.live.shrink_to_fit();
-        }
+        self.live.relax();
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -99,11 +95,6 @@ impl SessionIds {
     pub(crate) fn token(&mut self) -> ByteString {
         self.random.token()
     }
-}
-
-/// A copy of a text that shares no memory with a read buffer.
-pub(crate) fn detach_text(text: &ByteString) -> ByteString {
-    ByteString::from(String::from(&**text))
 }
 
 #[cfg(test)]

@@ -141,6 +141,7 @@ mod router;
 mod session;
 mod stats;
 mod tables;
+mod text;
 mod timers;
 
 pub use auth::{AuthMethod, Authentication, Grant, TicketTable};

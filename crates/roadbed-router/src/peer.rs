@@ -55,6 +55,11 @@ impl Peer {
         self.deadline
     }
 
+    /// Whether GOODBYE was exchanged and a new HELLO may follow.
+    pub(crate) fn is_between_sessions(&self) -> bool {
+        matches!(self.deadline, Some((_, Deadline::Rejoin)))
+    }
+
     /// The peer's share of the time to WELCOME begins.
     pub(crate) fn begin_share(&mut self, share: Duration, out: &mut Outbox) {
         self.share = share;

@@ -228,6 +228,16 @@ impl Outbox {
         self.queued(key);
     }
 
+    /// Leaves a queue that is closed no longer than until `deadline` to run empty.
+    pub(crate) fn hurry(&mut self, key: usize, deadline: Timestamp) {
+        let Some(queue) = self.queues.get_mut(key).filter(|queue| queue.is_closed) else { return };
+        if let Some(at) = queue.stall_at.filter(|&at| at > deadline) {
+            self.timers.cancel(at, queue.peer, TimerKind::Stall);
+            self.timers.set(deadline, queue.peer, TimerKind::Stall);
+            queue.stall_at = Some(deadline);
+        }
+    }
+
     /// Ends a queue whose peer takes nothing any more.
     pub(crate) fn force(&mut self, key: usize, reason: CloseReason) {
         self.finish(key, reason, true);
@@ -250,8 +260,8 @@ impl Outbox {
         };
         if queue.entries.is_empty() {
             queue.home = BytesMut::new();
-            queue.entries.relax();
         }
+        queue.entries.relax();
         let is_calm = if queue.is_closed { queue.entries.is_empty() } else { queue.bytes <= budget };
         if is_calm && let Some(at) = queue.stall_at.take() {
             self.timers.cancel(at, queue.peer, TimerKind::Stall);

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytestring::ByteString;
 use roadbed_core::error::{ProtocolViolation, ViolationKind, uris};
 use roadbed_core::id::{IdSequence, RequestId};
 use roadbed_core::message::{Error, Message, MessageType, PassThru, Sparse};
@@ -280,16 +279,4 @@ pub(crate) fn check_passthru(message: MessageType, passthru: &PassThru) -> Resul
 /// A payload of one text, for people.
 fn text_payload(serializer: Serializer, text: &str) -> Payload {
     Payload::from_args(serializer, &(text,)).unwrap_or(Payload::EMPTY)
-}
-
-/// At most this many bytes of a text are told to a peer.
-const MAX_TEXT: usize = 512;
-
-/// A text for ABORT or GOODBYE, cut where it is too long.
-pub(crate) fn short_text(text: &str) -> ByteString {
-    let mut end = text.len().min(MAX_TEXT);
-    while !text.is_char_boundary(end) {
-        end = end.saturating_sub(1);
-    }
-    ByteString::from(text.get(..end).unwrap_or_default())
 }

@@ -29,7 +29,7 @@ pub struct SessionInfo {
     pub authmethod: ByteString,
     /// Which part of the router vouches for it.
     pub authprovider: ByteString,
-    /// The client's software, as it says.
+    /// The client's software, as it says; the first 512 bytes of that.
     pub agent: Option<ByteString>,
     /// The roles and features that the client announced.
     pub roles: Roles,

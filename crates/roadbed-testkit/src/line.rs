@@ -33,18 +33,19 @@ impl Lane {
 
     /// The reader reads once. Says what came of it.
     fn read(&mut self, now: Timestamp, reader: &mut dyn End) -> Progress {
-        if reader.is_finished() {
-            // Until the other side has ended its stream too, as sockets do.
-            return Progress::from_bytes(self.wire.read(now).is_some());
-        }
         if !reader.wants_input() {
+            if reader.is_finished() {
+                // Read and drop, until the other side has ended its stream too.
+                return Progress::from_bytes(self.wire.read(now).is_some());
+            }
             self.is_held = true;
             return Progress::None;
         }
         if self.is_held {
+            let before = self.buffer.len();
             reader.handle_input(now, &mut self.buffer);
-            self.is_held = false;
-            return Progress::Other;
+            self.is_held = !reader.wants_input();
+            return Progress::from_bytes(self.buffer.len() < before).max(Progress::Other);
         }
         if self.has_eof {
             self.has_eof = false;

@@ -43,6 +43,11 @@ impl Transcript {
         self.entries.push(format!("{label}: {what:?}"));
     }
 
+    /// The entries, in order.
+    pub fn entries(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(String::as_str)
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.entries.len()

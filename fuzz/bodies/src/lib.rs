@@ -6,11 +6,16 @@
 //! module says what.
 #![forbid(unsafe_code)]
 
+mod answers;
+mod client;
+pub mod connection;
 pub mod corpus;
+pub mod link;
 pub mod messages;
 pub mod mutate;
 pub mod payloads;
 pub mod rawsocket;
+pub mod router;
 pub mod samples;
 pub mod source;
 pub mod values;
@@ -30,6 +35,9 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("payload_typed", payloads::payload_typed),
     ("rawsocket_client", rawsocket::rawsocket_client),
     ("rawsocket_server", rawsocket::rawsocket_server),
+    ("link", link::link),
+    ("connection", connection::connection),
+    ("router", router::router),
 ];
 
 /// The body of this name.

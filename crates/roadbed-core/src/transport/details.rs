@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use bytestring::ByteString;
 
+use crate::time::Timestamp;
+
 /// What the driver knows of a transport when it is ready: who is at the other end, and how well the
 /// way there is protected.
 ///
@@ -21,6 +23,9 @@ pub struct TransportDetails {
     pub is_local: bool,
     /// Whether the bytes are encrypted.
     pub is_secure: bool,
+    /// When the transport was accepted. A router counts the time that a peer has to get a session from
+    /// here; when nothing is said, from when it is told of the peer.
+    pub opened: Option<Timestamp>,
     /// The TLS channel binding (RFC 9266 `tls-exporter`), when there is one.
     pub channel_binding: Option<Bytes>,
 }
@@ -34,6 +39,13 @@ impl TransportDetails {
     /// A TCP connection without encryption.
     pub fn tcp(peer: impl Into<ByteString>, is_loopback: bool) -> Self {
         Self { peer: Some(peer.into()), is_local: is_loopback, ..Self::default() }
+    }
+
+    /// Sets [`TransportDetails::opened`].
+    #[must_use]
+    pub const fn opened(mut self, at: Timestamp) -> Self {
+        self.opened = Some(at);
+        self
     }
 
     /// Whether a secret may be sent in the clear.

@@ -10,10 +10,9 @@ use roadbed_core::uri::Uri;
 use super::Router;
 use crate::events::RouterEvent;
 use crate::gate::Refusal;
-use crate::ids::detach_text;
 use crate::peer::Stage;
-use crate::realm::short_text;
 use crate::stats::count;
+use crate::text::short_text;
 
 impl Router {
     /// A message of a peer that was sent GOODBYE: its own GOODBYE is the answer, even when the two crossed.
@@ -32,7 +31,7 @@ impl Router {
     pub(super) fn aborted(&mut self, key: usize, abort: &Abort) {
         let reason = CloseReason::Abort {
             reason: abort.reason.detach(),
-            message: abort.details.message.as_ref().map(detach_text),
+            message: abort.details.message.as_deref().map(short_text),
             payload: Box::default(),
         };
         self.end_session(key, reason.clone());
@@ -102,8 +101,13 @@ impl Router {
         let close =
             CloseReason::Goodbye { reason: reason.clone(), message: Some(message.clone()), by_peer: false };
         if !self.end_session(key, close.clone()) {
-            if self.peers.get(key).is_some_and(|peer| matches!(peer.stage, Stage::Gated(_))) {
-                self.refuse(key, Refusal { reason: reason.clone(), message }, CloseReason::Local);
+            match self.peers.get(key) {
+                // Its last session ended in good order, and no other was asked for: there is nothing to abort.
+                Some(peer) if peer.is_between_sessions() => self.end_peer(key, CloseReason::Local, false),
+                Some(peer) if matches!(peer.stage, Stage::Gated(_)) => {
+                    self.refuse(key, Refusal { reason: reason.clone(), message }, CloseReason::Local);
+                }
+                _ => {}
             }
             return;
         }
@@ -113,6 +117,16 @@ impl Router {
         let _ = self.out.reply(peer.queue, Goodbye { details, reason: reason.clone() });
         peer.stage = Stage::Leaving(close);
         peer.set_deadline(deadline, Deadline::Goodbye, &mut self.out);
+    }
+
+    /// Gives a peer that is on its way out no longer than until `deadline`, for its answer to GOODBYE or
+    /// for taking what is queued for it.
+    pub(super) fn hurry(&mut self, key: usize, deadline: Timestamp) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        if matches!(peer.stage, Stage::Leaving(_)) && peer.deadline().is_some_and(|(at, _)| at > deadline) {
+            peer.set_deadline(deadline, Deadline::Goodbye, &mut self.out);
+        }
+        self.out.hurry(peer.queue, deadline);
     }
 
     /// A deadline of a peer's session passed.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use roadbed_core::error::{CloseReason, Deadline, ProtocolViolation, uris};
+use roadbed_core::error::{CloseReason, ProtocolViolation, uris};
 use roadbed_core::message::{Hello, Message, MessageType};
+use roadbed_core::role::{Role, Roles};
 use roadbed_core::time::Timestamp;
 
 use super::Router;
@@ -11,8 +12,11 @@ use crate::auth::Grant;
 use crate::events::{DecisionId, NotAwaited, RouterEvent};
 use crate::gate::{Claim, Gated, Refusal, Verdict};
 use crate::peer::Stage;
-use crate::realm::short_text;
 use crate::stats::count;
+use crate::text::short_text;
+
+/// A client has at least one of these (basic profile, "Client: Role and Feature Announcement").
+const CLIENT_ROLES: [Role; 4] = [Role::Publisher, Role::Subscriber, Role::Caller, Role::Callee];
 
 impl Router {
     /// The claim that the driver decided on, and its peer.
@@ -61,11 +65,13 @@ impl Router {
 
     fn hello(&mut self, key: usize, hello: Hello) {
         let Some(peer) = self.peers.get_mut(key) else { return };
-        if peer.deadline().is_some_and(|(_, why)| why == Deadline::Rejoin) {
+        if peer.is_between_sessions() {
             peer.begin_share(self.config.limits.handshake_timeout, &mut self.out);
         }
-        let Some(roles) = hello.details.roles.filter(|roles| !roles.is_empty()) else {
-            self.violated(key, ProtocolViolation::unexpected(MessageType::Hello, "without a role"));
+        let is_client = |roles: &Roles| CLIENT_ROLES.iter().any(|&role| roles.has(role));
+        let Some(roles) = hello.details.roles.filter(is_client) else {
+            let state = "without a role of a client";
+            self.violated(key, ProtocolViolation::unexpected(MessageType::Hello, state));
             return;
         };
         let realm = match self.gate.realm(&hello) {

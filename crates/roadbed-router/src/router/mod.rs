@@ -5,6 +5,7 @@ mod ending;
 mod handshake;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use roadbed_core::error::{CloseReason, Deadline, ProtocolViolation, uris};
 use roadbed_core::message::{Challenge, Goodbye, Message, MessageType, RawDict, Sparse};
@@ -18,12 +19,13 @@ use crate::auth::Grant;
 use crate::config::RouterConfig;
 use crate::events::{DecisionId, NotAwaited, Outgoing, PeerId, RouterEvent};
 use crate::gate::{Gate, Gated, Refusal, Verdict};
-use crate::ids::{Random, detach_text};
+use crate::ids::Random;
 use crate::peer::{Peer, Stage};
 use crate::queue::Outbox;
 use crate::realm::Realm;
 use crate::session::SessionInfo;
 use crate::tables::{HashMap, Relax};
+use crate::text::short_text;
 use crate::timers::TimerKind;
 
 /// A WAMP router without the I/O: messages in, encoded messages out, time as an argument.
@@ -62,8 +64,8 @@ pub struct Router {
     random: Random,
     out: Outbox,
     utc: UnixMicros,
-    /// When those that did not answer GOODBYE are closed.
-    shutdown: Option<Timestamp>,
+    /// Whether nobody is let in any more.
+    is_shut_down: bool,
 }
 
 impl Router {
@@ -80,7 +82,7 @@ impl Router {
             out: Outbox::new(config.limits.output_size, now),
             random,
             utc,
-            shutdown: None,
+            is_shut_down: false,
             config,
         };
         for realm in &Arc::clone(&router.config).realms {
@@ -90,8 +92,9 @@ impl Router {
     }
 
     /// A transport is ready. `serializer` was negotiated on it, `max_receive` is the size in bytes of the
-    /// largest message that the peer accepts. The peer now has
-    /// [`Limits::handshake_timeout`](roadbed_core::limits::Limits) to get a session.
+    /// largest message that the peer accepts. The peer has
+    /// [`Limits::handshake_timeout`](roadbed_core::limits::Limits) to get a session, from when its transport
+    /// was [opened](TransportDetails::opened).
     pub fn attach(
         &mut self,
         now: Timestamp,
@@ -104,9 +107,11 @@ impl Router {
         let entry = self.peers.vacant_entry();
         let (key, id) = (entry.key(), PeerId { serial: self.last_serial, slot: entry.key() });
         let queue = self.out.open(id, serializer, max_receive);
+        // The handshake of the transport has taken some of it.
+        let used = details.opened.map_or(Duration::ZERO, |opened| self.out.now.saturating_since(opened));
         let peer = entry.insert(Peer::new(id, queue, details));
-        peer.begin_share(self.config.limits.handshake_timeout, &mut self.out);
-        if self.shutdown.is_some() {
+        peer.begin_share(self.config.limits.handshake_timeout.saturating_sub(used), &mut self.out);
+        if self.is_shut_down {
             let refusal = Refusal::new(&uris::SYSTEM_SHUTDOWN, "the router shuts down");
             self.refuse(key, refusal, CloseReason::Local);
         }
@@ -238,7 +243,7 @@ impl Router {
 
     /// Ends the session of a peer with GOODBYE, such as `wamp.close.killed`. The peer is closed when it
     /// answers, or after [`Limits::goodbye_timeout`](roadbed_core::limits::Limits). A peer without session
-    /// is sent ABORT.
+    /// is sent ABORT; one that said GOODBYE itself and may join again is closed without a word.
     pub fn kill(&mut self, now: Timestamp, peer: PeerId, reason: &Uri, message: &str) {
         self.advance(now);
         if let Some(key) = self.key(peer) {
@@ -248,15 +253,18 @@ impl Router {
         self.close_overrun();
     }
 
-    /// Ends every session with GOODBYE `wamp.close.system_shutdown`; who has not answered by `deadline` is
-    /// closed. New peers are refused from now on. The shutdown is complete when
-    /// [`stats`](Self::stats) counts no peers.
+    /// Ends every session with GOODBYE `wamp.close.system_shutdown`. Who has not answered by `deadline`, or
+    /// not taken what was queued before, is dropped. New peers are sent ABORT from now on. The shutdown is
+    /// complete when [`stats`](Self::stats) counts no peers.
+    ///
+    /// May be called again: an earlier deadline replaces a later one, never the other way round.
     pub fn shutdown(&mut self, now: Timestamp, deadline: Timestamp) {
         self.advance(now);
-        self.shutdown = Some(deadline);
+        self.is_shut_down = true;
         let keys: Vec<usize> = self.peers.iter().map(|(key, _)| key).collect();
         for key in keys {
             self.say_goodbye(key, &uris::SYSTEM_SHUTDOWN, "the router shuts down", deadline);
+            self.hurry(key, deadline);
         }
         self.close_overrun();
     }
@@ -353,7 +361,7 @@ impl Router {
             Message::Goodbye(goodbye) => {
                 let reason = CloseReason::Goodbye {
                     reason: goodbye.reason.detach(),
-                    message: goodbye.details.message.as_ref().map(detach_text),
+                    message: goodbye.details.message.as_deref().map(short_text),
                     by_peer: true,
                 };
                 self.end_session(key, reason);

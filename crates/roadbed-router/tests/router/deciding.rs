@@ -63,6 +63,17 @@ fn two_rounds_of_challenges_are_possible() {
 }
 
 #[test]
+fn what_a_peer_proves_itself_with_does_not_show_in_debug_output() {
+    let mut net = net();
+    let (peer, request) = asked(&mut net);
+    net.router.challenge(net.now, request.decision, RawDict::default()).unwrap();
+    net.one(peer);
+    net.send(peer, authenticate("secret!!!"));
+    let shown = format!("{:?}", net.events());
+    assert!(!shown.contains("secret") && shown.contains("signature"), "{shown}");
+}
+
+#[test]
 fn the_driver_may_deny() {
     let mut net = net();
     let (peer, request) = asked(&mut net);

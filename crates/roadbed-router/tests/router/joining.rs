@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use roadbed_core::error::{CloseReason, Deadline, uris};
 use roadbed_core::limits::Limits;
-use roadbed_core::message::{Abort, Message, Sparse, UnknownMessage};
+use roadbed_core::message::{Abort, Message, MessageType, Sparse, UnknownMessage};
+use roadbed_core::options::CancelMode;
 use roadbed_core::payload::Payload;
 use roadbed_core::role::{Feature, Role, Roles};
 use roadbed_core::serializer::Serializer;
@@ -106,12 +107,30 @@ fn a_realm_on_demand_is_not_made_before_somebody_joins() {
 
 #[test]
 fn hello_needs_a_role() {
-    for roles in [None, Some(Roles::NONE)] {
+    let of_a_router = Roles::NONE.with(Role::Broker, &[]).with(Role::Dealer, &[]);
+    for roles in [None, Some(Roles::NONE), Some(of_a_router)] {
         let mut hello = hello(all_roles());
         hello.details.roles = roles;
         let text = refused(&mut Net::new(), hello, &uris::PROTOCOL_VIOLATION);
-        assert_eq!(text, "HELLO: received without a role");
+        assert_eq!(text, "HELLO: received without a role of a client");
     }
+}
+
+#[test]
+fn announced_roles_are_no_permissions() {
+    let mut net = Net::new();
+    let peer = net.join_as(Roles::NONE.with(Role::Caller, &[]), Serializer::Cbor, 1 << 20);
+    net.subscribe(peer, 1, "com.example.t");
+    let answer = net.ask(peer, publish_with(2, "com.example.t", acknowledged()));
+    assert!(matches!(answer, Message::Published(_)));
+    net.register(peer, 3, "com.example.p");
+    let invocation = net.call(peer, peer, 4, "com.example.p");
+    // A callee that announced no call canceling is not interrupted, whatever the mode.
+    net.send(peer, cancel(4, Some(CancelMode::Kill)));
+    expect_error(&net.one(peer), MessageType::Call, 4, &uris::CANCELED);
+    net.send(peer, yield_(invocation, number(1)));
+    net.silent(peer);
+    net.end(&[peer]);
 }
 
 #[test]

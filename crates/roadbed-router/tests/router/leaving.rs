@@ -214,3 +214,26 @@ fn the_reason_of_the_end_is_told_to_the_driver() {
         "{reasons:?}"
     );
 }
+
+#[test]
+fn what_a_peer_says_at_its_end_is_cut_before_it_is_told() {
+    let (mut net, caller, callee) = pair(true);
+    net.events();
+    let said = "é".repeat(1_000);
+    let mut farewell = goodbye("wamp.close.normal");
+    farewell.details.message = Some(said.as_str().into());
+    net.ask(caller, farewell);
+    let mut abort = Abort { details: Sparse::EMPTY, reason: uri("x.y"), payload: Payload::EMPTY };
+    abort.details.message = Some(said.as_str().into());
+    net.send(callee, abort);
+    let ends: Vec<_> = net.events();
+    assert_eq!(ends.len(), 2);
+    for event in ends {
+        let roadbed_router::RouterEvent::Left { reason, .. } = event else { panic!() };
+        let (CloseReason::Goodbye { message, .. } | CloseReason::Abort { message, .. }) = reason else {
+            panic!()
+        };
+        assert_eq!(message.as_deref(), Some("é".repeat(256).as_str()));
+    }
+    net.end(&[caller, callee]);
+}

@@ -84,3 +84,59 @@ fn a_killed_session_is_gone_at_once() {
     expect_error(&net.one(caller), roadbed_core::message::MessageType::Call, 1, &uris::CANCELED);
     net.end(&[caller, callee]);
 }
+
+#[test]
+fn a_second_shutdown_may_be_more_urgent() {
+    let mut net = Net::new();
+    let peer = net.join();
+    net.router.shutdown(net.now, net.now + Duration::from_secs(60));
+    net.one(peer);
+    net.router.shutdown(net.now, net.now + Duration::from_secs(1));
+    net.silent(peer);
+    net.pass_stepwise(Duration::from_secs(1));
+    assert_eq!(net.receive(peer).close, Some(CloseReason::Timeout(Deadline::Goodbye)));
+    net.end(&[peer]);
+}
+
+#[test]
+fn a_later_deadline_gives_nobody_more_time() {
+    let mut net = Net::new();
+    let peer = net.join();
+    net.router.shutdown(net.now, net.now + Duration::from_secs(1));
+    net.router.shutdown(net.now, net.now + Duration::from_secs(60));
+    net.pass_stepwise(Duration::from_secs(1));
+    assert!(net.router.must_drop(peer));
+    net.end(&[peer]);
+}
+
+#[test]
+fn shutdown_waits_no_longer_for_those_that_were_leaving_already() {
+    let mut net = Net::new();
+    let (killed, aborted) = (net.join(), net.join());
+    net.router.kill(net.now, killed, &uris::KILLED, "bye");
+    net.send(aborted, hello(all_roles()));
+    net.router.shutdown(net.now, net.now + Duration::from_secs(1));
+    net.pass_stepwise(Duration::from_millis(999));
+    assert!(!net.router.must_drop(killed) && !net.router.must_drop(aborted));
+    net.pass_stepwise(Duration::from_millis(1));
+    assert!(net.router.must_drop(killed) && net.router.must_drop(aborted));
+    net.end(&[killed, aborted]);
+}
+
+#[test]
+fn a_transport_between_two_sessions_is_closed_without_abort() {
+    let mut net = Net::new();
+    let (one, other) = (net.join(), net.join());
+    for peer in [one, other] {
+        net.send(peer, goodbye("wamp.close.normal"));
+        assert!(matches!(net.one(peer), Message::Goodbye(_)));
+    }
+    net.router.kill(net.now, one, &uris::KILLED, "bye");
+    net.router.shutdown(net.now, net.now + Duration::from_secs(1));
+    for peer in [one, other] {
+        let received = net.receive(peer);
+        assert_eq!((received.messages, received.close), (vec![], Some(CloseReason::Local)));
+    }
+    assert_eq!(net.router.stats().counters.refused, 0);
+    net.end(&[one, other]);
+}

@@ -159,6 +159,7 @@ impl World {
 
     fn attach(&mut self, side: Side, details: TransportDetails) -> ClientId {
         let line = Line::new(&mut self.rng, &self.conditions);
+        let details = details.opened(self.now);
         let mut end = LinkEnd::new(Link::server(&self.links, self.now));
         end.set_deaf(true);
         self.slots.push(Slot { side, line, port: Port::new(end, details) });

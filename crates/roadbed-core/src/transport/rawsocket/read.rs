@@ -111,6 +111,11 @@ impl RawSocket {
         if input.len().saturating_sub(HEADER_LEN) < header.len {
             return Ok(Step::NeedMore);
         }
+        if header.kind == FrameKind::Ping && matches!(self.events.back(), Some(TransportEvent::Message(_))) {
+            // Messages before it may end the session, and nothing is answered after that.
+            self.held = true;
+            return Ok(Step::NeedMore);
+        }
         self.header = None;
         input.advance(HEADER_LEN);
         let body = match header.len {

@@ -60,6 +60,8 @@ fn auto_pings_only_peers_that_are_known_to_answer() {
     assert_eq!(pinged.poll_timeout(), None);
     pinged.handle_input(at(5), &mut BytesMut::from(&frame(0, b"m")[..]));
     assert_eq!(pinged.poll_timeout(), None);
+    // A PING waits until the messages before it are taken.
+    events(&mut pinged);
     pinged.handle_input(at(10), &mut BytesMut::from(&frame(1, b"")[..]));
     assert_eq!(pinged.poll_timeout(), Some(at(40)));
     named.activate_liveness(at(20));

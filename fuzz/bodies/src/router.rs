@@ -1,0 +1,491 @@
+//! A router with several peers: [`Router`], and [`Link`] in front of it for some of them.
+//!
+//! After every step its tables agree with each other; every request has one answer, calls included; nothing
+//! follows ABORT; timeouts lie in the future; one message makes no more than a bounded number of others.
+//! When all peers are gone, nothing is left. The same input gives the same bytes.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use roadbed_core::error::{CloseReason, uris};
+use roadbed_core::id::SessionId;
+use roadbed_core::limits::Limits;
+use roadbed_core::link::{Link, LinkConfig, LinkEvent};
+use roadbed_core::serializer::Serializer;
+use roadbed_core::time::{Timestamp, UnixMicros};
+use roadbed_core::transport::TransportDetails;
+use roadbed_core::uri::Uri;
+use roadbed_router::{
+    Authentication, DecisionId, Grant, Outgoing, PeerId, Router, RouterConfig, RouterEvent, TicketTable,
+};
+
+use crate::check_text;
+use crate::client::Client;
+use crate::source::Source;
+
+/// Peers at a time.
+const PEERS: usize = 4;
+
+/// A router, its peers, and time.
+pub fn router(data: &[u8]) {
+    let digest = World::run(data);
+    // As often as not would do, but shrinking is easier when it does not depend on the input.
+    if data.len().is_multiple_of(4) {
+        assert_eq!(World::run(data), digest, "the same input, other bytes");
+    }
+}
+
+struct World {
+    router: Router,
+    links: LinkConfig,
+    peers: [Option<Peer>; PEERS],
+    now: Timestamp,
+    /// The latest time that the router was told.
+    told: Timestamp,
+    decisions: Vec<DecisionId>,
+    sessions: BTreeSet<SessionId>,
+    /// Messages delivered.
+    delivered: usize,
+    digest: u64,
+}
+
+struct Peer {
+    client: Client,
+    /// From attach to detach.
+    id: Option<PeerId>,
+    pipe: Option<Box<Pipe>>,
+    /// It takes nothing for now.
+    is_slow: bool,
+}
+
+/// A link and the bytes on both sides of it.
+struct Pipe {
+    link: Link,
+    input: BytesMut,
+    output: BytesMut,
+    is_shaken: bool,
+}
+
+fn config(source: &mut Source<'_>) -> RouterConfig {
+    let limits = match source.below(3) {
+        0 => Limits::default(),
+        1 => Limits::default().pending_calls(2).pending_invocations(2).subscriptions(2).registrations(1),
+        _ => Limits::default().output_size(2000).message_size(512).handshake_message_size(512),
+    };
+    let table = TicketTable::new().principal("joe", "secret!!!", "user");
+    let config = RouterConfig::new()
+        .limits(limits)
+        .strict_ids(source.flag())
+        .realm(Uri::from_static("open"), Authentication::new().anonymous("guest"))
+        .realm(Uri::from_static("closed"), Authentication::new().ticket(table).anonymous("guest"))
+        .realm(Uri::from_static("asked"), Authentication::new().dynamic("anonymous").dynamic("x_asked"))
+        .default_realm(Uri::from_static("open"));
+    let config =
+        if source.flag() { config.auto_create(Authentication::new().anonymous("guest")) } else { config };
+    config.check().expect("the configuration is right");
+    config
+}
+
+impl World {
+    fn run(data: &[u8]) -> u64 {
+        let mut source = Source::new(data);
+        let config = config(&mut source);
+        let links = LinkConfig::default().limits(config.limits.clone());
+        let (now, utc) = (Timestamp::ZERO, UnixMicros::default());
+        let mut world = Self {
+            router: Router::new(config.into_shared(), [7; 32], now, utc),
+            links,
+            peers: Default::default(),
+            now,
+            told: now,
+            decisions: Vec::new(),
+            sessions: BTreeSet::new(),
+            delivered: 0,
+            digest: 0,
+        };
+        let idle = world.router.stats().realms;
+        for slot in 0..2 {
+            world.connect(slot, &mut source);
+        }
+        while !source.is_empty() {
+            world.step(&mut source);
+            world.check();
+        }
+        for slot in 0..PEERS {
+            world.lose(slot);
+            world.settle();
+            world.check();
+        }
+        let stats = world.router.stats();
+        let left = [stats.peers, stats.sessions, stats.subscriptions, stats.subscribers, stats.registrations];
+        let more =
+            [stats.calls, stats.timers, stats.queued_messages, stats.queued_bytes, stats.queued_events];
+        assert!(
+            left == [0; 5] && more == [0; 5] && stats.realms == idle,
+            "not everything is gone: {stats:?}"
+        );
+        assert!(world.sessions.is_empty(), "no Left for {:?}", world.sessions);
+        assert_eq!(world.router.poll_timeout(), None);
+        world.digest
+    }
+
+    fn tell(&mut self) -> Timestamp {
+        self.told = self.now;
+        self.now
+    }
+
+    fn step(&mut self, source: &mut Source<'_>) {
+        let slot = source.below(PEERS);
+        let before = self.router.stats();
+        let (delivered, peers) = (self.delivered, before.peers + 1);
+        let is_bounded = match source.below(24) {
+            0..=15 => self.speak(slot, source),
+            16 => {
+                let bytes = source.bytes(80);
+                self.raw(slot, bytes);
+                false
+            }
+            17 => {
+                let at = self.router.poll_timeout().unwrap_or(self.now + Duration::from_millis(1));
+                self.pass(at);
+                true
+            }
+            18 => {
+                self.pass(self.now + Duration::from_millis(source.number() % 20_000));
+                true
+            }
+            19 => {
+                if let Some(peer) = &mut self.peers[slot] {
+                    peer.is_slow = source.flag();
+                }
+                self.pull(slot);
+                false
+            }
+            20 => {
+                self.lose(slot);
+                true
+            }
+            21 => {
+                self.decide(source);
+                true
+            }
+            22 => {
+                self.force(slot, source);
+                true
+            }
+            _ => {
+                self.connect(slot, source);
+                true
+            }
+        };
+        self.settle();
+        let after = self.router.stats().queued_messages + self.delivered;
+        let made = after.saturating_sub(before.queued_messages + delivered);
+        let allowed = 4 + 2 * (peers + before.calls);
+        assert!(!is_bounded || made <= allowed, "one step made {made} messages, {allowed} are thinkable");
+    }
+
+    fn connect(&mut self, slot: usize, source: &mut Source<'_>) {
+        if self.peers[slot].is_some() {
+            return;
+        }
+        let serializer = source.choose(&Serializer::ALL);
+        let bits = source.byte();
+        let mut peer = Peer { client: Client::new(serializer), id: None, pipe: None, is_slow: false };
+        if bits & 1 == 0 {
+            let limit = [1 << 20, 4096, 300, 1 << 20][usize::from(bits >> 1 & 3)];
+            let details = if bits & 8 == 0 {
+                TransportDetails::local()
+            } else {
+                TransportDetails::tcp("1.2.3.4:5", false)
+            };
+            let now = self.tell();
+            peer.id = Some(self.router.attach(now, serializer, limit, details));
+            self.peers[slot] = Some(peer);
+        } else {
+            let link = Link::server(&self.links, self.now);
+            let (input, output) = (BytesMut::new(), BytesMut::new());
+            peer.pipe = Some(Box::new(Pipe { link, input, output, is_shaken: false }));
+            self.peers[slot] = Some(peer);
+            self.raw_tame(slot, &[0x7F, 0xF0 | serializer.rawsocket_id(), 0, 0]);
+        }
+    }
+
+    /// A client says something; directly, or through its link. Whether the messages made are bounded.
+    fn speak(&mut self, slot: usize, source: &mut Source<'_>) -> bool {
+        let Some(peer) = &mut self.peers[slot] else { return true };
+        let (client, id) = (&mut peer.client, peer.id);
+        if let Some(pipe) = &peer.pipe {
+            if !pipe.link.wants_input() || !pipe.input.is_empty() {
+                return true;
+            }
+            let (message, mut frame) = (client.message(source), BytesMut::from(&[0; 4][..]));
+            if client.serializer().encode(&message, &mut frame).is_err() {
+                client.go_wild();
+                return true;
+            }
+            let length = u32::try_from(frame.len() - 4).unwrap_or(0).to_be_bytes();
+            frame[1..4].copy_from_slice(&length[1..]);
+            self.raw_tame(slot, &frame);
+            return false;
+        }
+        let Some(id) = id.filter(|&id| self.router.wants_input(id)) else { return true };
+        let message = client.message(source);
+        self.told = self.now;
+        self.router.handle_message(self.now, id, message);
+        true
+    }
+
+    fn raw(&mut self, slot: usize, bytes: &[u8]) {
+        if let Some(peer) = &mut self.peers[slot] {
+            peer.client.go_wild();
+        }
+        self.raw_tame(slot, bytes);
+    }
+
+    fn raw_tame(&mut self, slot: usize, bytes: &[u8]) {
+        if let Some(pipe) = self.pipe(slot) {
+            pipe.input.extend_from_slice(bytes);
+        }
+        self.read(slot);
+    }
+
+    fn pipe(&mut self, slot: usize) -> Option<&mut Pipe> {
+        self.peers[slot].as_mut()?.pipe.as_deref_mut()
+    }
+
+    /// Carries what a link has read to the router.
+    fn read(&mut self, slot: usize) {
+        loop {
+            let now = self.now;
+            let Some(peer) = &mut self.peers[slot] else { return };
+            let (Some(pipe), id) = (&mut peer.pipe, peer.id) else { return };
+            pipe.link.handle_input(now, &mut pipe.input);
+            let Some(event) = pipe.link.poll_event() else { return };
+            if id.is_some() || matches!(event, LinkEvent::Open { .. }) {
+                self.told = now;
+            }
+            match (event, id) {
+                (LinkEvent::Open { serializer, max_send }, None) => {
+                    let id = self.router.attach(now, serializer, max_send, TransportDetails::local());
+                    peer.id = Some(id);
+                }
+                (LinkEvent::Message(message), Some(id)) => self.router.handle_message(now, id, message),
+                (LinkEvent::Violation(violation), Some(id)) => {
+                    check_text(&violation);
+                    self.router.handle_violation(now, id, violation);
+                }
+                (LinkEvent::Closed { reason }, id) => {
+                    assert_eq!(pipe.link.poll_event(), None, "an event after Closed");
+                    self.peers[slot] = None;
+                    if let Some(id) = id {
+                        self.router.detach(now, id, reason);
+                    }
+                    return;
+                }
+                (event, id) => panic!("{event:?} for {id:?}"),
+            }
+            self.pull(slot);
+        }
+    }
+
+    /// Carries what the router has for a peer.
+    fn pull(&mut self, slot: usize) {
+        let now = self.now;
+        let Some(peer) = &mut self.peers[slot] else { return };
+        let Some(id) = peer.id else { return };
+        let must_drop = self.router.must_drop(id);
+        match &mut peer.pipe {
+            None if must_drop => self.lose(slot),
+            None if peer.is_slow => {}
+            None => {
+                while let Some(outgoing) = self.router.poll_outgoing(id) {
+                    match outgoing {
+                        Outgoing::Message(encoded) => {
+                            self.delivered += 1;
+                            let bytes = Bytes::from(encoded.chunks().concat());
+                            receive(&mut self.digest, &mut peer.client, &bytes);
+                        }
+                        Outgoing::Close(_) => {
+                            assert!(self.router.poll_outgoing(id).is_none(), "something follows Close");
+                            return self.lose(slot);
+                        }
+                    }
+                }
+            }
+            Some(pipe) => {
+                if must_drop {
+                    pipe.link.handle_lost(now);
+                }
+                while pipe.link.is_writable() {
+                    match self.router.poll_outgoing(id) {
+                        Some(Outgoing::Message(message)) => {
+                            self.delivered += 1;
+                            pipe.link.send(now, &message).expect("the router keeps to the peer's limit");
+                        }
+                        Some(Outgoing::Close(_)) => pipe.link.close(now),
+                        None => break,
+                    }
+                }
+                if self.router.is_joined(id) {
+                    pipe.link.raise_limit();
+                } else {
+                    pipe.link.lower_limit();
+                }
+                if self.router.wants_input(id) {
+                    pipe.link.resume(now);
+                } else {
+                    pipe.link.pause();
+                }
+                if !peer.is_slow {
+                    self.fetch(slot);
+                }
+            }
+        }
+    }
+
+    /// A client reads what its link wrote.
+    fn fetch(&mut self, slot: usize) {
+        let Some(peer) = &mut self.peers[slot] else { return };
+        let Some(pipe) = &mut peer.pipe else { return };
+        while let Some(bytes) = pipe.link.poll_transmit() {
+            pipe.output.extend_from_slice(&bytes);
+        }
+        if !pipe.is_shaken && pipe.output.len() >= 4 {
+            pipe.is_shaken = true;
+            let _handshake = pipe.output.split_to(4);
+        }
+        while let Some(&[kind, high, mid, low]) = pipe.output.first_chunk().filter(|_| pipe.is_shaken) {
+            let len = usize::from(high) << 16 | usize::from(mid) << 8 | usize::from(low);
+            let frame = pipe.output.split_to(4 + len).freeze().slice(4..);
+            if kind == 0 {
+                receive(&mut self.digest, &mut peer.client, &frame);
+            }
+        }
+    }
+
+    /// The transport of a peer is gone.
+    fn lose(&mut self, slot: usize) {
+        let now = self.now;
+        if let Some(pipe) = self.pipe(slot) {
+            pipe.link.handle_lost(now);
+            return self.read(slot);
+        }
+        if let Some(Peer { id: Some(id), .. }) = self.peers[slot].take() {
+            self.told = now;
+            self.router.detach(now, id, CloseReason::Eof);
+        }
+    }
+
+    fn pass(&mut self, until: Timestamp) {
+        self.now = self.now.max(until);
+        let now = self.tell();
+        self.router.handle_timeout(now);
+        for slot in 0..PEERS {
+            if let Some(pipe) = self.pipe(slot) {
+                pipe.link.handle_timeout(now);
+                self.read(slot);
+            }
+        }
+    }
+
+    fn decide(&mut self, source: &mut Source<'_>) {
+        if self.decisions.is_empty() {
+            return;
+        }
+        // An old one may be asked for again: it is late then.
+        let decision = self.decisions[source.below(self.decisions.len())];
+        let now = self.tell();
+        let result = match source.below(4) {
+            0 | 1 => self.router.accept(now, decision, Grant::new("ann", "user")),
+            2 => self.router.challenge(now, decision, Default::default()),
+            _ => self.router.deny(now, decision, &uris::NOT_AUTHORIZED, "no"),
+        };
+        if let Err(late) = result {
+            check_text(&late);
+            self.decisions.retain(|&known| known != decision);
+        }
+    }
+
+    fn force(&mut self, slot: usize, source: &mut Source<'_>) {
+        let now = self.now;
+        match (source.byte(), self.peers[slot].as_ref().and_then(|peer| peer.id)) {
+            (0..=249, Some(id)) => self.router.kill(now, id, &uris::KILLED, "enough"),
+            (250.., _) => self.router.shutdown(now, now + Duration::from_secs(3)),
+            _ => {}
+        }
+    }
+
+    /// Until nothing more happens: outputs to peers, and events.
+    fn settle(&mut self) {
+        for round in 0.. {
+            assert!(round < 1000, "it never ends");
+            while let Some(id) = self.router.poll_ready() {
+                let slot =
+                    self.peers.iter().position(|peer| peer.as_ref().is_some_and(|peer| peer.id == Some(id)));
+                self.pull(slot.expect("the router knows no peer that we do not"));
+            }
+            let mut is_done = true;
+            for slot in 0..PEERS {
+                self.fetch_tame(slot);
+                let had_input =
+                    self.pipe(slot).is_some_and(|pipe| !pipe.input.is_empty() && pipe.link.wants_input());
+                let before = self.pipe(slot).map(|pipe| pipe.input.len());
+                self.read(slot);
+                is_done &= !had_input || before == self.pipe(slot).map(|pipe| pipe.input.len());
+            }
+            while let Some(event) = self.router.poll_event() {
+                self.happened(event);
+                is_done = false;
+            }
+            if is_done {
+                return;
+            }
+        }
+    }
+
+    fn fetch_tame(&mut self, slot: usize) {
+        if self.peers[slot].as_ref().is_some_and(|peer| !peer.is_slow) {
+            self.fetch(slot);
+            self.pull(slot);
+        }
+    }
+
+    fn happened(&mut self, event: RouterEvent) {
+        match event {
+            RouterEvent::Authenticate(request) => self.decisions.push(request.decision),
+            RouterEvent::Joined { session, .. } => assert!(self.sessions.insert(session.id), "joined twice"),
+            RouterEvent::Left { session, .. } => assert!(self.sessions.remove(&session.id), "left twice"),
+            RouterEvent::Refused { message, .. } => assert!(!message.is_empty()),
+            RouterEvent::Undeliverable { error, .. } => check_text(&error),
+            _ => {}
+        }
+    }
+
+    fn check(&self) {
+        self.router.check_invariants().unwrap_or_else(|why| panic!("{why}"));
+        assert!(self.router.poll_timeout().is_none_or(|at| at > self.told), "a timeout in the past");
+        let stats = self.router.stats();
+        assert_eq!(stats.sessions, self.sessions.len());
+        let peers = || self.peers.iter().flatten();
+        for peer in peers()
+            .filter(|peer| !peer.is_slow && peer.pipe.as_ref().is_none_or(|pipe| pipe.input.is_empty()))
+        {
+            peer.client.check_answered();
+        }
+        if peers().all(|peer| !peer.is_slow && !peer.client.is_wild()) {
+            let open: usize = peers().map(|peer| peer.client.open_calls()).sum();
+            assert_eq!(stats.calls, open, "calls at the router, and calls without an answer");
+        }
+    }
+}
+
+/// Gives a client what was sent to it, and remembers every byte.
+fn receive(digest: &mut u64, client: &mut Client, bytes: &Bytes) {
+    for &byte in bytes {
+        *digest = (*digest ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3).rotate_left(5);
+    }
+    let decoded = client.serializer().decode(bytes, &Limits::default().message_size(16 << 20));
+    client.receive(decoded.unwrap_or_else(|violation| panic!("the router sent {bytes:?}: {violation}")));
+}
