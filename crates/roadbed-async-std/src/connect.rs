@@ -1,0 +1,84 @@
+//! Opening connections.
+
+use std::future::Future;
+use std::io;
+use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_io::{Async, Timer};
+use roadbed::client::{Connect, Connector};
+use roadbed::core::transport::TransportDetails;
+use roadbed::runtime::Runtime;
+use roadbed::url::Address;
+
+use crate::{AsyncIo, Stream};
+
+/// How long one address may take to answer, before the next one of its host is tried.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Connects to `rs://host:port` or `unix:path`: set what is needed, and await it.
+///
+/// ```no_run
+/// use roadbed_async_std::roadbed::core::serializer::Serializer;
+///
+/// # async fn example() -> Result<(), roadbed_async_std::roadbed::Error> {
+/// let session = roadbed_async_std::connect("unix:/run/wamp.sock")
+///     .realm("realm1")
+///     .serializer(Serializer::Cbor)
+///     .await?;
+/// # Ok(()) }
+/// ```
+#[cfg(any(feature = "async-std", feature = "smol"))]
+pub fn connect(url: impl Into<String>) -> Connect<Sockets> {
+    connect_on(AsyncIo::default(), url)
+}
+
+/// As [`connect`](crate::connect), with tasks where `runtime` runs them.
+pub fn connect_on(runtime: AsyncIo, url: impl Into<String>) -> Connect<Sockets> {
+    Connect::new(Sockets(runtime), url)
+}
+
+/// Opens TCP and Unix sockets.
+#[derive(Clone, Debug)]
+pub struct Sockets(AsyncIo);
+
+impl Connector for Sockets {
+    type Stream = Stream;
+
+    fn runtime(&self) -> Arc<dyn Runtime> {
+        Arc::new(self.0.clone())
+    }
+
+    async fn open(&self, address: &Address) -> io::Result<(Stream, TransportDetails)> {
+        match address.clone() {
+            Address::Tcp { host, port } => {
+                let mut result = Err(io::Error::new(io::ErrorKind::NotFound, "the host has no address"));
+                // The resolver of the operating system blocks.
+                let lookup = move || (host.as_str(), port).to_socket_addrs();
+                for address in blocking::unblock(lookup).await? {
+                    let connecting = Async::<TcpStream>::connect(address);
+                    match in_time(connecting).await.and_then(Stream::tcp) {
+                        Ok(opened) => return Ok(opened),
+                        Err(error) => result = Err(error),
+                    }
+                }
+                result
+            }
+            #[cfg(unix)]
+            Address::Unix(path) => {
+                let connecting = Async::<std::os::unix::net::UnixStream>::connect(path);
+                in_time(connecting).await.map(Stream::unix)
+            }
+            _ => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+}
+
+async fn in_time<T>(connecting: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    let late = async {
+        Timer::after(CONNECT_TIMEOUT).await;
+        Err(io::ErrorKind::TimedOut.into())
+    };
+    futures_lite::future::or(connecting, late).await
+}

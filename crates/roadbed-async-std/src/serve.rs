@@ -1,0 +1,131 @@
+//! Accepting connections for a router.
+
+use std::future::Future;
+use std::io;
+use std::net::TcpListener;
+#[cfg(unix)]
+use std::os::unix::net::UnixListener;
+use std::time::Duration;
+
+use async_io::{Async, Timer};
+use futures_channel::oneshot;
+use futures_lite::future::or;
+use roadbed::core::transport::TransportDetails;
+use roadbed::runtime::Runtime;
+use roadbed::server::RouterHandle;
+
+use crate::{AsyncIo, Stream};
+
+/// How long to wait after a failure that is not about one connection, such as too many open files; and at
+/// most, when they follow one another.
+const PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// What connections are accepted from.
+pub trait Listener: Send + 'static {
+    /// Waits for the next one. Dropping the future loses no connection.
+    fn accept(&mut self) -> impl Future<Output = io::Result<(Stream, TransportDetails)>> + Send;
+}
+
+impl Listener for Async<TcpListener> {
+    async fn accept(&mut self) -> io::Result<(Stream, TransportDetails)> {
+        let (stream, _) = Self::accept(self).await?;
+        Stream::tcp(stream)
+    }
+}
+
+#[cfg(unix)]
+impl Listener for Async<UnixListener> {
+    async fn accept(&mut self) -> io::Result<(Stream, TransportDetails)> {
+        let (stream, _) = Self::accept(self).await?;
+        Ok(Stream::unix(stream))
+    }
+}
+
+/// Serves everybody who connects, each in a task of its own, until [`Serving::stop`].
+///
+/// ```
+/// use std::net::TcpListener;
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// use async_io::Async;
+/// use roadbed_async_std::roadbed::core::uri::Uri;
+/// use roadbed_async_std::roadbed::server::{Authentication, RouterConfig, RouterHandle};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> { async_io::block_on(async {
+/// let config = RouterConfig::new().realm(Uri::new("realm1")?, Authentication::new().anonymous("guest"));
+/// let router = RouterHandle::new(config, Arc::new(roadbed_async_std::AsyncIo::default()))?;
+/// let listener = Async::<TcpListener>::bind(([127, 0, 0, 1], 0))?;
+/// let url = format!("rs://{}", listener.get_ref().local_addr()?);
+/// let serving = roadbed_async_std::serve(listener, &router);
+///
+/// let session = roadbed_async_std::connect(url).realm("realm1").await?;
+/// session.leave().await?;
+///
+/// serving.stop().await;
+/// router.shutdown(Duration::from_secs(5)).await;
+/// # Ok(()) }) }
+/// ```
+#[cfg(any(feature = "async-std", feature = "smol"))]
+pub fn serve(listener: impl Listener, router: &RouterHandle) -> Serving {
+    serve_on(&AsyncIo::default(), listener, router)
+}
+
+/// As [`serve`](crate::serve), with tasks where `runtime` runs them.
+pub fn serve_on(runtime: &AsyncIo, listener: impl Listener, router: &RouterHandle) -> Serving {
+    let (stop, stopped) = oneshot::channel();
+    let (gone, is_gone) = oneshot::channel();
+    let accepting = accept_all(runtime.clone(), listener, router.clone());
+    runtime.spawn(Box::pin(async move {
+        or(accepting, async {
+            // Dropped without a word, the listener goes on.
+            if stopped.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        })
+        .await;
+        // Whoever stopped it may not care.
+        let _ = gone.send(());
+    }));
+    Serving { stop, is_gone }
+}
+
+async fn accept_all(runtime: AsyncIo, mut listener: impl Listener, router: RouterHandle) {
+    let mut pause = PAUSE;
+    loop {
+        match listener.accept().await {
+            Ok((stream, details)) => {
+                pause = PAUSE;
+                runtime.spawn(Box::pin(router.accept(stream, details)));
+            }
+            Err(error) if is_of_one_peer(&error) => {}
+            Err(_) => {
+                Timer::after(pause).await;
+                pause = LONGEST_PAUSE.min(pause * 2);
+            }
+        }
+    }
+}
+
+/// Whether a failure is about a connection that was gone before it could be accepted.
+fn is_of_one_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, NotConnected};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | NotConnected)
+}
+
+/// A listener at work. It goes on when this is dropped.
+#[derive(Debug)]
+pub struct Serving {
+    stop: oneshot::Sender<()>,
+    is_gone: oneshot::Receiver<()>,
+}
+
+impl Serving {
+    /// Closes the listener. Those who are connected stay: see [`RouterHandle::shutdown`].
+    pub async fn stop(self) {
+        // It has panicked in a listener of the user's, or hears this: it is gone either way.
+        let _ = self.stop.send(());
+        let _ = self.is_gone.await;
+    }
+}

@@ -1,0 +1,123 @@
+//! Sockets as streams of bytes.
+
+use std::fmt;
+use std::io;
+use std::net::{Shutdown, TcpStream};
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use async_io::Async;
+use bytes::BytesMut;
+use futures_io::{AsyncRead, AsyncWrite};
+use roadbed::core::transport::TransportDetails;
+use roadbed::runtime::ByteStream;
+use socket2::{SockRef, TcpKeepalive};
+
+/// Silence after which the kernel asks a TCP peer for a sign of life, and how long it waits until it asks
+/// again. After three such spans without one the connection is broken.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// How much is read at once. `AsyncRead` wants its buffer filled in beforehand, and filling more than what
+/// is read then costs more than reading twice.
+const READ: usize = 64 * 1024;
+
+trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
+
+/// A stream of `futures-io`, as drivers use it.
+pub struct Stream(Box<dyn Duplex>);
+
+impl Stream {
+    /// Any stream of bytes that reads and writes as `futures-io` has it.
+    pub fn new(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
+        Self(Box::new(stream))
+    }
+
+    /// A TCP connection. Its options are set: no delay, and a peer that is gone is noticed after 90 s.
+    ///
+    /// # Errors
+    /// What the operating system says; the connection may be gone already.
+    pub fn tcp(stream: Async<TcpStream>) -> io::Result<(Self, TransportDetails)> {
+        stream.get_ref().set_nodelay(true)?;
+        let socket = SockRef::from(&stream);
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(SILENCE).with_interval(SILENCE))?;
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        socket.set_tcp_user_timeout(Some(3 * SILENCE))?;
+        let peer = stream.get_ref().peer_addr()?;
+        let details = TransportDetails::tcp(peer.to_string(), peer.ip().to_canonical().is_loopback());
+        Ok((Self::new(Ending { socket: stream, end: TcpStream::shutdown }), details))
+    }
+
+    /// A Unix socket.
+    #[cfg(unix)]
+    pub fn unix(stream: Async<UnixStream>) -> (Self, TransportDetails) {
+        (Self::new(Ending { socket: stream, end: UnixStream::shutdown }), TransportDetails::local())
+    }
+}
+
+impl ByteStream for Stream {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
+        let filled = buffer.len();
+        let room = (buffer.capacity() - filled).min(READ);
+        buffer.resize(filled + room, 0);
+        let result = Pin::new(&mut self.0).poll_read(cx, buffer.get_mut(filled..).unwrap_or_default());
+        let count = if let Poll::Ready(Ok(count)) = result { count } else { 0 };
+        buffer.truncate(filled + count);
+        result
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_close(cx)
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").finish_non_exhaustive()
+    }
+}
+
+/// A socket whose writing side ends when it is closed: [`Async`] only flushes, and sockets have nothing to
+/// flush.
+struct Ending<S> {
+    socket: Async<S>,
+    end: fn(&S, Shutdown) -> io::Result<()>,
+}
+
+impl<S> AsyncRead for Ending<S>
+where
+    Async<S>: AsyncRead + Unpin,
+{
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_read(cx, buffer)
+    }
+}
+
+impl<S> AsyncWrite for Ending<S>
+where
+    Async<S>: AsyncWrite + Unpin,
+{
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready((self.end)(self.socket.get_ref(), Shutdown::Write))
+    }
+}

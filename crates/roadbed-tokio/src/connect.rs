@@ -1,0 +1,68 @@
+//! Opening connections.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use roadbed::client::{Connect, Connector};
+use roadbed::core::transport::TransportDetails;
+use roadbed::runtime::Runtime;
+use roadbed::url::Address;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+
+use crate::{Stream, Tokio};
+
+/// How long one address may take to answer, before the next one of its host is tried.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Connects to `rs://host:port` or `unix:path`: set what is needed, and await it.
+///
+/// ```no_run
+/// use roadbed_tokio::roadbed::core::serializer::Serializer;
+///
+/// # async fn example() -> Result<(), roadbed_tokio::roadbed::Error> {
+/// let session = roadbed_tokio::connect("unix:/run/wamp.sock")
+///     .realm("realm1")
+///     .serializer(Serializer::Cbor)
+///     .await?;
+/// # Ok(()) }
+/// ```
+pub fn connect(url: impl Into<String>) -> Connect<Sockets> {
+    Connect::new(Sockets, url)
+}
+
+/// Opens TCP and Unix sockets on the runtime that it is used in.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sockets;
+
+impl Connector for Sockets {
+    type Stream = Stream;
+
+    fn runtime(&self) -> Arc<dyn Runtime> {
+        Arc::new(Tokio::current())
+    }
+
+    async fn open(&self, address: &Address) -> io::Result<(Stream, TransportDetails)> {
+        match address {
+            Address::Tcp { host, port } => {
+                let mut result = Err(io::Error::new(io::ErrorKind::NotFound, "the host has no address"));
+                for address in lookup_host((host.as_str(), *port)).await? {
+                    match in_time(TcpStream::connect(address)).await.and_then(Stream::tcp) {
+                        Ok(opened) => return Ok(opened),
+                        Err(error) => result = Err(error),
+                    }
+                }
+                result
+            }
+            #[cfg(unix)]
+            Address::Unix(path) => in_time(tokio::net::UnixStream::connect(path)).await.map(Stream::unix),
+            _ => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+}
+
+async fn in_time<T>(connecting: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout(CONNECT_TIMEOUT, connecting).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}

@@ -1,0 +1,105 @@
+//! Accepting connections for a router.
+
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use roadbed::core::transport::TransportDetails;
+use roadbed::server::RouterHandle;
+use tokio::net::TcpListener;
+#[cfg(unix)]
+use tokio::net::UnixListener;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use crate::Stream;
+
+/// How long to wait after a failure that is not about one connection, such as too many open files; and at
+/// most, when they follow one another.
+const PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// What connections are accepted from.
+pub trait Listener: Send + 'static {
+    /// Waits for the next one. Dropping the future loses no connection.
+    fn accept(&mut self) -> impl Future<Output = io::Result<(Stream, TransportDetails)>> + Send;
+}
+
+impl Listener for TcpListener {
+    async fn accept(&mut self) -> io::Result<(Stream, TransportDetails)> {
+        let (stream, _) = Self::accept(self).await?;
+        Stream::tcp(stream)
+    }
+}
+
+#[cfg(unix)]
+impl Listener for UnixListener {
+    async fn accept(&mut self) -> io::Result<(Stream, TransportDetails)> {
+        let (stream, _) = Self::accept(self).await?;
+        Ok(Stream::unix(stream))
+    }
+}
+
+/// Serves everybody who connects, each in a task of its own, until [`Serving::stop`].
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// use roadbed_tokio::roadbed::core::uri::Uri;
+/// use roadbed_tokio::roadbed::server::{Authentication, RouterConfig, RouterHandle};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let config = RouterConfig::new().realm(Uri::new("realm1")?, Authentication::new().anonymous("guest"));
+/// let router = RouterHandle::new(config, Arc::new(roadbed_tokio::Tokio::current()))?;
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+/// let url = format!("rs://{}", listener.local_addr()?);
+/// let serving = roadbed_tokio::serve(listener, &router);
+///
+/// let session = roadbed_tokio::connect(url).realm("realm1").await?;
+/// session.leave().await?;
+///
+/// serving.stop().await;
+/// router.shutdown(Duration::from_secs(5)).await;
+/// # Ok(()) }
+/// ```
+pub fn serve(listener: impl Listener, router: &RouterHandle) -> Serving {
+    Serving(tokio::spawn(accept_all(listener, router.clone())))
+}
+
+async fn accept_all(mut listener: impl Listener, router: RouterHandle) {
+    let mut pause = PAUSE;
+    loop {
+        match listener.accept().await {
+            Ok((stream, details)) => {
+                pause = PAUSE;
+                drop(tokio::spawn(router.accept(stream, details)));
+            }
+            Err(error) if is_of_one_peer(&error) => {}
+            Err(_) => {
+                sleep(pause).await;
+                pause = LONGEST_PAUSE.min(pause * 2);
+            }
+        }
+    }
+}
+
+/// Whether a failure is about a connection that was gone before it could be accepted.
+fn is_of_one_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, NotConnected};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | NotConnected)
+}
+
+/// A listener at work. It goes on when this is dropped.
+#[derive(Debug)]
+pub struct Serving(JoinHandle<()>);
+
+impl Serving {
+    /// Closes the listener. Those who are connected stay: see [`RouterHandle::shutdown`].
+    pub async fn stop(self) {
+        self.0.abort();
+        // It was canceled, or has panicked in a listener of the user's: it is gone either way.
+        let _ = self.0.await;
+    }
+}

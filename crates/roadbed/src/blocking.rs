@@ -1,0 +1,289 @@
+//! Connections without a runtime: two threads each, one that reads and one that writes and keeps the time.
+//!
+//! Neither looks at anything at intervals: the reader sleeps in its read, the writer until there is output
+//! or a deadline has come.
+
+use std::fmt;
+use std::io;
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use roadbed_core::time::Timestamp;
+use roadbed_core::transport::TransportDetails;
+
+use crate::client::{Connect, Session, open};
+use crate::drive::{Drive, LINGER, Output, Room};
+use crate::error::Error;
+use crate::park::{Parker, ThreadTimer, block_on};
+use crate::runtime::{Runtime, SystemClock, Task, Timer};
+use crate::url::{Address, Attempts, Url};
+
+/// What is read at once of what nobody wants any more.
+const DISCARD: usize = 4096;
+
+/// A connected socket whose calls wait. Its two ends may be used from two threads.
+pub trait Socket: Send + Sized + 'static {
+    /// The same socket once more.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn duplicate(&self) -> io::Result<Self>;
+
+    /// Reads once; 0 means that the peer ended its side.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes once, and says how many bytes.
+    ///
+    /// # Errors
+    /// What the operating system says; `WouldBlock` or `TimedOut` when the write timeout has passed and
+    /// nothing was written.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// How long a write may wait; `None`: for ever.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn set_write_timeout(&self, span: Option<Duration>) -> io::Result<()>;
+
+    /// Ends one side or both; a read that waits returns then.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn shutdown(&self, how: Shutdown) -> io::Result<()>;
+}
+
+/// How a blocking adapter opens connections.
+pub trait BlockingConnector: Send + Sync + 'static {
+    /// A connected socket.
+    type Socket: Socket;
+
+    /// The services that handles and drivers use, usually [`Threads`].
+    fn runtime(&self) -> Arc<dyn Runtime>;
+
+    /// Connects, and says what is known of the peer.
+    ///
+    /// # Errors
+    /// Why there is no connection.
+    fn open(&self, address: &Address) -> io::Result<(Self::Socket, TransportDetails)>;
+}
+
+impl<C: BlockingConnector> Connect<C> {
+    /// Connects and joins; waits for it in this thread.
+    ///
+    /// # Errors
+    /// Why there is no session.
+    pub fn wait(self) -> Result<Session, Error> {
+        let Self { connector, url, settings } = self;
+        let url: Url = url.parse()?;
+        let runtime = connector.runtime();
+        let mut attempts = Attempts::new(&url, &settings.serializers)?;
+        loop {
+            let (socket, details) = connector.open(url.address())?;
+            let (joining, driver) = open(&settings, Arc::clone(&runtime), attempts.serializer(), details)?;
+            start(driver, socket, Arc::clone(&runtime))?;
+            match joining.wait() {
+                Err(error) if attempts.retry(&error) => {}
+                result => return result,
+            }
+        }
+    }
+}
+
+/// The services of the standard library: its clocks, and a thread for each task.
+///
+/// Randomness is the only thing the standard library does not have; `seed` gives it.
+pub struct Threads {
+    clock: SystemClock,
+    seed: fn() -> [u8; 32],
+}
+
+impl Threads {
+    /// With a function that asks the operating system for random bytes.
+    pub fn new(seed: fn() -> [u8; 32]) -> Self {
+        Self { clock: SystemClock::start(), seed }
+    }
+}
+
+impl Runtime for Threads {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn seed(&self) -> [u8; 32] {
+        (self.seed)()
+    }
+
+    fn spawn(&self, task: Task) {
+        thread::spawn(move || block_on(task));
+    }
+
+    fn timer(&self) -> Box<dyn Timer> {
+        Box::new(ThreadTimer(self.clock))
+    }
+}
+
+impl fmt::Debug for Threads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Threads").field("clock", &self.clock).finish_non_exhaustive()
+    }
+}
+
+/// Drives a connection over a socket, in two threads that end when the socket can be closed.
+///
+/// # Errors
+/// What the operating system says of a second handle of the socket.
+pub fn start<D: Drive, S: Socket>(drive: D, socket: S, runtime: Arc<dyn Runtime>) -> io::Result<()> {
+    let drive = Arc::new(drive);
+    let input = socket.duplicate()?;
+    let (ready, writer_is_there) = std::sync::mpsc::channel();
+    let has_read = Arc::new(AtomicBool::new(false));
+    let (for_reader, reader_is_done) = (Arc::clone(&drive), Arc::clone(&has_read));
+    thread::spawn(move || {
+        let parker = Parker::new();
+        // The reader wakes the writer when it is done; if it is gone, so is the connection.
+        let _ = ready.send(parker.waker.clone());
+        let mut writer = Writer { drive, socket, runtime, parker, timeout: None };
+        writer.run();
+        writer.linger(&has_read);
+    });
+    thread::spawn(move || {
+        read(&*for_reader, input);
+        reader_is_done.store(true, Ordering::Release);
+        // Dropped before the writer is told that nothing is left to wait for.
+        drop(for_reader);
+        if let Ok(writer) = writer_is_there.recv() {
+            writer.wake();
+        }
+    });
+    Ok(())
+}
+
+/// Reads until the peer has ended its side, or the socket is closed.
+fn read<D: Drive, S: Socket>(drive: &D, mut socket: S) {
+    let parker = Parker::new();
+    let mut input = BytesMut::new();
+    let mut is_eof = false;
+    loop {
+        let room = match drive.room(&mut input, &parker.waker) {
+            Room::Wait => {
+                parker.park(None);
+                continue;
+            }
+            // What is left is the writer's.
+            _ if is_eof => return,
+            Room::Read(room) => room,
+            Room::Discard => {
+                input.clear();
+                DISCARD
+            }
+        };
+        let filled = input.len();
+        input.resize(filled + room, 0);
+        let result = socket.read(input.get_mut(filled..).unwrap_or_default());
+        input.truncate(filled + result.as_ref().map_or(0, |count| *count));
+        match result {
+            Ok(0) => {
+                is_eof = true;
+                drive.eof(&mut input);
+            }
+            Ok(_) => drive.feed(&mut input),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => {
+                drive.lost();
+                // The writer may wait for a peer that is gone.
+                let _ = socket.shutdown(Shutdown::Both);
+                return;
+            }
+        }
+    }
+}
+
+/// The thread that writes and keeps the time.
+struct Writer<D, S> {
+    drive: Arc<D>,
+    socket: S,
+    runtime: Arc<dyn Runtime>,
+    parker: Parker,
+    /// The write timeout in force.
+    timeout: Option<Duration>,
+}
+
+impl<D: Drive, S: Socket> Writer<D, S> {
+    /// Writes until the end of the connection.
+    fn run(&mut self) {
+        loop {
+            match self.drive.output(true, &self.parker.waker) {
+                Output::Write(bytes) => {
+                    if self.write(bytes).is_err() {
+                        self.drive.lost();
+                        let _ = self.socket.shutdown(Shutdown::Both);
+                        return;
+                    }
+                }
+                Output::Idle(at) => self.parker.park(at.map(|at| at.saturating_since(self.runtime.now()))),
+                Output::End => return,
+            }
+        }
+    }
+
+    /// Writes all of `bytes`, and keeps the time while the peer takes nothing.
+    fn write(&mut self, mut bytes: Bytes) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let at = match self.drive.output(false, &self.parker.waker) {
+                Output::Idle(at) => at,
+                // What is left is written like the rest, but not for ever.
+                Output::End | Output::Write(_) => Some(self.runtime.now() + LINGER),
+            };
+            self.wait_until(at)?;
+            match self.socket.write(&bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => bytes.advance(count),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                    if self.drive.output(false, &self.parker.waker) == Output::End {
+                        return Err(error);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the next write wait about until `at`. A power of two at most as long as that stays the same
+    /// from call to call, and costs a few more wake-ups only where the peer does not read.
+    fn wait_until(&mut self, at: Option<Timestamp>) -> io::Result<()> {
+        let timeout = at.map(|at| {
+            let millis = at.saturating_since(self.runtime.now()).as_millis().max(1);
+            let exponent = millis.ilog2().min(40);
+            Duration::from_millis(1 << exponent)
+        });
+        if timeout != self.timeout {
+            self.socket.set_write_timeout(timeout)?;
+            self.timeout = timeout;
+        }
+        Ok(())
+    }
+
+    /// Ends our side, and waits until the peer has ended its own, but not for long. Then the reader is
+    /// freed, and the socket closes with the last handle of it.
+    fn linger(self, has_read: &AtomicBool) {
+        let _ = self.socket.shutdown(Shutdown::Write);
+        let until = self.runtime.now() + LINGER;
+        while !has_read.load(Ordering::Acquire) {
+            let left = until.saturating_since(self.runtime.now());
+            if left.is_zero() {
+                break;
+            }
+            self.parker.park(Some(left));
+        }
+        let _ = self.socket.shutdown(Shutdown::Both);
+    }
+}

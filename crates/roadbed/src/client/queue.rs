@@ -1,0 +1,140 @@
+//! Bounded queues between a driver and whoever takes from it, perhaps slowly.
+
+use std::collections::VecDeque;
+use std::task::{Context, Poll, Waker};
+
+use crate::guard::{Guarded, Sleeper};
+
+/// What an entry counts beyond its payload.
+const ENTRY_COST: usize = 64;
+
+/// A queue of plain data: dropping an entry runs no foreign code and takes no lock.
+#[derive(Debug)]
+pub(crate) struct Queue<T>(Guarded<Inner<T>>);
+
+#[derive(Debug)]
+struct Inner<T> {
+    entries: VecDeque<(T, usize)>,
+    bytes: usize,
+    max_entries: usize,
+    max_bytes: usize,
+    /// Entries dropped since the last one was taken.
+    lost: u64,
+    is_closed: bool,
+    sleeper: Sleeper,
+}
+
+/// What comes out of a queue.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Popped<T> {
+    Entry(T),
+    /// So many were dropped before the next entry.
+    Lost(u64),
+    /// Nothing more comes.
+    End,
+}
+
+impl<T> Queue<T> {
+    pub(crate) fn new(max_entries: usize, max_bytes: usize) -> Self {
+        Self(Guarded::new(Inner {
+            entries: VecDeque::new(),
+            bytes: 0,
+            max_entries,
+            max_bytes,
+            lost: 0,
+            is_closed: false,
+            sleeper: Sleeper::default(),
+        }))
+    }
+
+    /// Adds an entry; the oldest make room for it. An entry too large for the whole queue still has its
+    /// place in it, alone. `keep` turns an entry into one that may wait for long. Returns whom to wake.
+    pub(crate) fn push(&self, entry: T, size: usize, keep: impl FnOnce(T, usize) -> T) -> Option<Waker> {
+        self.with(|queue| {
+            if queue.is_closed {
+                return None;
+            }
+            let cost = size.saturating_add(ENTRY_COST);
+            while queue.is_full(cost)
+                && let Some((_, cost)) = queue.entries.pop_front()
+            {
+                queue.bytes -= cost;
+                queue.lost += 1;
+            }
+            queue.bytes += cost;
+            let entry = keep(entry, queue.entries.len());
+            queue.entries.push_back((entry, cost));
+            queue.sleeper.rouse()
+        })
+    }
+
+    /// Adds an entry, or gives it back when there is no room. Returns whom to wake.
+    pub(crate) fn offer(&self, entry: T, size: usize) -> Result<Option<Waker>, T> {
+        self.with(|queue| {
+            let cost = size.saturating_add(ENTRY_COST);
+            if queue.is_closed || queue.is_full(cost) {
+                return Err(entry);
+            }
+            queue.bytes += cost;
+            queue.entries.push_back((entry, cost));
+            Ok(queue.sleeper.rouse())
+        })
+    }
+
+    /// The next thing in the queue, in order.
+    pub(crate) fn poll_pop(&self, cx: &mut Context<'_>) -> Poll<Popped<T>> {
+        self.with(|queue| match queue.pop() {
+            Some(popped) => Poll::Ready(popped),
+            None => {
+                queue.sleeper.sleep(cx.waker());
+                Poll::Pending
+            }
+        })
+    }
+
+    /// Nothing more comes; what is in the queue can still be taken. Returns whom to wake.
+    pub(crate) fn close(&self) -> Option<Waker> {
+        self.with(|queue| {
+            queue.is_closed = true;
+            queue.sleeper.rouse()
+        })
+    }
+
+    /// Closes the queue and takes what is in it.
+    pub(crate) fn drain(&self) -> VecDeque<(T, usize)> {
+        self.with(|queue| {
+            queue.is_closed = true;
+            queue.bytes = 0;
+            std::mem::take(&mut queue.entries)
+        })
+    }
+
+    fn with<R>(&self, act: impl FnOnce(&mut Inner<T>) -> R) -> R {
+        let (result, ()) = self.0.with(|queue, (): &mut ()| act(queue));
+        result
+    }
+}
+
+impl<T> Inner<T> {
+    /// Whether there is no room for one more of this cost. There always is for a first one.
+    fn is_full(&self, cost: usize) -> bool {
+        let is_over = self.bytes.saturating_add(cost) > self.max_bytes;
+        !self.entries.is_empty() && (is_over || self.entries.len() >= self.max_entries)
+    }
+
+    fn pop(&mut self) -> Option<Popped<T>> {
+        if self.lost > 0 {
+            return Some(Popped::Lost(std::mem::take(&mut self.lost)));
+        }
+        match self.entries.pop_front() {
+            Some((entry, cost)) => {
+                self.bytes -= cost;
+                if self.entries.is_empty() && self.entries.capacity() > 64 {
+                    self.entries = VecDeque::new();
+                }
+                Some(Popped::Entry(entry))
+            }
+            None => self.is_closed.then_some(Popped::End),
+        }
+    }
+}

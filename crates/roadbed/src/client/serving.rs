@@ -1,0 +1,248 @@
+//! Invocations on their way through: to a handler's task or a queue, and back as one answer.
+
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use roadbed_core::error::{CommandError, WampError, uris};
+use roadbed_core::id::InvocationId;
+use roadbed_core::message::{InvocationDetails, Sparse};
+use roadbed_core::options::{CancelMode, YieldOptions};
+use roadbed_core::payload::Payload;
+use roadbed_core::uri::Uri;
+
+use super::handler::HandlerError;
+use super::hooks::{self, UserError};
+use super::invocation::Invocation;
+use super::queue::Queue;
+use super::shared::{After, Shared};
+use crate::guard::Guarded;
+use crate::runtime::Task;
+
+/// An invocation as it came.
+#[derive(Debug)]
+pub(crate) struct Invoked {
+    pub(crate) id: InvocationId,
+    pub(crate) procedure: Uri,
+    pub(crate) details: Sparse<InvocationDetails>,
+    pub(crate) payload: Payload,
+    pub(crate) interrupt: Arc<Interrupt>,
+}
+
+/// What makes a task of an invocation.
+pub(crate) type Start = dyn Fn(Invocation, Serving) -> Task + Send + Sync;
+
+/// Where the invocations of a registration go.
+pub(crate) struct Target {
+    /// The procedure, as it was registered.
+    pub(crate) procedure: Uri,
+    pub(crate) sink: Sink,
+    /// How many there are, and may be.
+    pub(crate) active: usize,
+    pub(crate) limit: usize,
+}
+
+pub(crate) enum Sink {
+    /// A task each.
+    Handler(Arc<Start>),
+    /// A queue that somebody takes them from.
+    Queue(Arc<Queue<Invoked>>),
+}
+
+impl Target {
+    pub(crate) fn new(procedure: Uri, sink: Sink, limit: usize) -> Self {
+        Self { procedure, sink, active: 0, limit }
+    }
+
+    /// Takes an invocation; `false` when there are too many.
+    pub(super) fn begin(&mut self, invoked: Invoked, shared: &Arc<Shared>, after: &mut After) -> bool {
+        if self.active >= self.limit {
+            return false;
+        }
+        match &self.sink {
+            Sink::Handler(start) => {
+                let (serving, start) = (Serving::new(shared, &invoked), Arc::clone(start));
+                let invocation = Invocation::new(invoked, Arc::clone(shared), None);
+                // The handler's own code runs in the task from its first line on.
+                after.tasks.push(Box::pin(async move { start(invocation, serving).await }));
+            }
+            Sink::Queue(queue) => {
+                let size = invoked.payload.len();
+                let position = self.active;
+                match queue.offer(keep(invoked, position), size) {
+                    Ok(waker) => after.wakers.extend(waker),
+                    Err(_) => return false,
+                }
+            }
+        }
+        self.active += 1;
+        true
+    }
+
+    /// One of the invocations is over.
+    pub(super) fn end(&mut self) {
+        self.active = self.active.saturating_sub(1);
+    }
+
+    /// No invocation comes any more. Returns whom to wake.
+    pub(super) fn close(&self) -> Option<Waker> {
+        match &self.sink {
+            Sink::Handler(_) => None,
+            Sink::Queue(queue) => queue.close(),
+        }
+    }
+}
+
+/// What waits behind many others is copied out of the read buffer, which it would keep alive.
+fn keep(invoked: Invoked, position: usize) -> Invoked {
+    const DETACH_AFTER: usize = 16;
+    if position < DETACH_AFTER { invoked } else { Invoked { payload: invoked.payload.detach(), ..invoked } }
+}
+
+/// Tells a handler that its caller gave up.
+#[derive(Debug)]
+pub(crate) struct Interrupt(Guarded<(Option<CancelMode>, Vec<Waker>)>);
+
+impl Default for Interrupt {
+    fn default() -> Self {
+        Self(Guarded::new((None, Vec::new())))
+    }
+}
+
+impl Interrupt {
+    /// The caller gave up. Returns whom to wake.
+    pub(crate) fn interrupt(&self, mode: CancelMode) -> Vec<Waker> {
+        let (wakers, ()) = self.0.with(|(interrupted, wakers), (): &mut ()| {
+            interrupted.get_or_insert(mode);
+            std::mem::take(wakers)
+        });
+        wakers
+    }
+
+    /// How, if the caller gave up.
+    pub(crate) fn mode(&self) -> Option<CancelMode> {
+        self.0.with(|(interrupted, _), (): &mut ()| *interrupted).0
+    }
+
+    /// Waits until the caller gives up.
+    pub(crate) fn poll(&self, cx: &Context<'_>) -> Poll<CancelMode> {
+        let (mode, ()) = self.0.with(|(interrupted, wakers), (): &mut ()| {
+            if interrupted.is_none() && !wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+                wakers.push(cx.waker().clone());
+            }
+            *interrupted
+        });
+        mode.map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+/// The duty to answer an invocation. Dropped, it answers that the call was canceled.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    shared: Arc<Shared>,
+    id: InvocationId,
+    procedure: Uri,
+    interrupt: Arc<Interrupt>,
+    is_answered: bool,
+}
+
+/// How a handler came out.
+enum Outcome {
+    Returned(Result<Payload, HandlerError>),
+    Panicked(Box<dyn Any + Send>),
+    Interrupted,
+}
+
+impl Serving {
+    pub(crate) fn new(shared: &Arc<Shared>, invoked: &Invoked) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            id: invoked.id,
+            procedure: invoked.procedure.clone(),
+            interrupt: Arc::clone(&invoked.interrupt),
+            is_answered: false,
+        }
+    }
+
+    /// Runs a handler to its end, or until the caller gives up, and answers.
+    pub(crate) async fn serve<F>(self, handler: impl FnOnce() -> F)
+    where
+        F: Future<Output = Result<Payload, HandlerError>>,
+    {
+        let outcome = {
+            let interrupt = Arc::clone(&self.interrupt);
+            let mut future = pin!(async { handler().await });
+            poll_fn(|cx| {
+                if interrupt.poll(cx).is_ready() {
+                    return Poll::Ready(Outcome::Interrupted);
+                }
+                match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+                    Ok(poll) => poll.map(Outcome::Returned),
+                    Err(panic) => Poll::Ready(Outcome::Panicked(panic)),
+                }
+            })
+            .await
+            // Here the handler's future is dropped, before anybody is told that it has ended.
+        };
+        match outcome {
+            Outcome::Returned(Ok(payload)) => drop(self.yields(payload)),
+            Outcome::Returned(Err(error)) => self.fails(error),
+            Outcome::Panicked(panic) => self.fails(HandlerError::panicked(&*panic)),
+            // The answer, where one is awaited, is that of `drop`.
+            Outcome::Interrupted => {}
+        }
+    }
+
+    /// Answers with a result.
+    pub(crate) fn yields(mut self, payload: Payload) -> Result<(), CommandError> {
+        self.is_answered = true;
+        let (id, now) = (self.id, self.shared.now());
+        self.shared.with(|state, _| {
+            state.forget(id);
+            let result = state.connection.yield_result(now, id, payload, &YieldOptions::new());
+            let uri = match &result {
+                Ok(()) | Err(CommandError::NotActive | CommandError::NotJoined) => return result,
+                Err(CommandError::TooLarge { .. }) => &uris::PAYLOAD_SIZE_EXCEEDED,
+                Err(_) => &uris::INVALID_PAYLOAD,
+            };
+            // Some answer has to come.
+            let _ = state.connection.invocation_error(now, id, WampError::new(uri.clone()));
+            result
+        })
+    }
+
+    /// Answers with an error.
+    pub(crate) fn fails(mut self, error: HandlerError) {
+        self.is_answered = true;
+        let wamp = error.to_wamp();
+        self.answer_error(wamp);
+        if error.is_internal() {
+            let error = UserError { procedure: self.procedure.clone(), error };
+            hooks::call(self.shared.hooks.on_user_error.as_ref(), &error);
+        }
+    }
+
+    fn answer_error(&self, error: WampError) {
+        let (id, now) = (self.id, self.shared.now());
+        self.shared.with(|state, _| {
+            state.forget(id);
+            let uri = error.uri.clone();
+            // The payload may be too large, or impossible in the connection's serializer.
+            match state.connection.invocation_error(now, id, error) {
+                Ok(()) | Err(CommandError::NotActive | CommandError::NotJoined) => {}
+                Err(_) => drop(state.connection.invocation_error(now, id, WampError::new(uri))),
+            }
+        });
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.answer_error(WampError::new(uris::CANCELED.clone()));
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! A joined session, to be asked for things.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use roadbed_core::error::CloseReason;
+use roadbed_core::id::SessionId;
+use roadbed_core::message::WelcomeDetails;
+use roadbed_core::payload::Payload;
+use roadbed_core::serializer::Serializer;
+use roadbed_core::uri::{MAX_URI_LENGTH, MatchPolicy, Uri, UriRules};
+
+use super::call::Call;
+use super::handler::HandlerError;
+use super::hooks::Closed;
+use super::invocation::Invocation;
+use super::publish::Publish;
+use super::register::{Register, RegisterQueue};
+use super::shared::Shared;
+use super::subscribe::Subscribe;
+use crate::error::Error;
+use crate::payload::{IntoPayload, IntoReply};
+
+/// One joined session. Clones are the same session; all of them may be used from anywhere.
+///
+/// When the last clone is dropped the session says GOODBYE, whatever subscriptions and registrations are
+/// left. (A handler that holds a clone keeps the session for as long as it is registered.)
+///
+/// Every method makes a request that is sent when it is awaited, or waited for with `wait()`.
+#[derive(Clone)]
+pub struct Session(Arc<Handle>);
+
+struct Handle(Arc<Shared>);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let now = self.0.now();
+        self.0.with(|state, _| state.connection.close(now));
+    }
+}
+
+impl Session {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self(Arc::new(Handle(shared)))
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.0.0
+    }
+
+    /// Calls a procedure: with a tuple or a list of arguments, `()` for none, or a
+    /// [`Payload`] that is encoded already.
+    pub fn call<K>(&self, procedure: impl AsRef<str>, args: impl IntoPayload<K>) -> Call {
+        Call::new(self.shared(), self.request(procedure.as_ref(), args))
+    }
+
+    /// Publishes an event: with a tuple or a list of arguments, `()` for none, or a [`Payload`] that is
+    /// encoded already.
+    pub fn publish<K>(&self, topic: impl AsRef<str>, args: impl IntoPayload<K>) -> Publish {
+        Publish::new(self.shared(), self.request(topic.as_ref(), args))
+    }
+
+    /// Subscribes to a topic.
+    pub fn subscribe(&self, topic: impl AsRef<str>) -> Subscribe {
+        Subscribe::new(self.shared(), Uri::from_wire(topic.as_ref().into()))
+    }
+
+    /// Registers a procedure. Each invocation runs `handler` in a task of its own; when its caller gives
+    /// up, that task is dropped.
+    ///
+    /// ```
+    /// # use roadbed::client::{Invocation, Session};
+    /// # async fn example(session: Session) -> Result<(), roadbed::Error> {
+    /// let add = session
+    ///     .register("com.example.add", |inv: Invocation| async move {
+    ///         let (a, b) = inv.args::<(i64, i64)>()?;
+    ///         Ok(a + b)
+    ///     })
+    ///     .await?;
+    /// # add.unregister().await }
+    /// ```
+    pub fn register<H, F, R, K>(&self, procedure: impl AsRef<str>, handler: H) -> Register
+    where
+        H: Fn(Invocation) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<R, HandlerError>> + Send + 'static,
+        R: IntoReply<K> + Send + 'static,
+        K: 'static,
+    {
+        Register::new(self.shared(), Uri::from_wire(procedure.as_ref().into()), handler)
+    }
+
+    /// Registers a procedure whose invocations are taken from a queue and answered one by one.
+    pub fn register_queue(&self, procedure: impl AsRef<str>) -> RegisterQueue {
+        RegisterQueue::new(self.shared(), Uri::from_wire(procedure.as_ref().into()))
+    }
+
+    /// Leaves the realm and closes the connection: await it, or `wait()` for it. What is pending fails at
+    /// once.
+    pub fn leave(&self) -> Leave {
+        Leave { shared: Arc::clone(self.shared()), reason: None }
+    }
+
+    /// Waits for the end of the connection, by whichever side.
+    pub async fn closed(&self) -> Closed {
+        closed(self.shared()).await
+    }
+
+    /// The session's id.
+    pub fn id(&self) -> SessionId {
+        self.shared().joined.get().map_or(SessionId::MIN, |joined| joined.session)
+    }
+
+    /// What the router said in WELCOME: the realm, its roles, who the client is.
+    pub fn details(&self) -> &WelcomeDetails {
+        static NONE: std::sync::OnceLock<WelcomeDetails> = std::sync::OnceLock::new();
+        let joined = self.shared().joined.get();
+        joined.map_or_else(|| NONE.get_or_init(WelcomeDetails::default), |joined| &joined.details)
+    }
+
+    /// The serializer of the connection.
+    pub fn serializer(&self) -> Serializer {
+        self.shared().serializer()
+    }
+
+    /// Checks the URI and encodes the arguments, both without the lock.
+    fn request<K>(&self, uri: &str, args: impl IntoPayload<K>) -> Result<(Uri, Payload), Error> {
+        let uri = check(Uri::from_wire(uri.into()), MatchPolicy::Exact)?;
+        Ok((uri, args.into_payload(self.serializer())?))
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("id", &self.id()).finish_non_exhaustive()
+    }
+}
+
+/// The end of a session to be asked for.
+#[derive(Debug)]
+#[must_use = "nothing is sent before it is awaited"]
+pub struct Leave {
+    shared: Arc<Shared>,
+    reason: Option<Uri>,
+}
+
+impl Leave {
+    /// Sets the reason given to the router; by default `wamp.close.close_realm`.
+    pub fn reason(mut self, reason: Uri) -> Self {
+        self.reason = Some(reason);
+        self
+    }
+
+    /// Waits in this thread.
+    ///
+    /// # Errors
+    /// As when it is awaited.
+    pub fn wait(self) -> Result<(), Error> {
+        crate::park::block_on(self.leave())
+    }
+
+    async fn leave(self) -> Result<(), Error> {
+        let now = self.shared.now();
+        let reason = self.reason;
+        self.shared.with(|state, _| {
+            if let Some(reason) = reason {
+                // Without a session there is nothing to leave but the connection.
+                let _ = state.connection.leave(now, Some(reason));
+            }
+            state.connection.close(now);
+        });
+        let Closed { reason, is_clean } = closed(&self.shared).await;
+        if is_clean { Ok(()) } else { Err(reason.into()) }
+    }
+}
+
+impl IntoFuture for Leave {
+    type Output = Result<(), Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.leave())
+    }
+}
+
+async fn closed(shared: &Arc<Shared>) -> Closed {
+    match shared.with(|state, _| state.wait_for_end()) {
+        Ok(closed) => closed,
+        Err(wait) => match wait.await {
+            Ok(closed) => closed,
+            Err(_) => Closed { reason: CloseReason::Eof, is_clean: false },
+        },
+    }
+}
+
+/// Checks a URI given by the user.
+pub(super) fn check(uri: Uri, policy: MatchPolicy) -> Result<Uri, Error> {
+    match uri.check(UriRules::Loose, policy, MAX_URI_LENGTH) {
+        Ok(()) => Ok(uri),
+        Err(error) => Err(Error::Uri { uri: uri.as_text().clone(), error }),
+    }
+}

@@ -1,0 +1,256 @@
+//! The state behind a session's lock: the connection, and who waits for what.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::task::Waker;
+
+use futures_channel::oneshot;
+use roadbed_core::connection::Connection;
+use roadbed_core::error::{CloseReason, CommandError};
+use roadbed_core::id::{CallId, InvocationId, PublicationId, PublishId, RegisterId, SubscribeId};
+use roadbed_core::time::Timestamp;
+
+use super::call::CallResult;
+use super::event::Event;
+use super::hooks::Closed;
+use super::queue::Queue;
+use super::serving::{Interrupt, Target};
+use super::shared::{After, Shared};
+use crate::error::Error;
+use crate::guard::Sleeper;
+
+/// Who waits for one answer.
+pub(crate) type Waiter<T> = oneshot::Sender<Result<T, Error>>;
+
+/// Everything that changes in a session.
+pub(crate) struct State {
+    pub(crate) connection: Connection,
+    /// Whoever connects.
+    pub(super) opening: Option<Waiter<()>>,
+    pub(super) calls: HashMap<CallId, Waiter<CallResult>>,
+    pub(super) publications: HashMap<PublishId, Waiter<Option<PublicationId>>>,
+    pub(super) subscribing: HashMap<SubscribeId, Waiter<()>>,
+    pub(super) unsubscribing: HashMap<SubscribeId, Waiter<()>>,
+    /// The queues of subscriptions, from the command on: no event is too early for them.
+    pub(super) subscriptions: HashMap<SubscribeId, Arc<Queue<Event>>>,
+    pub(super) registering: HashMap<RegisterId, Waiter<()>>,
+    pub(super) unregistering: HashMap<RegisterId, Waiter<()>>,
+    pub(super) registrations: HashMap<RegisterId, Target>,
+    /// Invocations that wait for an answer of ours.
+    pub(super) invocations: HashMap<InvocationId, (RegisterId, Arc<Interrupt>)>,
+    /// Requests that wait until output drains, oldest first, each perhaps only up to a time.
+    blocked: BTreeMap<u64, (Waker, Option<Timestamp>)>,
+    last_ticket: u64,
+    /// Whoever waits for the end.
+    ends: Vec<oneshot::Sender<Closed>>,
+    /// Why the session ended, if it did.
+    pub(super) left: Option<CloseReason>,
+    /// The end.
+    pub(super) closed: Option<Closed>,
+    reader: Sleeper,
+    writer: Sleeper,
+    /// What the writer sleeps for beside the end: output, and a time.
+    writer_wants_output: bool,
+    writer_until: Option<Timestamp>,
+}
+
+impl State {
+    pub(crate) fn new(connection: Connection, opening: Waiter<()>) -> Self {
+        Self {
+            connection,
+            opening: Some(opening),
+            calls: HashMap::new(),
+            publications: HashMap::new(),
+            subscribing: HashMap::new(),
+            unsubscribing: HashMap::new(),
+            subscriptions: HashMap::new(),
+            registering: HashMap::new(),
+            unregistering: HashMap::new(),
+            registrations: HashMap::new(),
+            invocations: HashMap::new(),
+            blocked: BTreeMap::new(),
+            last_ticket: 0,
+            ends: Vec::new(),
+            left: None,
+            closed: None,
+            reader: Sleeper::default(),
+            writer: Sleeper::default(),
+            writer_wants_output: false,
+            writer_until: None,
+        }
+    }
+
+    /// What a command's refusal means to the one who gave it.
+    pub(super) fn refusal(&self, error: CommandError) -> Error {
+        match error {
+            CommandError::NotJoined => self.end_reason().into(),
+            error => error.into(),
+        }
+    }
+
+    /// Why there is no session (any more).
+    pub(super) fn end_reason(&self) -> CloseReason {
+        let closed = self.closed.as_ref().map(|closed| &closed.reason);
+        self.left.as_ref().or(closed).cloned().unwrap_or(CloseReason::Local)
+    }
+
+    /// Reports how joining came out, once.
+    pub(super) fn opened(&mut self, result: Result<(), Error>, after: &mut After) {
+        if let Some(opening) = self.opening.take() {
+            after.deliver(opening, result);
+        }
+    }
+
+    /// The end, once it has come.
+    pub(super) fn wait_for_end(&mut self) -> Result<Closed, oneshot::Receiver<Closed>> {
+        match &self.closed {
+            Some(closed) => Ok(closed.clone()),
+            None => {
+                self.ends.retain(|end| !end.is_canceled());
+                let (end, wait) = oneshot::channel();
+                self.ends.push(end);
+                Err(wait)
+            }
+        }
+    }
+
+    /// Whether requests have to wait until output drains.
+    pub(super) fn is_blocked(&self) -> bool {
+        !self.connection.is_writable() && self.left.is_none() && !self.has_ended()
+    }
+
+    /// Lets a request wait until output drains. `ticket` keeps its place in the line.
+    pub(super) fn block(&mut self, ticket: &mut Option<u64>, waker: &Waker, until: Option<Timestamp>) {
+        let ticket = *ticket.get_or_insert_with(|| {
+            self.last_ticket += 1;
+            self.last_ticket
+        });
+        self.blocked.insert(ticket, (waker.clone(), until));
+    }
+
+    /// A request does not wait any more.
+    pub(super) fn unblock(&mut self, ticket: &mut Option<u64>) {
+        if let Some(ticket) = ticket.take() {
+            self.blocked.remove(&ticket);
+        }
+    }
+
+    /// Output drained, or nothing will.
+    pub(super) fn unblock_all(&mut self, after: &mut After) {
+        let blocked = std::mem::take(&mut self.blocked);
+        after.wakers.extend(blocked.into_values().map(|(waker, _)| waker));
+    }
+
+    /// Runs what is due.
+    pub(crate) fn run_timers(&mut self, now: Timestamp, after: &mut After) {
+        self.connection.handle_timeout(now);
+        if !self.blocked.is_empty() {
+            let due = |until: Option<Timestamp>| until.is_some_and(|at| at <= now);
+            let expired: Vec<u64> = self
+                .blocked
+                .iter()
+                .filter(|(_, (_, until))| due(*until))
+                .map(|(ticket, _)| *ticket)
+                .collect();
+            let wakers = expired.iter().filter_map(|ticket| self.blocked.remove(ticket));
+            after.wakers.extend(wakers.map(|(waker, _)| waker));
+        }
+    }
+
+    /// When to run the timers next.
+    fn deadline(&self) -> Option<Timestamp> {
+        let blocked = self.blocked.values().filter_map(|(_, until)| *until);
+        blocked.chain(self.connection.poll_timeout()).min()
+    }
+
+    /// Whether the last event was reported.
+    pub(super) fn has_ended(&self) -> bool {
+        self.closed.is_some()
+    }
+
+    /// The reader has nothing to do until there is room.
+    pub(super) fn reader_sleeps(&mut self, waker: &Waker) {
+        self.reader.sleep(waker);
+    }
+
+    /// The writer has nothing to do until the time returned, or until something changes.
+    pub(super) fn writer_sleeps(&mut self, waker: &Waker, wants_output: bool) -> Option<Timestamp> {
+        self.writer.sleep(waker);
+        self.writer_wants_output = wants_output;
+        self.writer_until = self.deadline();
+        self.writer_until
+    }
+
+    /// The task that both halves belong to is running.
+    pub(super) fn awake(&mut self, waker: &Waker) {
+        self.writer.awake(waker);
+        self.reader.awake(waker);
+    }
+
+    /// After any change: passes events on, and finds out who has something to do now.
+    pub(super) fn settle(&mut self, shared: &Arc<Shared>, after: &mut After) {
+        while let Some(event) = self.connection.poll_event() {
+            self.take(event, shared, after);
+        }
+        if self.writer.is_asleep() {
+            let has_output = self.writer_wants_output && self.connection.queued() > 0;
+            let is_early = || match (self.deadline(), self.writer_until) {
+                (Some(at), Some(until)) => at < until,
+                (at, until) => until.is_none() && at.is_some(),
+            };
+            if has_output || self.has_ended() || is_early() {
+                after.wakers.extend(self.writer.rouse());
+            }
+        }
+        if self.reader.is_asleep() && (self.has_ended() || self.connection.wants_input()) {
+            after.wakers.extend(self.reader.rouse());
+        }
+    }
+
+    /// The end: whoever still waits is told, and every queue closes.
+    pub(super) fn close(&mut self, closed: Closed, after: &mut After) {
+        let error = closed.reason.clone().into();
+        self.opened(Err(error), after);
+        self.end_session(after);
+        for end in self.ends.drain(..) {
+            after.end(end, closed.clone());
+        }
+        self.closed = Some(closed);
+        self.unblock_all(after);
+    }
+
+    /// Nothing comes of the session any more. Those who wait for an answer had it; dropping the others'
+    /// senders tells them too.
+    pub(super) fn end_session(&mut self, after: &mut After) {
+        after.discard(&mut self.calls);
+        after.discard(&mut self.publications);
+        after.discard(&mut self.subscribing);
+        after.discard(&mut self.unsubscribing);
+        after.discard(&mut self.registering);
+        after.discard(&mut self.unregistering);
+        for (_, queue) in self.subscriptions.drain() {
+            after.wakers.extend(queue.close());
+        }
+        for (_, target) in self.registrations.drain() {
+            after.retire(target);
+        }
+        for (_, (_, interrupt)) in self.invocations.drain() {
+            after.wakers.extend(interrupt.interrupt(roadbed_core::options::CancelMode::Skip));
+        }
+    }
+
+    /// How many entries the tables hold, for tests of what is left behind.
+    #[cfg(test)]
+    pub(crate) fn entries(&self) -> usize {
+        self.calls.len()
+            + self.publications.len()
+            + self.subscribing.len()
+            + self.unsubscribing.len()
+            + self.subscriptions.len()
+            + self.registering.len()
+            + self.unregistering.len()
+            + self.registrations.len()
+            + self.invocations.len()
+            + self.blocked.len()
+    }
+}

@@ -1,0 +1,281 @@
+//! Subscriptions.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use futures_channel::oneshot;
+use futures_core::Stream;
+use roadbed_core::error::CommandError;
+use roadbed_core::id::SubscribeId;
+use roadbed_core::options::SubscribeOptions;
+use roadbed_core::time::Timestamp;
+use roadbed_core::uri::{MatchPolicy, Uri};
+
+use super::event::{Event, Lagged};
+use super::queue::{Popped, Queue};
+use super::request::{Command, Request, Sending, Sent, request_future};
+use super::session::check;
+use super::shared::{After, Shared};
+use super::state::State;
+use crate::error::Error;
+use crate::park::Parker;
+
+/// A subscription to be made: await it, or `wait()` for it. Nothing is sent before.
+#[derive(Debug)]
+#[must_use = "nothing is sent before it is awaited"]
+pub struct Subscribe {
+    shared: Arc<Shared>,
+    topic: Uri,
+    options: SubscribeOptions,
+}
+
+impl Subscribe {
+    pub(crate) fn new(shared: &Arc<Shared>, topic: Uri) -> Self {
+        Self { shared: Arc::clone(shared), topic, options: SubscribeOptions::new() }
+    }
+
+    /// How the topic matches; by default exactly.
+    pub const fn matching(mut self, policy: MatchPolicy) -> Self {
+        self.options.match_policy = Some(policy);
+        self
+    }
+
+    /// Sets every option, in place of what was set before.
+    pub fn options(mut self, options: SubscribeOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    fn into_request(self) -> Request<SubscribeCommand> {
+        let options = self.options;
+        let policy = options.match_policy.unwrap_or_default();
+        let shared = Arc::clone(&self.shared);
+        let command =
+            check(self.topic, policy).map(|topic| SubscribeCommand { shared, topic, options, sent: None });
+        let span = self.shared.call_deadline;
+        Request::new(self.shared, command, span)
+    }
+}
+
+request_future! {
+    /// A subscription under way.
+    Subscribing(SubscribeCommand) of Subscribe -> Subscription, |subscription| subscription
+}
+
+/// The events of a topic: a [`Stream`], and, with [`wait`](Self::wait), an iterator.
+///
+/// Events come in the order in which the broker sent them. When nobody takes them, 1,024 of them or 1 MiB
+/// wait; beyond that the oldest are dropped, and [`Lagged`] says how many. The stream ends with the
+/// session, or when the broker takes the subscription back.
+///
+/// Dropped, it unsubscribes; see [`detach`](Self::detach).
+///
+/// ```
+/// # async fn example(session: roadbed::client::Session) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut ticks = session.subscribe("com.example.tick").await?;
+/// while let Some(event) = ticks.next().await {
+///     match event {
+///         Ok(event) => println!("tick {}", event.get::<u64>()?),
+///         Err(lagged) => eprintln!("too slow: {lagged}"),
+///     }
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Subscription {
+    shared: Arc<Shared>,
+    id: SubscribeId,
+    topic: Uri,
+    queue: Arc<Queue<Event>>,
+    is_over: bool,
+}
+
+impl Subscription {
+    /// The topic, as it was subscribed.
+    pub const fn topic(&self) -> &Uri {
+        &self.topic
+    }
+
+    /// The next event; `None` when the subscription has ended.
+    pub async fn next(&mut self) -> Option<Result<Event, Lagged>> {
+        std::future::poll_fn(|cx| self.poll_event(cx)).await
+    }
+
+    /// The next event, or why there is none yet.
+    pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Event, Lagged>>> {
+        self.queue.poll_pop(cx).map(|popped| match popped {
+            Popped::Entry(event) => Some(Ok(event)),
+            Popped::Lost(count) => Some(Err(Lagged(count))),
+            Popped::End => None,
+        })
+    }
+
+    /// The events, each waited for in this thread.
+    pub const fn wait(&mut self) -> Wait<'_> {
+        Wait(self)
+    }
+
+    /// The next event, waited for in this thread for at most `span`. `Ok(None)`: the subscription has
+    /// ended.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] when none came in time.
+    pub fn wait_for(&mut self, span: Duration) -> Result<Option<Result<Event, Lagged>>, Error> {
+        let until = Instant::now().checked_add(span);
+        let parker = Parker::new();
+        let mut cx = Context::from_waker(&parker.waker);
+        loop {
+            if let Poll::Ready(event) = self.poll_event(&mut cx) {
+                return Ok(event);
+            }
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Err(Error::Timeout);
+            }
+            parker.park(left);
+        }
+    }
+
+    /// Ends the subscription: await it, or `wait()` for it. What is in the queue is dropped.
+    pub const fn unsubscribe(self) -> Unsubscribe {
+        Unsubscribe(self)
+    }
+
+    /// Gives the handle up and leaves the subscription to the session: events are received, and dropped.
+    pub fn detach(mut self) {
+        self.is_over = true;
+    }
+}
+
+impl Stream for Subscription {
+    type Item = Result<Event, Lagged>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_event(cx)
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let (id, now) = (self.id, self.shared.now());
+            self.shared.with(|state, _| end(id, state, now));
+        }
+    }
+}
+
+/// The events of a subscription, waited for in the thread that asks.
+#[derive(Debug)]
+pub struct Wait<'a>(&'a mut Subscription);
+
+impl Iterator for Wait<'_> {
+    type Item = Result<Event, Lagged>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        crate::park::block_on(self.0.next())
+    }
+}
+
+/// Takes a subscription away; its answer is nobody's.
+fn end(id: SubscribeId, state: &mut State, now: Timestamp) {
+    state.subscriptions.remove(&id);
+    // It may have been revoked, or the session have ended.
+    let _ = state.connection.unsubscribe(now, id);
+}
+
+/// A subscription, ready to be asked for.
+#[derive(Debug)]
+struct SubscribeCommand {
+    shared: Arc<Shared>,
+    topic: Uri,
+    options: SubscribeOptions,
+    /// The command once it is sent, and where its events go.
+    sent: Option<(SubscribeId, Arc<Queue<Event>>)>,
+}
+
+impl Command for SubscribeCommand {
+    type Id = SubscribeId;
+    type Answer = ();
+    type Output = Subscription;
+
+    fn send(&mut self, sending: Sending<'_>) -> Result<Sent<SubscribeId, ()>, Error> {
+        let Sending { shared, state, now, .. } = sending;
+        let result = state.connection.subscribe(now, &self.topic, &self.options);
+        let id = result.map_err(|error| state.refusal(error))?;
+        let queue = Arc::new(Queue::new(shared.queues.events, shared.queues.event_bytes));
+        let (waiter, answer) = oneshot::channel();
+        state.subscriptions.insert(id, Arc::clone(&queue));
+        state.subscribing.insert(id, waiter);
+        self.sent = Some((id, queue));
+        Ok(Sent::Waits(id, answer))
+    }
+
+    fn finish(&mut self, (): ()) -> Result<Subscription, Error> {
+        let (id, queue) = self.sent.take().ok_or(Error::Canceled)?;
+        let (shared, topic) = (Arc::clone(&self.shared), self.topic.clone());
+        Ok(Subscription { shared, id, topic, queue, is_over: false })
+    }
+
+    fn abandon(id: SubscribeId, state: &mut State, now: Timestamp, _: &mut After) {
+        state.subscriptions.remove(&id);
+        if state.subscribing.remove(&id).is_none() {
+            // The answer came, and nobody took it.
+            end(id, state, now);
+        }
+    }
+}
+
+/// The end of a subscription to be asked for: await it, or `wait()` for it. Dropped, the end comes all the
+/// same.
+#[derive(Debug)]
+#[must_use = "to end a subscription without waiting, drop it"]
+pub struct Unsubscribe(Subscription);
+
+impl Unsubscribe {
+    fn into_request(self) -> Request<UnsubscribeCommand> {
+        Request::new(Arc::clone(&self.0.shared), Ok(UnsubscribeCommand(self.0)), None)
+    }
+}
+
+request_future! {
+    /// The end of a subscription under way.
+    Unsubscribing(UnsubscribeCommand) of Unsubscribe -> (), |()| ()
+}
+
+#[derive(Debug)]
+struct UnsubscribeCommand(Subscription);
+
+impl Command for UnsubscribeCommand {
+    type Id = SubscribeId;
+    type Answer = ();
+    type Output = ();
+
+    const NEEDS_ROOM: bool = false;
+
+    fn send(&mut self, sending: Sending<'_>) -> Result<Sent<SubscribeId, ()>, Error> {
+        let Sending { state, now, .. } = sending;
+        let id = self.0.id;
+        self.0.is_over = true;
+        state.subscriptions.remove(&id);
+        match state.connection.unsubscribe(now, id) {
+            Ok(()) => {
+                let (waiter, answer) = oneshot::channel();
+                state.unsubscribing.insert(id, waiter);
+                Ok(Sent::Waits(id, answer))
+            }
+            // It was revoked.
+            Err(CommandError::NotActive) => Ok(Sent::Done(())),
+            Err(error) => Err(state.refusal(error)),
+        }
+    }
+
+    fn finish(&mut self, (): ()) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn abandon(id: SubscribeId, state: &mut State, _: Timestamp, _: &mut After) {
+        state.unsubscribing.remove(&id);
+    }
+}

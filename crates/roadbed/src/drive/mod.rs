@@ -1,0 +1,64 @@
+//! Drivers: what moves bytes and time between a stream and the state machines.
+//!
+//! Everything a connection has to do is in two halves, which do not wait and know no runtime: what comes
+//! in ([`Drive::room`], [`Drive::feed`], [`Drive::eof`]) and what goes out ([`Drive::output`]).
+//! [`Run`] composes both into one future over a [`ByteStream`](crate::runtime::ByteStream);
+//! [`blocking`](crate::blocking) gives each a thread. An event loop of your own calls them as it likes.
+
+mod run;
+
+use std::task::Waker;
+
+use bytes::{Bytes, BytesMut};
+use roadbed_core::time::Timestamp;
+
+pub use run::Run;
+
+/// One end of a connection, as a driver sees it. Its two halves may be used from two threads.
+pub trait Drive: Send + Sync + 'static {
+    /// Whether to read, and how much at most. Takes what is left in `input` first, if it was not welcome
+    /// before. On [`Room::Wait`], `waker` is woken when to ask again.
+    fn room(&self, input: &mut BytesMut, waker: &Waker) -> Room;
+
+    /// Bytes were read. Whole frames are taken off the front of `input`; what stays has to stay, with the
+    /// next bytes behind it.
+    fn feed(&self, input: &mut BytesMut);
+
+    /// The peer ended its side; do not read any more. Still ask [`room`](Self::room) when woken, until
+    /// [`Output::End`]: `input` may hold what was not welcome before.
+    fn eof(&self, input: &mut BytesMut);
+
+    /// The stream broke: nothing can be read or written any more.
+    fn lost(&self);
+
+    /// What to write next, or how long to sleep. With `can_write` false, because bytes given before are
+    /// not written yet, it never gives more. On [`Output::Idle`], `waker` is woken when to ask again.
+    fn output(&self, can_write: bool, waker: &Waker) -> Output;
+}
+
+/// What a driver does with its reading side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// Read up to this many bytes.
+    Read(usize),
+    /// Do not read for now.
+    Wait,
+    /// The connection has ended: read and discard.
+    Discard,
+}
+
+/// What a driver does with its writing side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Write these bytes, all of them, before anything else.
+    Write(Bytes),
+    /// Nothing to write; call again at this time.
+    Idle(Option<Timestamp>),
+    /// The connection has ended. Write what was given before; end this side; read and discard until
+    /// the peer has ended its side too, or [`LINGER`] has passed; then close.
+    End,
+}
+
+/// How long a driver whose connection has ended waits until the peer has taken what was written.
+/// Closing earlier could reset the connection, and take the last message with it.
+pub const LINGER: std::time::Duration = std::time::Duration::from_secs(2);

@@ -1,0 +1,248 @@
+//! Both halves of a driver as one future.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes, BytesMut};
+use roadbed_core::time::Timestamp;
+
+use super::{Drive, LINGER, Output, Room};
+use crate::runtime::{ByteStream, Runtime, Timer};
+
+/// Reads and writes of one poll, after which other tasks get their turn.
+const BUDGET: usize = 64;
+
+/// The largest read buffer that an idle connection keeps.
+const IDLE_BUFFER: usize = 4096;
+
+/// What is read at once of what nobody wants any more.
+const DISCARD: usize = 4096;
+
+/// A connection over a stream, driven to its end: spawn it, or poll it beside something else.
+///
+/// It reads and writes in the same poll, so neither side ever waits for the other. Dropped before its end,
+/// it takes the connection with it: whoever waits for an answer gets an error.
+pub struct Run<D: Drive, S> {
+    drive: Arc<D>,
+    stream: S,
+    runtime: Arc<dyn Runtime>,
+    timer: Box<dyn Timer>,
+    /// The time the timer is set to. Deadlines that move away are left to fire: one idle wake-up costs
+    /// less than setting the timer for every call.
+    armed: Option<Timestamp>,
+    input: BytesMut,
+    /// What is left to be written.
+    output: Bytes,
+    is_eof: bool,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Open,
+    /// Flushing, ending our side, discarding the peer's; not longer than this.
+    Closing {
+        until: Timestamp,
+        is_shut: bool,
+    },
+    Done,
+}
+
+/// What one step came to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Progress,
+    Pending,
+}
+
+impl<D: Drive, S: ByteStream> Run<D, S> {
+    /// Drives `drive` over `stream`.
+    pub fn new(drive: Arc<D>, stream: S, runtime: Arc<dyn Runtime>) -> Self {
+        let timer = runtime.timer();
+        Self {
+            drive,
+            stream,
+            runtime,
+            timer,
+            armed: None,
+            input: BytesMut::new(),
+            output: Bytes::new(),
+            is_eof: false,
+            stage: Stage::Open,
+        }
+    }
+
+    /// Reads once, if that is welcome.
+    fn read(&mut self, cx: &mut Context<'_>) -> Step {
+        let room = match self.drive.room(&mut self.input, cx.waker()) {
+            Room::Read(room) => room,
+            Room::Wait => return Step::Pending,
+            // The writing half is told the same.
+            Room::Discard => return Step::Pending,
+        };
+        if self.is_eof {
+            return Step::Pending;
+        }
+        self.input.reserve(room);
+        match self.stream.poll_read(cx, &mut self.input) {
+            Poll::Pending => {
+                if self.input.is_empty() && self.input.capacity() > IDLE_BUFFER {
+                    self.input = BytesMut::new();
+                }
+                Step::Pending
+            }
+            Poll::Ready(Ok(0)) => {
+                self.is_eof = true;
+                self.drive.eof(&mut self.input);
+                Step::Progress
+            }
+            Poll::Ready(Ok(_)) => {
+                self.drive.feed(&mut self.input);
+                Step::Progress
+            }
+            Poll::Ready(Err(error)) => self.failed(&error),
+        }
+    }
+
+    /// Writes once, or runs the timers.
+    fn write(&mut self, cx: &mut Context<'_>) -> Step {
+        if self.output.is_empty() {
+            match self.drive.output(true, cx.waker()) {
+                Output::Write(bytes) => self.output = bytes,
+                Output::Idle(at) => return self.sleep(cx, at),
+                Output::End => return self.close(),
+            }
+        }
+        match self.stream.poll_write(cx, &self.output) {
+            Poll::Ready(Ok(0)) => self.failed(&io::ErrorKind::WriteZero.into()),
+            Poll::Ready(Ok(count)) => {
+                self.output.advance(count);
+                Step::Progress
+            }
+            Poll::Ready(Err(error)) => self.failed(&error),
+            Poll::Pending => match self.drive.output(false, cx.waker()) {
+                Output::Idle(at) => self.sleep(cx, at),
+                Output::End | Output::Write(_) => self.close(),
+            },
+        }
+    }
+
+    /// Waits for `at`, unless that has come.
+    fn sleep(&mut self, cx: &mut Context<'_>, at: Option<Timestamp>) -> Step {
+        if let Some(at) = at
+            && self.armed.is_none_or(|armed| at < armed)
+        {
+            self.armed = Some(at);
+        }
+        let Some(armed) = self.armed else { return Step::Pending };
+        if self.timer.poll_at(cx, armed).is_pending() {
+            return Step::Pending;
+        }
+        self.armed = None;
+        Step::Progress
+    }
+
+    fn close(&mut self) -> Step {
+        self.armed = None;
+        self.stage = Stage::Closing { until: self.runtime.now() + LINGER, is_shut: false };
+        Step::Progress
+    }
+
+    fn failed(&mut self, error: &io::Error) -> Step {
+        if error.kind() == io::ErrorKind::Interrupted {
+            return Step::Progress;
+        }
+        self.drive.lost();
+        self.stage = Stage::Done;
+        Step::Progress
+    }
+
+    /// The end of the stream, in order: flush, end our side, wait for the peer to end its own.
+    fn closing(&mut self, cx: &mut Context<'_>, until: Timestamp, is_shut: bool) -> Step {
+        let mut step = Step::Pending;
+        if !self.output.is_empty() {
+            match self.stream.poll_write(cx, &self.output) {
+                Poll::Pending => {}
+                Poll::Ready(Ok(count)) if count > 0 => {
+                    self.output.advance(count);
+                    step = Step::Progress;
+                }
+                Poll::Ready(_) => return self.done(),
+            }
+        } else if !is_shut {
+            match self.stream.poll_shutdown(cx) {
+                Poll::Pending => {}
+                Poll::Ready(Ok(())) => {
+                    self.stage = Stage::Closing { until, is_shut: true };
+                    step = Step::Progress;
+                }
+                Poll::Ready(Err(_)) => return self.done(),
+            }
+        } else if self.is_eof {
+            return self.done();
+        }
+        if !self.is_eof {
+            self.input.clear();
+            self.input.reserve(DISCARD);
+            match self.stream.poll_read(cx, &mut self.input) {
+                Poll::Pending => {}
+                Poll::Ready(Ok(0)) => {
+                    self.is_eof = true;
+                    step = Step::Progress;
+                }
+                Poll::Ready(Ok(_)) => step = Step::Progress,
+                Poll::Ready(Err(_)) => return self.done(),
+            }
+        }
+        if self.timer.poll_at(cx, until).is_ready() { self.done() } else { step }
+    }
+
+    fn done(&mut self) -> Step {
+        self.stage = Stage::Done;
+        Step::Progress
+    }
+}
+
+impl<D: Drive, S: ByteStream> Future for Run<D, S> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        for _ in 0..BUDGET {
+            let step = match this.stage {
+                Stage::Done => return Poll::Ready(()),
+                Stage::Closing { until, is_shut } => this.closing(cx, until, is_shut),
+                Stage::Open => {
+                    let read = this.read(cx);
+                    // What was read may have made something to write; and only after that it is clear
+                    // how long to sleep.
+                    let write = if this.stage == Stage::Open { this.write(cx) } else { Step::Progress };
+                    if read == Step::Progress { read } else { write }
+                }
+            };
+            if step == Step::Pending {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl<D: Drive, S> Drop for Run<D, S> {
+    fn drop(&mut self) {
+        if self.stage == Stage::Open {
+            self.drive.lost();
+        }
+    }
+}
+
+impl<D: Drive, S> fmt::Debug for Run<D, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run").field("stage", &self.stage).finish_non_exhaustive()
+    }
+}

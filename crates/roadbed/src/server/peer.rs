@@ -1,0 +1,112 @@
+//! The driver of one peer.
+
+use std::fmt;
+use std::task::Waker;
+
+use bytes::BytesMut;
+use roadbed_core::link::Link;
+use roadbed_core::transport::TransportDetails;
+
+use super::RouterHandle;
+use crate::drive::{Drive, Output, Room};
+
+/// The driver's end of an accepted connection: both halves of it, see [`Drive`]. Dropped, the peer is
+/// gone.
+pub struct PeerDriver {
+    router: RouterHandle,
+    key: usize,
+}
+
+impl PeerDriver {
+    pub(super) fn new(router: RouterHandle, details: TransportDetails) -> Self {
+        let link = Link::server(&router.0.link, router.0.runtime.now());
+        let key = router.with(|state, _| state.insert(link, details));
+        Self { router, key }
+    }
+}
+
+impl Drive for PeerDriver {
+    fn room(&self, input: &mut BytesMut, waker: &Waker) -> Room {
+        let (key, now) = (self.key, self.router.0.runtime.now());
+        self.router.with(|state, after| {
+            state.awake(key, waker);
+            if !input.is_empty() {
+                state.feed(key, now, input);
+                state.rouse(key, after);
+            }
+            let Some(slot) = state.get(key) else { return Room::Discard };
+            if slot.has_ended {
+                Room::Discard
+            } else if slot.link.wants_input() {
+                Room::Read(slot.link.input_hint())
+            } else {
+                state.reader_sleeps(key, waker);
+                Room::Wait
+            }
+        })
+    }
+
+    fn feed(&self, input: &mut BytesMut) {
+        let (key, now) = (self.key, self.router.0.runtime.now());
+        self.router.with(|state, after| {
+            state.feed(key, now, input);
+            state.rouse(key, after);
+        });
+    }
+
+    fn eof(&self, input: &mut BytesMut) {
+        let (key, now) = (self.key, self.router.0.runtime.now());
+        self.router.with(|state, after| {
+            state.feed(key, now, input);
+            if let Some(slot) = state.get(key) {
+                slot.link.handle_eof(now);
+            }
+            state.take_events(key, now);
+            state.rouse(key, after);
+        });
+    }
+
+    fn lost(&self) {
+        let (key, now) = (self.key, self.router.0.runtime.now());
+        self.router.with(|state, after| {
+            if let Some(slot) = state.get(key) {
+                slot.link.handle_lost(now);
+            }
+            state.take_events(key, now);
+            state.rouse(key, after);
+        });
+    }
+
+    fn output(&self, can_write: bool, waker: &Waker) -> Output {
+        let (key, now) = (self.key, self.router.0.runtime.now());
+        self.router.with(|state, after| {
+            state.run_timers(key, now);
+            if can_write && let Some(bytes) = state.get(key).and_then(|slot| slot.link.poll_transmit()) {
+                // There is room for what the router holds back, and perhaps for input.
+                state.pull(key, now);
+                state.rouse(key, after);
+                return Output::Write(bytes);
+            }
+            // Only now, with the output fetched, the last event may come.
+            state.take_events(key, now);
+            if state.get(key).is_none_or(|slot| slot.has_ended) {
+                state.hand_over(key, after);
+                return Output::End;
+            }
+            Output::Idle(state.writer_sleeps(key, waker, can_write))
+        })
+    }
+}
+
+impl Drop for PeerDriver {
+    fn drop(&mut self) {
+        let (key, now) = (self.key, self.router.0.runtime.now());
+        self.router.with(|state, after| state.remove(key, now, after));
+    }
+}
+
+impl fmt::Debug for PeerDriver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PeerDriver").field("key", &self.key).finish_non_exhaustive()
+    }
+}
