@@ -9,7 +9,7 @@ use roadbed_core::options::CancelMode;
 use roadbed_core::uri::Uri;
 
 use crate::app::{App, Phase};
-use crate::operation::{Network, Operation};
+use crate::operation::{Network, Operation, beginning};
 use crate::wild::Simulation;
 
 /// How a call ends, as far as the model knows.
@@ -52,7 +52,7 @@ struct Model {
 /// Runs the operations that have an effect here.
 pub(crate) fn run(seed: u64, operations: &[Operation]) {
     let (mut simulation, mut model) = (Simulation::new(seed, false), Model::default());
-    for operation in operations {
+    for operation in beginning().iter().chain(operations) {
         let operation = match operation.clone() {
             Operation::Join { serializer, .. } => Operation::Join { serializer, network: Network::Perfect },
             Operation::Call { client, name, size, .. } => {
@@ -181,7 +181,10 @@ impl Model {
         self.open.retain(|(_, _, callee)| *callee != me);
         for call in self.calls.clone() {
             if call.caller == me {
-                self.open.remove(&(me, call.number, call.callee));
+                // Who was told to stop and answer is not told again.
+                if !call.is_killed {
+                    self.open.remove(&(me, call.number, call.callee));
+                }
                 self.end(me, call.number, End::Ended);
             } else if call.callee == me {
                 self.end(call.caller, call.number, End::Canceled);
