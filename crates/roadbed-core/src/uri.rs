@@ -141,6 +141,9 @@ impl Uri {
         if bytes.len() > limit {
             return Err(UriError::TooLong { length: bytes.len(), limit });
         }
+        if is_plain(bytes, rules, policy) {
+            return Ok(());
+        }
         if policy == MatchPolicy::Exact {
             if bytes.is_empty() {
                 return Err(UriError::Empty);
@@ -211,6 +214,24 @@ impl MatchPolicy {
             Self::Wildcard => "wildcard",
         }
     }
+}
+
+/// Whether a URI is good as far as a look at its bytes can tell. Nearly all good ones are of such bytes;
+/// of the others nothing is known.
+fn is_plain(bytes: &[u8], rules: UriRules, policy: MatchPolicy) -> bool {
+    // As if a dot stood before the first component: an empty one is then two dots in a row.
+    let mut last = b'.';
+    for &byte in bytes {
+        let is_plain = match rules {
+            UriRules::Strict => matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.'),
+            UriRules::Loose => byte.is_ascii_graphic() && byte != b'#',
+        };
+        if !is_plain || (policy == MatchPolicy::Exact && byte == b'.' && last == b'.') {
+            return false;
+        }
+        last = byte;
+    }
+    policy != MatchPolicy::Exact || last != b'.'
 }
 
 impl fmt::Debug for Uri {

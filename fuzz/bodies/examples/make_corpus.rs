@@ -34,6 +34,8 @@ fn seeds(target: &str) -> Seeds {
         "cbor_value" => named(samples::values(Serializer::Cbor)),
         "transcode" | "payload_typed" => payloads(),
         "rawsocket_client" | "rawsocket_server" => rawsocket(target == "rawsocket_server"),
+        "link" => link(),
+        "connection" => connection(),
         "router" => router(),
         _ => panic!("no seeds for {target}"),
     }
@@ -148,6 +150,85 @@ fn router() -> Seeds {
                 .concat(),
         ),
         ("killed", [joined(direct, linked), vec![0, 22, 0, 1, 22, 255, 0, 17, 0, 17]].concat()),
+    ]
+    .into_iter()
+    .map(|(name, seed)| (name.to_owned(), seed))
+    .collect()
+}
+
+/// Liveness, limits, serializers; pieces; a stream, or steps.
+fn link() -> Seeds {
+    let mut seeds = Seeds::new();
+    for serializer in Serializer::ALL {
+        let mut stream = vec![0, 0, 0, 2, 3, 9, 0x7F, 0xF0 | serializer.rawsocket_id(), 0, 0];
+        for (name, message) in samples::messages(serializer) {
+            if ["hello", "subscribe", "publish", "call", "goodbye"].contains(&name) {
+                let [_, _, high, low] = u32::try_from(message.len()).unwrap_or(0).to_be_bytes();
+                stream.extend([0, 0, high, low]);
+                stream.extend(message);
+            }
+        }
+        seeds.push((format!("stream_{serializer}"), stream));
+        // HELLO, WELCOME, a large limit, CALL, silence, a ping.
+        let steps =
+            [1, 2, 0, 0, 9, 0, 3, 65, 66, 67, 11, 0, 18, 13, 0, 17, 14, 15, 1, 90, 90, 16, 16, 8, 1, 7, 1];
+        let id = serializer.rawsocket_id() - 1;
+        seeds.push((format!("steps_{serializer}"), [&[0, 0, 0, 0, 1, id][..], &steps].concat()));
+    }
+    seeds.push((
+        "unreadable".to_owned(),
+        [&[0, 2, 0, 0, 0x7F, 0xF1, 0, 0, 0, 0, 0, 5][..], b"[1,2]", b"\0\0\0\x05[1,2]"].concat(),
+    ));
+    seeds
+}
+
+/// Serializer, configuration, limits; the router's handshake; then steps.
+fn connection() -> Seeds {
+    let start = |serializer: u8, bits: u8, limits: u8| vec![serializer, bits, limits, 0, 0];
+    // The router answers the oldest request: kindly, with what follows.
+    let answer = |rest: &[u8]| [&[12, 0, 0, 1][..], rest].concat();
+    let welcome = || answer(&[0]);
+    let subscribe = || vec![0, 0, 7];
+    let register = || vec![0, 0, 10];
+    let call = || vec![0, 0, 0, 0, 0, 1];
+    let publish = || vec![0, 0, 5, 1, 3, 7];
+    let event = || vec![12, 10, 0, 0, 9];
+    let invocation = || vec![12, 11, 1, 0, 0, 9];
+    let give = || vec![0, 0, 13, 0, 3, 7];
+    let leave = || vec![0, 0, 19, 2];
+    let all = |parts: &[Vec<u8>]| parts.concat();
+    let subscribed =
+        all(&[welcome(), subscribe(), answer(&[0]), subscribe(), answer(&[0]), event(), event()]);
+    let registered = all(&[welcome(), register(), answer(&[0]), invocation(), invocation(), give(), give()]);
+    let called = all(&[
+        welcome(),
+        call(),
+        answer(&[2, 1]),
+        call(),
+        vec![0, 0, 3, 0, 2],
+        answer(&[2, 0]),
+        answer(&[2, 1]),
+        call(),
+    ]);
+    [
+        (
+            "events",
+            all(&[start(0, 0, 0), subscribed.clone(), vec![0, 0, 9, 0], answer(&[]), leave(), answer(&[])]),
+        ),
+        ("events_small", all(&[start(1, 0, 2), subscribed, publish(), answer(&[]), leave()])),
+        ("callee", all(&[start(2, 0, 0), registered.clone(), vec![12, 13, 0, 1], vec![12, 14, 0, 0]])),
+        ("callee_strict", all(&[start(0, 1, 0), registered, vec![0, 0, 12, 0], answer(&[])])),
+        ("caller", all(&[start(1, 0, 0), called.clone(), vec![25, 1, 90, 90, 26, 26]])),
+        ("caller_small", all(&[start(2, 16, 3), called, publish(), publish(), publish()])),
+        (
+            "rejoins",
+            all(&[start(0, 4, 0), welcome(), leave(), answer(&[]), vec![0, 0, 18], welcome(), call()]),
+        ),
+        ("confirms", all(&[start(0, 2, 0), welcome(), vec![0, 0, 17], call()])),
+        ("challenged", all(&[start(1, 8, 0), vec![12, 0, 0, 0, 0], vec![12, 0, 0, 1, 0], call()])),
+        ("asked", all(&[start(1, 8, 0), vec![12, 0, 0, 0, 1], vec![0, 0, 16], welcome(), call()])),
+        ("lost", all(&[start(2, 0, 0), welcome(), call(), subscribe(), register(), publish(), vec![27, 0]])),
+        ("closed", all(&[start(0, 0, 0), welcome(), call(), vec![0, 0, 19, 0], vec![26]])),
     ]
     .into_iter()
     .map(|(name, seed)| (name.to_owned(), seed))

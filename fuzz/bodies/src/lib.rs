@@ -6,8 +6,11 @@
 //! module says what.
 #![forbid(unsafe_code)]
 
+mod answers;
 mod client;
+pub mod connection;
 pub mod corpus;
+pub mod link;
 pub mod messages;
 pub mod mutate;
 pub mod payloads;
@@ -32,6 +35,8 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("payload_typed", payloads::payload_typed),
     ("rawsocket_client", rawsocket::rawsocket_client),
     ("rawsocket_server", rawsocket::rawsocket_server),
+    ("link", link::link),
+    ("connection", connection::connection),
     ("router", router::router),
 ];
 

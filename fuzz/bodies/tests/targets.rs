@@ -9,7 +9,9 @@ use roadbed_fuzz::{TARGETS, corpus};
 /// Public functions that take bytes, messages or violations, or read encoded bytes as types; and the
 /// targets that reach them.
 const ENTRY_POINTS: &[(&str, &str, Reached)] = &[
+    ("core/connection/mod.rs", "handle_input", By(&["connection"])),
     ("core/error/violation.rs", "unexpected", BUILDS),
+    ("core/link/mod.rs", "handle_input", By(&["link", "router"])),
     ("core/message/attributes.rs", "get", By(MESSAGES)),
     ("core/payload/mod.rs", "from_raw", By(&["transcode", "payload_typed"])),
     ("core/payload/mod.rs", "binary", BUILDS),
@@ -23,6 +25,8 @@ const ENTRY_POINTS: &[(&str, &str, Reached)] = &[
     ("core/serializer/outbound.rs", "chained", BUILDS),
     ("core/serializer/outbound.rs", "encode", By(&["router"])),
     ("core/serializer/values.rs", "decode_value", By(&["json_value", "msgpack_value", "cbor_value"])),
+    ("core/session/handle.rs", "handle_message", By(&["connection"])),
+    ("core/session/handle.rs", "handle_violation", By(&["connection"])),
     ("core/transport/mod.rs", "handle_input", By(&["rawsocket_client", "rawsocket_server"])),
     ("core/transport/rawsocket/mod.rs", "handle_input", By(&["rawsocket_client", "rawsocket_server"])),
     ("router/router/mod.rs", "handle_message", By(&["router"])),

@@ -97,6 +97,13 @@ impl<T: Attribute + Empty> Attribute for Sparse<T> {
     }
 
     fn write<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError> {
-        (**self).write(e)
+        match &self.0 {
+            Some(value) => value.write(e)?,
+            None => {
+                e.writer.dict(0);
+                e.writer.end_dict();
+            }
+        }
+        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Encoded, Reader, Serializer, Writer};
+use super::{CHAIN_THRESHOLD, Encoded, Reader, Serializer, Writer};
 use crate::error::{PayloadError, ProtocolViolation, ViolationKind};
 use crate::id::RequestId;
 use crate::limits::{Limits, MAX_DEPTH};
@@ -12,10 +12,14 @@ use crate::message::wire::{Decoder, Encoder, Unsuitable};
 use crate::message::{
     Body, BodyError, Elements, Message, MessageType, UnknownMessage, dispatch_message, dispatch_type,
 };
+use crate::payload::Payload;
 
 /// Message types that are ignored when they are not known: what the specification leaves to
 /// implementations.
 const IGNORED_TYPES: core::ops::RangeInclusive<u16> = 256..=1023;
+
+/// Bytes that most messages take beside their payload.
+const ENVELOPE: usize = 96;
 
 /// Decodes one message with reader `R`.
 pub(super) fn decode<'a, R: Reader<'a>>(
@@ -121,6 +125,10 @@ fn write<'o, W: Writer<'o>>(
     out: &'o mut BytesMut,
     chained: Option<Vec<(usize, Bytes)>>,
 ) -> Result<Vec<(usize, Bytes)>, PayloadError> {
+    // Room for most messages, so that the buffer does not grow in small steps.
+    let payload = message.payload().map_or(0, Payload::len);
+    let copied = if chained.is_some() && payload > CHAIN_THRESHOLD { 0 } else { payload };
+    out.reserve(copied.saturating_add(ENVELOPE));
     let mut encoder = Encoder { writer: W::new(out), serializer, chained, depth: MAX_DEPTH };
     let e = &mut encoder;
     macro_rules! run {
