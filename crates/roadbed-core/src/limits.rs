@@ -37,15 +37,18 @@ pub struct Limits {
     pub list_length: usize,
     /// Calls of one session that wait for an answer. Default 65,536.
     pub pending_calls: usize,
+    /// Publications of one session that wait for their acknowledgement. Default 65,536.
+    pub pending_publications: usize,
     /// Invocations of one session that wait for an answer. Default 65,536.
     pub pending_invocations: usize,
-    /// Subscriptions of one session. Default 10,000.
+    /// Subscriptions of one session; twice as many may wait for the answer to UNSUBSCRIBE. Default 10,000.
     pub subscriptions: usize,
-    /// Registrations of one session. Default 10,000.
+    /// Registrations of one session; twice as many may wait for the answer to UNREGISTER. Default 10,000.
     pub registrations: usize,
     /// Events decoded but not yet polled; at this number `wants_input()` turns false. Default 1,024.
     pub queued_events: usize,
-    /// Queued output, in bytes, above which `is_writable()` is false. Default 1 MiB.
+    /// Queued output, in bytes, above which `is_writable()` is false; `output_size`, if that is less.
+    /// Default 1 MiB.
     pub output_high_water: usize,
     /// Queued output, in bytes, above which commands answer `WouldBlock`. Default 16 MiB.
     pub output_size: usize,
@@ -71,6 +74,7 @@ impl Default for Limits {
             uri_length: 1 << 10,
             list_length: 4096,
             pending_calls: 65_536,
+            pending_publications: 65_536,
             pending_invocations: 65_536,
             subscriptions: 10_000,
             registrations: 10_000,
@@ -100,8 +104,8 @@ macro_rules! setters {
 impl Limits {
     setters! {
         message_size: usize, envelope_size: usize, handshake_message_size: usize, depth: usize,
-        uri_length: usize, list_length: usize, pending_calls: usize, pending_invocations: usize,
-        subscriptions: usize, registrations: usize, queued_events: usize, output_high_water: usize,
+        uri_length: usize, list_length: usize, pending_calls: usize, pending_publications: usize,
+        pending_invocations: usize, subscriptions: usize, registrations: usize, queued_events: usize, output_high_water: usize,
         output_size: usize, handshake_timeout: Duration, decision_timeout: Duration,
         join_timeout: Duration, goodbye_timeout: Duration, rejoin_timeout: Duration,
     }

@@ -156,7 +156,7 @@ impl Feature {
         Self::ALL.iter().copied().find(|feature| feature.name() == name)
     }
 
-    const fn bit(self) -> u64 {
+    pub(crate) const fn bit(self) -> u64 {
         1 << self as u64
     }
 }

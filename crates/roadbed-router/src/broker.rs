@@ -13,7 +13,7 @@ use roadbed_core::uri::{MatchPolicy, Uri};
 use slab::Slab;
 
 use crate::events::RouterEvent;
-use crate::queue::{Fanout, Refused};
+use crate::fanout::{Fanout, Refused};
 use crate::realm::{Context, check_passthru};
 use crate::session::{Membership, Session, SessionInfo};
 use crate::stats::count;

@@ -70,13 +70,40 @@
 //! 1. When a transport is ready, [`attach`](Router::attach) it.
 //! 2. Hand over what its `Link` decoded ([`handle_message`](Router::handle_message)) and what it could not
 //!    ([`handle_violation`](Router::handle_violation)), as long as [`wants_input`](Router::wants_input).
-//! 3. For each peer that [`poll_ready`](Router::poll_ready) names: drop it if
-//!    [`must_drop`](Router::must_drop); else pull [`poll_outgoing`](Router::poll_outgoing) while its `Link`
-//!    is writable. After [`Outgoing::Close`] flush, close and `detach`. [`is_joined`](Router::is_joined)
-//!    tells which receive limit holds.
+//!    Serve the peer (below) after each message, as WELCOME raises the limit on the next one.
+//! 3. Serve each peer that [`poll_ready`](Router::poll_ready) names, and each whose `Link` became writable
+//!    again.
 //! 4. Call [`handle_timeout`](Router::handle_timeout) when [`poll_timeout`](Router::poll_timeout) says so.
-//! 5. Look at [`poll_event`](Router::poll_event), and answer [`RouterEvent::Authenticate`].
-//! 6. When the transport ended, [`detach`](Router::detach).
+//! 5. Take every [`poll_event`](Router::poll_event), and answer [`RouterEvent::Authenticate`].
+//! 6. When the transport ended, for whatever reason, [`detach`](Router::detach).
+//!
+//! To serve a peer is always the same, and costs little when there is nothing to do:
+//!
+//! ```
+//! use roadbed_core::link::Link;
+//! use roadbed_core::time::Timestamp;
+//! use roadbed_router::{Outgoing, PeerId, Router};
+//!
+//! fn serve(router: &mut Router, peer: PeerId, link: &mut Link, now: Timestamp) {
+//!     // First, and whether the link is writable or not: it may never be again.
+//!     if router.must_drop(peer) {
+//!         link.handle_lost(now);
+//!     }
+//!     // What is pulled counts as taken, so nothing is pulled that has to wait here.
+//!     while link.is_writable() {
+//!         match router.poll_outgoing(peer) {
+//!             // It fits: the router knows what the peer accepts.
+//!             Some(Outgoing::Message(message)) => drop(link.send(now, &message)),
+//!             // The link flushes and closes; when it says so, `detach` follows.
+//!             Some(Outgoing::Close(_)) => link.close(now),
+//!             None => break,
+//!         }
+//!     }
+//!     // Both may have changed with what was queued or pulled.
+//!     if router.is_joined(peer) { link.raise_limit() } else { link.lower_limit() }
+//!     if router.wants_input(peer) { link.resume(now) } else { link.pause() }
+//! }
+//! ```
 //!
 //! # What is refused, and how
 //!
@@ -102,6 +129,13 @@
 //! `retain`, `get_retained`, `forward_timeout`, the keys of sharding, `forward_for`. Nothing that a client
 //! says about identities is passed on.
 //!
+//! An ERROR whose text is too long for its recipient goes without the text. The URI of an application's
+//! ERROR is passed on as the callee chose it.
+//!
+//! HELLO needs a role of a client, but roles are no permissions: a session may do what it did not announce,
+//! and only features that change what it is sent count. (Today that is a callee's `call_canceling`; without
+//! it no INTERRUPT is sent, and every cancel mode is `skip`.)
+//!
 //! Broken protocol ends the session with ABORT `wamp.error.protocol_violation`. That includes a CALL with
 //! `progress` and sealed payloads (`ppt_*`, `enc_*`), as those features are not announced, and a CALL with the
 //! id of a call under way. Answers to invocations that were issued and have ended are dropped, whoever ended
@@ -113,7 +147,7 @@
 //! Over the budget ([`Limits::output_size`](roadbed_core::limits::Limits)) events are dropped and counted,
 //! calls of this callee answered with `wamp.error.unavailable`, and replies queued all the same; but the peer is
 //! not to be read, and is closed when it takes nothing for [`STALL_TIMEOUT`] or at [`OVERRUN_FACTOR`] times
-//! the budget.
+//! the budget. INTERRUPT counts as the call does: where it has no room, the call is canceled as by `skip`.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
@@ -131,6 +165,7 @@ mod broker;
 mod config;
 mod dealer;
 mod events;
+mod fanout;
 mod gate;
 mod ids;
 mod invocations;

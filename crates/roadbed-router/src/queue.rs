@@ -8,13 +8,14 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
-use roadbed_core::error::{CloseReason, PayloadError};
-use roadbed_core::message::{Event, Message};
+use roadbed_core::error::CloseReason;
+use roadbed_core::message::Message;
 use roadbed_core::serializer::{Encoded, Outbound, Serializer};
 use roadbed_core::time::Timestamp;
 use slab::Slab;
 
 use crate::events::{Outgoing, PeerId, RouterEvent};
+use crate::fanout::{Fanout, Refused};
 use crate::stats::Counters;
 use crate::tables::Relax;
 use crate::timers::{TimerKind, Timers};
@@ -39,48 +40,6 @@ const REHOME_AFTER: usize = 32;
 const HOME_CHUNK: usize = 4 << 10;
 /// Events that wait for the driver, above which those that only inform are dropped.
 const EVENT_BACKLOG: usize = 1024;
-
-/// Why a message was not queued.
-#[derive(Debug)]
-pub(crate) enum Refused {
-    /// The queue is over its budget.
-    Full { queued: usize, limit: usize },
-    /// The message is larger than the peer accepts.
-    TooLarge { size: usize, limit: usize },
-    /// The payload cannot be carried to the peer's serializer.
-    Payload(PayloadError),
-    /// The same, as an earlier receiver of this event has shown.
-    PayloadKnown,
-    /// The peer is being closed.
-    Closed,
-}
-
-/// An event on its way to many receivers.
-pub(crate) struct Fanout {
-    outbound: Outbound,
-    /// The serializers that cannot carry the payload: finding that out costs a look at all of it, and
-    /// is done once.
-    unfit: [bool; Serializer::ALL.len()],
-}
-
-impl Fanout {
-    pub(crate) fn new(event: Event) -> Self {
-        Self { outbound: Outbound::new(event), unfit: Default::default() }
-    }
-
-    fn encode(&mut self, serializer: Serializer, arena: &mut BytesMut) -> Result<Encoded, Refused> {
-        let unfit = self.unfit.get_mut(serializer as usize);
-        if unfit.as_deref() == Some(&true) {
-            return Err(Refused::PayloadKnown);
-        }
-        self.outbound.encode(serializer, arena).map_err(|error| {
-            if let Some(unfit) = unfit {
-                *unfit = true;
-            }
-            Refused::Payload(error)
-        })
-    }
-}
 
 /// The queue of one peer.
 struct Queue {

@@ -10,8 +10,8 @@ use bytes::{Bytes, BytesMut};
 use roadbed_core::serializer::{Encoded, Serializer};
 use roadbed_core::time::Timestamp;
 use roadbed_core::transport::{
-    LivenessConfig, LivenessMode, RawSocket, RawSocketClientConfig, RawSocketServerConfig, Role, Transport,
-    TransportError, TransportEvent,
+    LivenessConfig, LivenessMode, RawSocket, RawSocketClientConfig, RawSocketServerConfig, Transport,
+    TransportError, TransportEvent, TransportRole,
 };
 
 use crate::check_text;
@@ -24,18 +24,18 @@ const MAX_CONTROL: usize = (64 << 10) + (16 << 20);
 
 /// The end that connects.
 pub fn rawsocket_client(data: &[u8]) {
-    both(Role::Client, data);
+    both(TransportRole::Client, data);
 }
 
 /// The end that accepts.
 pub fn rawsocket_server(data: &[u8]) {
-    both(Role::Server, data);
+    both(TransportRole::Server, data);
 }
 
 /// How a transport is made: read from the first bytes.
 #[derive(Clone, Copy)]
 struct Setup {
-    role: Role,
+    role: TransportRole,
     serializer: Serializer,
     max_receive: usize,
     /// The receive limit until the first message.
@@ -44,7 +44,7 @@ struct Setup {
 }
 
 impl Setup {
-    fn read(role: Role, source: &mut Source<'_>) -> Self {
+    fn read(role: TransportRole, source: &mut Source<'_>) -> Self {
         Self {
             role,
             serializer: source.choose(&Serializer::ALL),
@@ -57,10 +57,10 @@ impl Setup {
     fn make(self) -> Transport {
         let liveness = LivenessConfig::default().mode(self.liveness);
         let socket = match self.role {
-            Role::Client => RawSocket::client(
+            TransportRole::Client => RawSocket::client(
                 &RawSocketClientConfig::new(self.serializer).max_receive(self.max_receive).liveness(liveness),
             ),
-            Role::Server => RawSocket::server(
+            TransportRole::Server => RawSocket::server(
                 &RawSocketServerConfig::default()
                     .serializers(&[self.serializer, Serializer::Cbor])
                     .max_receive(self.max_receive)
@@ -73,7 +73,7 @@ impl Setup {
     }
 }
 
-fn both(role: Role, data: &[u8]) {
+fn both(role: TransportRole, data: &[u8]) {
     let mut source = Source::new(data);
     let setup = Setup::read(role, &mut source);
     let cuts = source.bytes(8).to_vec();

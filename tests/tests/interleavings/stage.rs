@@ -321,6 +321,10 @@ impl Stage {
         let is_awaited = callee.session.pending_invocations() == 1 && !callee.is_gone && !caller.is_gone;
         assert!(!waits || is_awaited, "nobody will ever answer: {:#?}", self.log);
         assert_eq!(stats.counters.violations, 0, "{:#?}", self.log);
+        let was_canceled = Action::CANCELS.into_iter().any(|cancel| self.performed(cancel));
+        if caller.is_gone && !was_canceled {
+            assert_eq!(callee.session.pending_invocations(), 0, "it was not told: {:#?}", self.log);
+        }
         self.answer(0);
         self.settle_all();
         assert_eq!(self.actors[CALLER].results, 1, "{:#?}", self.log);

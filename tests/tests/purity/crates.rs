@@ -21,7 +21,7 @@ const REVIEWED: &str = "\
     roadbed-core serde serde_core serde_json siphasher slab subtle thiserror zerocopy zeroize zmij";
 
 /// Which crate uses which, without what only tests and build scripts use. Macros run in the compiler and
-/// are left out.
+/// are left out. A crate is told by its name and version: another version may use other crates.
 pub(crate) struct Graph {
     uses: BTreeMap<String, BTreeSet<String>>,
 }
@@ -46,10 +46,11 @@ impl Graph {
             let is_macro = list(&package["targets"])
                 .iter()
                 .any(|target| list(&target["kind"]).iter().any(|kind| kind == "proc-macro"));
-            if let (Some(id), Some(name), false) =
-                (package["id"].as_str(), package["name"].as_str(), is_macro)
+            let (name, version) = (package["name"].as_str(), package["version"].as_str());
+            if let (Some(id), Some(name), Some(version), false) =
+                (package["id"].as_str(), name, version, is_macro)
             {
-                names.insert(id.to_owned(), name.to_owned());
+                names.insert(id.to_owned(), format!("{name} {version}"));
             }
         }
         let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -76,8 +77,9 @@ impl Graph {
 
     /// Every crate that `root` reaches, with the way to it.
     pub(crate) fn reachable(&self, root: &str) -> BTreeMap<String, Vec<String>> {
-        let mut ways = BTreeMap::from([(root.to_owned(), vec![root.to_owned()])]);
-        let mut todo = vec![root.to_owned()];
+        let root = self.uses.keys().find(|user| name_of(user) == root).expect("the crate is known").clone();
+        let mut ways = BTreeMap::from([(root.clone(), vec![root.clone()])]);
+        let mut todo = vec![root.clone()];
         while let Some(user) = todo.pop() {
             for used in self.uses.get(&user).into_iter().flatten() {
                 if !ways.contains_key(used) {
@@ -87,7 +89,7 @@ impl Graph {
                 }
             }
         }
-        ways.remove(root);
+        ways.remove(&root);
         ways
     }
 
@@ -95,7 +97,7 @@ impl Graph {
     pub(crate) fn offences(&self, root: &str) -> Vec<String> {
         let mut offences = Vec::new();
         for (name, way) in self.reachable(root) {
-            let (name, way) = (name.as_str(), way.join(" -> "));
+            let (name, way) = (name_of(&name), way.join(" -> "));
             if lists(FORBIDDEN, name) {
                 offences.push(format!("{way} is forbidden"));
             } else if !lists(REVIEWED, name) {
@@ -104,6 +106,11 @@ impl Graph {
         }
         offences
     }
+}
+
+/// A crate's name without its version.
+fn name_of(label: &str) -> &str {
+    label.split(' ').next().unwrap_or(label)
 }
 
 fn lists(names: &str, name: &str) -> bool {

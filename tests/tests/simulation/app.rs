@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use roadbed_core::error::RequestError;
+use roadbed_core::error::{CloseReason, RequestError};
 use roadbed_core::id::{
     CallId, InvocationId, PublishId, RegisterId, RegistrationId, SubscribeId, SubscriptionId,
 };
@@ -97,7 +97,9 @@ impl App {
                 self.check_nothing_pending();
                 self.forget();
             }
-            SessionEvent::Closed { .. } => {
+            SessionEvent::Closed { reason, .. } => {
+                let is_fault = matches!(reason, CloseReason::PeerViolation(_));
+                assert!(!is_fault, "client {name}: {reason}");
                 assert_ne!(self.state, Phase::Joined, "client {name}: Closed without Left");
                 self.state = Phase::Closed;
                 self.check_nothing_pending();

@@ -9,7 +9,7 @@ use roadbed_core::options::CancelMode;
 use roadbed_core::uri::Uri;
 
 use crate::app::{App, Phase};
-use crate::operation::{Network, Operation};
+use crate::operation::{Network, Operation, beginning};
 use crate::wild::Simulation;
 
 /// How a call ends, as far as the model knows.
@@ -52,7 +52,7 @@ struct Model {
 /// Runs the operations that have an effect here.
 pub(crate) fn run(seed: u64, operations: &[Operation]) {
     let (mut simulation, mut model) = (Simulation::new(seed, false), Model::default());
-    for operation in operations {
+    for operation in beginning().iter().chain(operations) {
         let operation = match operation.clone() {
             Operation::Join { serializer, .. } => Operation::Join { serializer, network: Network::Perfect },
             Operation::Call { client, name, size, .. } => {

@@ -124,7 +124,7 @@ fn operation() -> impl Strategy<Value = Operation> {
     use Operation::*;
     let client = || any::<u8>();
     let name = || 0..NAMES;
-    let size = || prop_oneof![4 => Just(0_u16), 1 => 1..2_000_u16, 1 => 16_000..40_000_u16];
+    let size = || prop_oneof![12 => Just(0_u16), 4 => 1..1_000_u16, 1 => 17_000..24_000_u16];
     let serializer = prop::sample::select(&Serializer::ALL[..]);
     let network = prop::sample::select(vec![
         Network::Perfect,
@@ -137,8 +137,8 @@ fn operation() -> impl Strategy<Value = Operation> {
     let mode = prop::sample::select(vec![CancelMode::Skip, CancelMode::Kill, CancelMode::KillNoWait]);
     prop_oneof![
         4 => (serializer, network).prop_map(|(serializer, network)| Join { serializer, network }),
-        1 => client().prop_map(|client| Leave { client }),
-        1 => client().prop_map(|client| Kill { client }),
+        2 => client().prop_map(|client| Leave { client }),
+        2 => client().prop_map(|client| Kill { client }),
         6 => (client(), name()).prop_map(|(client, name)| Subscribe { client, name }),
         2 => (client(), any::<u8>()).prop_map(|(client, which)| Unsubscribe { client, which }),
         8 => (client(), name(), any::<bool>(), size())
@@ -158,6 +158,20 @@ fn operation() -> impl Strategy<Value = Operation> {
         8 => (1..40_u8).prop_map(|steps| Step { steps }),
         3 => prop_oneof![4 => 0..100_u16, 1 => 0..20_000_u16].prop_map(|millis| Wait { millis }),
     ]
+}
+
+/// What every run begins with, so that there is something to go wrong.
+pub(crate) fn beginning() -> Vec<Operation> {
+    let mut operations: Vec<Operation> = Serializer::ALL
+        .into_iter()
+        .map(|serializer| Operation::Join { serializer, network: Network::Perfect })
+        .collect();
+    operations.push(Operation::Step { steps: 40 });
+    for client in 0..3 {
+        operations.push(Operation::Register { client, name: client });
+        operations.push(Operation::Subscribe { client, name: client });
+    }
+    operations
 }
 
 /// Up to `count` operations.

@@ -14,7 +14,7 @@ use roadbed_router::{Authentication, RouterConfig, RouterStats};
 use roadbed_testkit::{ClientId, Transcript, World};
 
 use crate::app::{App, Phase};
-use crate::operation::Operation;
+use crate::operation::{Operation, beginning};
 
 /// Clients at a time.
 const MAX_CLIENTS: usize = 6;
@@ -30,7 +30,7 @@ pub(crate) struct Simulation {
 /// them.
 pub(crate) fn run(seed: u64, small: bool, operations: &[Operation]) -> Transcript {
     let mut simulation = Simulation::new(seed, small);
-    for operation in operations {
+    for operation in beginning().iter().chain(operations) {
         simulation.perform(operation);
         simulation.check();
     }
@@ -59,7 +59,7 @@ impl Simulation {
                 let open = self.apps.iter().filter(|app| app.state != Phase::Closed).count();
                 if open < MAX_CLIENTS {
                     self.world.set_conditions(network.conditions());
-                    let config = ClientConfig::new(Uri::from_static("realm1"));
+                    let config = ClientConfig::new(Uri::from_static("realm1")).strict_ids(true);
                     let config = config.limits(Limits::default().queued_events(16));
                     let config = config.build().expect("the configuration is right");
                     let client = self.world.connect(config, serializer);
@@ -165,7 +165,9 @@ impl Simulation {
             assert_eq!(app.state, Phase::Closed, "{app:?}");
             assert!(self.world.is_over(app.client), "{app:?}");
         }
-        assert_eq!(present(&self.world.router().stats()), [0; 9], "something is left");
+        let stats = self.world.router().stats();
+        assert_eq!(present(&stats), [0; 9], "something is left");
+        assert_eq!(stats.counters.violations, 0, "somebody broke the protocol");
         self.world.router_events();
         let bytes = self.world.transcript();
         self.transcript.note("bytes", &bytes.digest());

@@ -84,8 +84,10 @@ pub struct Connection {
     is_stalled: bool,
     /// More output is queued than the high-water mark allows; `Writable` is due.
     is_blocked: bool,
-    /// Bytes of answers that the session gave by itself since all output was fetched last.
+    /// Bytes of answers that the session gave by itself and that were not all fetched yet.
     replies: usize,
+    /// Bytes of output to be fetched until they are.
+    replies_end: usize,
     /// Until when `Closed` waits for output to be fetched.
     linger: Option<Timestamp>,
     /// `Closed` no longer waits for output.
@@ -95,7 +97,8 @@ pub struct Connection {
 impl Connection {
     /// A client connection over a transport that was opened at `now`, or is being opened. The router has
     /// [`Limits::join_timeout`](crate::limits::Limits::join_timeout) from here to WELCOME. HELLO goes out
-    /// by itself when the transport's handshake is done.
+    /// by itself when the transport's handshake is done. Take `config` from [`ClientConfig::build`], which
+    /// checks it; values out of their range are not noticed here.
     ///
     /// `seed` has to be random and new for each connection: it is the only source of randomness (RawSocket
     /// needs none). `utc` is the wall clock at `now`.
@@ -118,6 +121,7 @@ impl Connection {
             is_stalled: false,
             is_blocked: false,
             replies: 0,
+            replies_end: 0,
             linger: None,
             is_released: false,
         }
@@ -192,10 +196,12 @@ impl Connection {
     /// The next bytes to write, in order.
     pub fn poll_transmit(&mut self) -> Option<Bytes> {
         let bytes = self.transport.poll_transmit();
-        if self.transport.queued() == 0 {
+        let fetched = bytes.as_ref().map_or(0, Bytes::len);
+        self.replies_end = self.replies_end.saturating_sub(fetched);
+        if self.replies_end == 0 {
             self.replies = 0;
         }
-        if self.is_blocked && self.transport.queued() <= self.limits().output_high_water {
+        if self.is_blocked && self.transport.queued() <= self.high_water() {
             self.is_blocked = false;
             self.session.push_event(SessionEvent::Writable);
         }
@@ -284,6 +290,12 @@ impl Connection {
     /// Time does not go back.
     fn observe(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
+    }
+
+    /// Queued output above which `is_writable()` is false: whoever is refused for want of room has to hear
+    /// of it when there is room again.
+    pub(super) fn high_water(&self) -> usize {
+        self.limits().output_high_water.min(self.limits().output_size)
     }
 
     fn limits(&self) -> &crate::limits::Limits {

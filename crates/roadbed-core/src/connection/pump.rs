@@ -120,6 +120,7 @@ impl Connection {
             } else if let Message::Error(_) = message {
                 let size = self.queued().saturating_sub(before);
                 self.replies = self.replies.saturating_add(size);
+                self.replies_end = self.queued();
             }
         }
         if self.session.state() == SessionState::Closed && self.linger.is_none() {
@@ -136,7 +137,7 @@ impl Connection {
             TransportError::TooLarge { size, limit } => CommandError::TooLarge { size, limit },
             _ => CommandError::NotJoined,
         })?;
-        self.is_blocked |= self.transport.queued() > self.limits().output_high_water;
+        self.is_blocked |= self.transport.queued() > self.high_water();
         Ok(())
     }
 

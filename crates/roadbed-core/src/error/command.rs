@@ -52,9 +52,6 @@ pub enum CommandError {
     /// The peer did not announce the feature that an option needs.
     #[error("the peer does not support {}", .0.name())]
     FeatureMissing(Feature),
-    /// An option is set that this command manages itself, or with a value it cannot have.
-    #[error("option {0} cannot be used here")]
-    InvalidOption(&'static str),
 }
 
 /// How a request that was sent ended without its result.

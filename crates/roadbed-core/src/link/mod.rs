@@ -99,7 +99,7 @@ pub enum LinkEvent {
 impl Link {
     /// The router's end of a transport that was accepted at `now`. The peer has
     /// [`Limits::handshake_timeout`] for the transport's handshake; what it has left of that for HELLO is
-    /// the router's affair.
+    /// the router's affair. Have the configuration [checked](LinkConfig::check) once, before the first link.
     pub fn server(config: &LinkConfig, now: Timestamp) -> Self {
         let mut transport = Transport::from(RawSocket::server(&config.rawsocket()));
         transport.set_receive_limit(config.limits.handshake_message_size);

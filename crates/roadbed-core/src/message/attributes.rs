@@ -1,6 +1,5 @@
 //! Options and details: typed where the key is known, still encoded where it is not.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -11,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::wire::{Attribute, Decoder, Encoder};
 use crate::error::PayloadError;
 use crate::id::SessionId;
-use crate::serializer::{Kind, Malformed, ReadError, Reader, Serializer, Writer, typed};
+use crate::serializer::{Kind, Malformed, ReadError, Reader, Serializer, Writer, holds_binary, typed};
 use crate::value::Value;
 
 /// Keys of one dict that are kept without being known. More are refused: nobody sends that many.
@@ -31,7 +30,7 @@ const MAX_RAW_KEYS: usize = 256;
 /// assert_eq!(extra.get::<u32>("x_other")?, None);
 /// # Ok::<(), roadbed_core::error::PayloadError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RawDict {
     entries: Vec<(ByteString, Bytes)>,
     serializer: Serializer,
@@ -45,6 +44,17 @@ impl PartialEq for RawDict {
 }
 
 impl Eq for RawDict {}
+
+/// Shows the keys and how many bytes are behind each: the values may be credentials.
+impl core::fmt::Debug for RawDict {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let mut map = f.debug_map();
+        for (key, value) in &self.entries {
+            map.entry(key, &format_args!("{} bytes", value.len()));
+        }
+        map.finish()
+    }
+}
 
 impl Default for RawDict {
     /// Empty. What is set is encoded as CBOR, and transcoded when the message is.
@@ -100,12 +110,17 @@ impl RawDict {
     }
 
     /// Sets `key`. Keys of your own should begin with `_` or `x_`; keys the specification knows are
-    /// fields of the options and must not be set here. Binary values are refused by many peers.
+    /// fields of the options and must not be set here.
     ///
     /// # Errors
-    /// [`PayloadError::Encode`] when the value cannot be written.
+    /// [`PayloadError::Encode`] when the value cannot be written, or holds binary or text that begins with
+    /// NUL, which JSON takes for binary: options and details have none.
     pub fn set<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), PayloadError> {
         let mut encoded = typed::encode_serde(Serializer::Cbor, key, value)?;
+        if holds_binary(&encoded) {
+            let reason = "binary, and text that begins with NUL, have no place in options and details".into();
+            return Err(PayloadError::Encode { part: key.into(), serializer: Serializer::Cbor, reason });
+        }
         if self.serializer != Serializer::Cbor {
             let depth = crate::limits::MAX_DEPTH;
             let mut out = bytes::BytesMut::new();
@@ -180,17 +195,37 @@ impl Attribute for RawDict {
     }
 }
 
+/// The known keys that one dict held so far, a bit for each: null leaves no other trace.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Seen(u32);
+
+impl Seen {
+    /// Notes the key with this number; says whether it was new.
+    #[inline(always)]
+    fn insert(&mut self, number: u32) -> bool {
+        let bit = 1_u32.wrapping_shl(number);
+        let is_new = self.0 & bit == 0;
+        self.0 |= bit;
+        is_new
+    }
+}
+
 /// A place in options or details that takes one key, or a group of keys.
 pub(crate) trait Slot: Sized {
     /// Nothing set.
     const EMPTY: Self;
+    /// How many keys it takes.
+    const KEYS: u32;
 
-    /// Takes the value behind `key` when the key belongs here; says whether it did.
+    /// Takes the value behind `key` when the key belongs here; says whether it did. The slot's keys are
+    /// numbered from `first`.
     fn accept<'a, R: Reader<'a>>(
         &mut self,
         name: &'static str,
         key: &str,
         d: &mut Decoder<'_, R>,
+        seen: &mut Seen,
+        first: u32,
     ) -> Result<bool, ReadError>;
     /// How many keys will be written.
     fn count(&self) -> usize;
@@ -199,6 +234,7 @@ pub(crate) trait Slot: Sized {
 
 impl<T: Attribute> Slot for Option<T> {
     const EMPTY: Self = None;
+    const KEYS: u32 = 1;
 
     #[inline]
     fn accept<'a, R: Reader<'a>>(
@@ -206,6 +242,8 @@ impl<T: Attribute> Slot for Option<T> {
         name: &'static str,
         key: &str,
         d: &mut Decoder<'_, R>,
+        seen: &mut Seen,
+        first: u32,
     ) -> Result<bool, ReadError> {
         if key != name {
             return Ok(false);
@@ -213,7 +251,7 @@ impl<T: Attribute> Slot for Option<T> {
         // Inside a dict in a dict (`forward_for`) the outer key is the one that errors name.
         let outer = d.key;
         d.key = outer.or(Some(name));
-        if self.is_some() {
+        if !seen.insert(first) {
             return Err(d.error(Malformed::DuplicateKey));
         }
         // null, and CBOR's undefined, count as absent.
@@ -294,14 +332,24 @@ macro_rules! attributes {
             fn read<'a, R: $crate::serializer::Reader<'a>>(
                 d: &mut $crate::message::wire::Decoder<'_, R>,
             ) -> Result<Self, $crate::serializer::ReadError> {
+                use $crate::message::attributes::{Seen, Slot};
+
+                // A bit for each key.
+                const _: () = assert!(0 $(+ <$type as Slot>::KEYS)* <= u32::BITS);
                 let mut this = Self::default();
+                let mut seen = Seen::default();
                 let mut seq = d.reader.dict()?;
                 while d.reader.more(&mut seq)? {
                     let key = d.reader.key()?;
-                    $(if $crate::message::attributes::Slot::accept(&mut this.$field, $key, &key, d)? {
-                        d.check_envelope()?;
-                        continue;
-                    })*
+                    let number = 0_u32;
+                    $(
+                        if Slot::accept(&mut this.$field, $key, &key, d, &mut seen, number)? {
+                            d.check_envelope()?;
+                            continue;
+                        }
+                        let number = number.wrapping_add(<$type as Slot>::KEYS);
+                    )*
+                    let _ = number;
                     this.extra.accept(&key, d)?;
                 }
                 Ok(this)
@@ -331,127 +379,5 @@ attributes! {
         authid: Option<ByteString> = "authid",
         /// Its authrole.
         authrole: Option<ByteString> = "authrole",
-    }
-}
-
-/// How a payload that the router does not look into is sealed: `ppt_*` of the specification and
-/// `enc_*`, its deployed form (advanced profile, "payload passthru mode").
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PassThru(Option<Box<PassThruAttributes>>);
-
-/// The attributes of [`PassThru`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PassThruAttributes {
-    /// `ppt_scheme`: `wamp`, `mqtt` or `x_…`.
-    pub ppt_scheme: Option<ByteString>,
-    /// `ppt_serializer`.
-    pub ppt_serializer: Option<ByteString>,
-    /// `ppt_cipher`.
-    pub ppt_cipher: Option<ByteString>,
-    /// `ppt_keyid`.
-    pub ppt_keyid: Option<ByteString>,
-    /// `enc_algo`: with it the payload is one bare binary or text.
-    pub enc_algo: Option<EncAlgo>,
-    /// `enc_key`.
-    pub enc_key: Option<ByteString>,
-    /// `enc_serializer`.
-    pub enc_serializer: Option<ByteString>,
-}
-
-impl PassThru {
-    /// The attributes, when any is set.
-    pub fn attributes(&self) -> Option<&PassThruAttributes> {
-        self.0.as_deref()
-    }
-
-    /// The attributes, to be set.
-    pub fn attributes_mut(&mut self) -> &mut PassThruAttributes {
-        self.0.get_or_insert_with(Box::default)
-    }
-
-    /// Whether none is set.
-    pub const fn is_empty(&self) -> bool {
-        self.0.is_none()
-    }
-}
-
-macro_rules! group {
-    ($($field:ident),*) => {
-        impl Slot for PassThru {
-            const EMPTY: Self = Self(None);
-
-            fn accept<'a, R: Reader<'a>>(
-                &mut self,
-                _: &'static str,
-                key: &str,
-                d: &mut Decoder<'_, R>,
-            ) -> Result<bool, ReadError> {
-                if !(key.starts_with("ppt_") || key.starts_with("enc_")) {
-                    return Ok(false);
-                }
-                $(if key == stringify!($field) {
-                    self.attributes_mut().$field.accept(stringify!($field), key, d)?;
-                    if self.count() == 0 {
-                        // It was null, which counts as absent.
-                        self.0 = None;
-                    }
-                    // An unsuitable algorithm is reported itself, not the payload that goes with it.
-                    let has_algorithm = self.attributes().is_some_and(|group| group.enc_algo.is_some());
-                    d.is_bare_allowed |= has_algorithm || d.unsuitable.is_some();
-                    return Ok(true);
-                })*
-                Ok(false)
-            }
-
-            fn count(&self) -> usize {
-                let Some(group) = self.attributes() else { return 0 };
-                [$(group.$field.count()),*].into_iter().fold(0, usize::saturating_add)
-            }
-
-            fn write<'o, W: Writer<'o>>(
-                &self,
-                _: &'static str,
-                e: &mut Encoder<W>,
-            ) -> Result<(), PayloadError> {
-                if let Some(group) = self.attributes() {
-                    $(group.$field.write(stringify!($field), e)?;)*
-                }
-                Ok(())
-            }
-        }
-    };
-}
-
-group!(ppt_scheme, ppt_serializer, ppt_cipher, ppt_keyid, enc_algo, enc_key, enc_serializer);
-
-/// An algorithm of `enc_algo`: `cryptobox`, `mqtt`, `xbr`, or one of your own that begins with `x_`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EncAlgo(ByteString);
-
-impl EncAlgo {
-    /// The algorithm of this name, or `None` when it is not a known one.
-    pub fn new(name: impl Into<ByteString>) -> Option<Self> {
-        let name = name.into();
-        let known = matches!(&*name, "cryptobox" | "mqtt" | "xbr") || name.starts_with("x_");
-        known.then_some(Self(name))
-    }
-
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Attribute for EncAlgo {
-    fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
-        let at = d.reader.offset();
-        let expected = "cryptobox, mqtt, xbr or x_…";
-        Self::new(d.reader.text()?).ok_or(ReadError::new(at, Malformed::UnknownValue { expected }))
-    }
-
-    fn write<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError> {
-        e.writer.text(&self.0);
-        Ok(())
     }
 }

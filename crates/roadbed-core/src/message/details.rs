@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 
 use bytestring::ByteString;
 
-use super::attributes::{Forward, PassThru, RawDict, attributes};
+use super::attributes::{Forward, RawDict, attributes};
+use super::passthru::PassThru;
 use super::wire::{Attribute, Decoder, Encoder};
 use crate::error::PayloadError;
 use crate::id::{RegistrationId, SessionId, SubscriptionId};
@@ -169,13 +170,21 @@ impl Attribute for Roles {
                 return Err(d.error(Malformed::DuplicateKey));
             }
             roles = roles.with(role, &[]);
+            let mut has_features = false;
             let mut keys = d.reader.dict()?;
             while d.reader.more(&mut keys)? {
                 let key = d.reader.key()?;
-                if &*key == "features" && d.reader.kind()? != Kind::Null {
-                    roles = read_features(roles, role, d)?;
-                } else {
+                if &*key != "features" {
                     d.reader.skip(3)?;
+                    continue;
+                }
+                if core::mem::replace(&mut has_features, true) {
+                    return Err(d.error(Malformed::DuplicateKey));
+                }
+                if d.reader.kind()? == Kind::Null {
+                    d.reader.skip(3)?;
+                } else {
+                    roles = read_features(roles, role, d)?;
                 }
             }
         }
@@ -209,16 +218,29 @@ fn read_features<'a, R: Reader<'a>>(
     role: Role,
     d: &mut Decoder<'_, R>,
 ) -> Result<Roles, ReadError> {
+    // One bit a feature for its own name, and one for the only other spelling there is.
+    let (mut seen, mut seen_otherwise) = (0_u64, false);
     let mut features = d.reader.dict()?;
     while d.reader.more(&mut features)? {
         let name = d.reader.key()?;
-        match Feature::from_name(&name) {
-            Some(feature) if d.reader.kind()? != Kind::Null => {
-                if d.reader.bool()? {
-                    roles = roles.with(role, &[feature]);
-                }
-            }
-            _ => d.reader.skip(4)?,
+        let Some(feature) = Feature::from_name(&name) else {
+            d.reader.skip(4)?;
+            continue;
+        };
+        let is_duplicate = if &*name == feature.name() {
+            let before = seen;
+            seen |= feature.bit();
+            before == seen
+        } else {
+            core::mem::replace(&mut seen_otherwise, true)
+        };
+        if is_duplicate {
+            return Err(d.error(Malformed::DuplicateKey));
+        }
+        if d.reader.kind()? == Kind::Null {
+            d.reader.skip(4)?;
+        } else if d.reader.bool()? {
+            roles = roles.with(role, &[feature]);
         }
     }
     Ok(roles)

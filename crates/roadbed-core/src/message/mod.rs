@@ -24,20 +24,23 @@
 pub(crate) mod attributes;
 mod details;
 mod element;
+mod passthru;
 mod pubsub;
 mod rpc;
 mod session;
 pub(crate) mod sparse;
+mod tail;
 #[cfg(test)]
 mod tests;
 pub(crate) mod wire;
 
-pub use attributes::{EncAlgo, Forward, PassThru, PassThruAttributes, RawDict};
+pub use attributes::{Forward, RawDict};
 pub use details::{
     CloseDetails, ErrorDetails, EventDetails, HelloDetails, InvocationDetails, ResultDetails,
     UnregisteredDetails, UnsubscribedDetails, WelcomeDetails,
 };
 pub(crate) use element::{Body, BodyError, Elements};
+pub use passthru::{EncAlgo, PassThru, PassThruAttributes};
 pub use pubsub::{
     Event, EventReceived, Publish, Published, Subscribe, Subscribed, Unsubscribe, Unsubscribed,
 };

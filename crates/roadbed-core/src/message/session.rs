@@ -16,6 +16,9 @@ use crate::uri::Uri;
 
 /// The proof in AUTHENTICATE: a ticket, a signature. `Debug` does not show it.
 ///
+/// `==` takes a time that depends on where the texts differ. Whoever checks a proof compares with
+/// [`Secret::matches`](crate::auth::Secret::matches).
+///
 /// ```
 /// use roadbed_core::message::Signature;
 ///
@@ -59,8 +62,7 @@ impl Attribute for Signature {
     }
 
     fn write<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError> {
-        e.writer.text(&self.0);
-        Ok(())
+        self.0.write(e)
     }
 }
 

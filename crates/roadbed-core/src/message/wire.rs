@@ -225,14 +225,23 @@ fn text<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<ByteString, ReadErr
     Ok(text)
 }
 
+/// Writes text of an envelope, unless no peer would take it.
+fn write_text<'o, W: Writer<'o>>(text: &str, e: &mut Encoder<W>) -> Result<(), PayloadError> {
+    if text.starts_with('\0') {
+        let reason = "text that begins with NUL would be taken for binary".into();
+        return Err(PayloadError::Encode { part: "the envelope".into(), serializer: e.serializer, reason });
+    }
+    e.writer.text(text);
+    Ok(())
+}
+
 impl Attribute for ByteString {
     fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
         text(d)
     }
 
     fn write<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError> {
-        e.writer.text(self);
-        Ok(())
+        write_text(self, e)
     }
 }
 
@@ -250,8 +259,7 @@ impl Attribute for Uri {
     }
 
     fn write<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError> {
-        e.writer.text(self.as_str());
-        Ok(())
+        write_text(self.as_str(), e)
     }
 }
 

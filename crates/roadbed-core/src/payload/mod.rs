@@ -83,7 +83,8 @@ impl Payload {
     /// Encodes `args` and `kwargs`.
     ///
     /// `args` becomes a list: a tuple, an array, a `Vec`, a tuple struct. `kwargs` becomes a dict with text
-    /// keys: a struct or a map. `()`, `None`, empty lists and empty dicts are left out.
+    /// keys: a struct or a map. `()`, `None`, empty lists and empty dicts are left out. CBOR gets floats of
+    /// 32 or 64 bits, never of 16: many peers cannot read those.
     ///
     /// # Errors
     /// * [`PayloadError::Encode`]: a `Serialize` failed; `args` is no list (a struct with named fields is

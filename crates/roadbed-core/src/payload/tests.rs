@@ -335,3 +335,25 @@ fn typed_access_goes_equally_deep_everywhere() {
         assert!(reason.contains("limit"), "{reason}");
     }
 }
+
+/// Floats of 16 bits are legal CBOR that many peers cannot read.
+#[test]
+fn no_float_is_written_in_16_bits() {
+    let hex = |payload: Payload| payload.raw_args().unwrap().to_vec();
+    let cbor = |args: &[f64]| hex(Payload::from_args(Serializer::Cbor, args).unwrap());
+    assert_eq!(cbor(&[1.5]), [0x81, 0xfa, 0x3f, 0xc0, 0, 0]);
+    assert_eq!(cbor(&[-0.0]), [0x81, 0xfa, 0x80, 0, 0, 0]);
+    assert_eq!(cbor(&[f64::INFINITY]), [0x81, 0xfa, 0x7f, 0x80, 0, 0]);
+    assert_eq!(cbor(&[f64::NAN]), [0x81, 0xfa, 0x7f, 0xc0, 0, 0]);
+    assert_eq!(cbor(&[0.1]), [0x81, 0xfb, 0x3f, 0xb9, 0x99, 0x99, 0x99, 0x99, 0x99, 0x9a]);
+    // The same byte elsewhere is no float.
+    let mixed = (249_u8, Binary::from(b"\xf9\x3c\x00"), "ù", 1.0, 0xf9f9_f9f9_u32, (2.0_f32, [4.0]));
+    let payload = Payload::from_args(Serializer::Cbor, &mixed).unwrap();
+    type Mixed = (u8, Binary, String, f64, u32, (f32, [f64; 1]));
+    assert_eq!(payload.args::<Mixed>().unwrap(), (249, mixed.1, "ù".into(), 1.0, 0xf9f9_f9f9, (2.0, [4.0])));
+    let expected = b"\x86\x18\xf9\x43\xf9\x3c\x00\x62\xc3\xb9\xfa\x3f\x80\0\0\x1a\xf9\xf9\xf9\xf9\x82\xfa\x40\0\0\0\x81\xfa\x40\x80\0\0";
+    assert_eq!(payload.raw_args().unwrap(), &expected[..]);
+    let mut dict = crate::message::RawDict::default();
+    dict.set("x_ratio", &0.5).unwrap();
+    assert_eq!(dict.raw("x_ratio").unwrap().0, &b"\xfa\x3f\0\0\0"[..]);
+}

@@ -38,6 +38,7 @@ mod values;
 mod walk;
 mod writer;
 
+pub(crate) use cbor::holds_binary;
 pub(crate) use outbound::CHAIN_THRESHOLD;
 pub use outbound::{Encoded, Outbound};
 pub use reader::{Kind, Malformed, ReadError};
@@ -46,6 +47,23 @@ pub(crate) use transcode::transcode_value;
 pub(crate) use writer::Writer;
 
 /// A WAMP serialization format.
+///
+/// ```
+/// use bytes::Bytes;
+/// use roadbed_core::limits::Limits;
+/// use roadbed_core::message::Message;
+/// use roadbed_core::serializer::Serializer;
+///
+/// let received = Bytes::from_static(b"[50,1,{},[\"two\",2]]");
+/// let Message::CallResult(result) = Serializer::Json.decode(&received, &Limits::default())? else { panic!() };
+/// assert_eq!(result.payload.args::<(String, u8)>()?, ("two".into(), 2));
+///
+/// // The same message for a peer of another serializer.
+/// let mut out = bytes::BytesMut::new();
+/// Serializer::MsgPack.encode(&result.into(), &mut out)?;
+/// assert_eq!(&out[..], b"\x94\x32\x01\x80\x92\xa3two\x02");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Serializer {

@@ -21,13 +21,20 @@ pub(crate) const CHAIN_THRESHOLD: usize = 16 << 10;
 /// assert_eq!(encoded.len(), 8);
 /// assert_eq!(encoded.chunks().len(), 1);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Encoded {
     chunks: Chunks,
     len: usize,
 }
 
-#[derive(Clone, Debug)]
+/// Sizes only: messages may carry credentials.
+impl core::fmt::Debug for Encoded {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Encoded").field("len", &self.len).field("chunks", &self.chunks().len()).finish()
+    }
+}
+
+#[derive(Clone)]
 enum Chunks {
     One([Bytes; 1]),
     Many(Arc<[Bytes]>),

@@ -86,7 +86,7 @@ fn write_cbor<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, String> {
 
     let mut out = Vec::new();
     match ciborium::into_writer(value, &mut out) {
-        Ok(()) => Ok(out),
+        Ok(()) => Ok(super::cbor::widen_halves(out)),
         Err(Error::Value(reason)) => Err(reason),
         Err(Error::Io(_)) => Err("cannot write".into()),
     }

@@ -59,7 +59,10 @@ impl Session {
         options: &RegisterOptions,
     ) -> Result<Plan, CommandError> {
         self.require(Role::Callee, Role::Dealer)?;
-        check_room("registrations", self.registrations.len(), self.config.limits.registrations)?;
+        let limit = self.config.limits.registrations;
+        check_room("registrations", self.registrations.len(), limit)?;
+        // As for subscriptions: what was never answered has to be remembered.
+        check_room("unregister requests", self.pending.counts().unregisters, limit.saturating_mul(2))?;
         let request = self.pending.next_id();
         let target = (procedure.detach(), options.match_policy.unwrap_or_default());
         let message = Register { request, options: options.clone().into(), procedure: procedure.clone() };

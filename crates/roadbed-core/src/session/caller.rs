@@ -42,7 +42,7 @@ impl Session {
         refuse(options.progress, Feature::ProgressiveCallInvocations)?;
         refuse(options.receive_progress, Feature::ProgressiveCallResults)?;
         self.check_passthru(Role::Caller, Role::Dealer, &options.passthru)?;
-        check_room("calls", self.pending.calls(), self.config.limits.pending_calls)?;
+        check_room("calls", self.pending.counts().calls, self.config.limits.pending_calls)?;
         let request = self.pending.next_id();
         let (options, procedure) = (options.clone().into(), procedure.clone());
         let message = message::Call { request, options, procedure, payload };

@@ -76,11 +76,16 @@ impl<W: Copy + Ord, H: Copy + Ord> Grants<W, H> {
 
     /// The router granted `target`. Returns a grant that goes back, if there is one.
     pub(super) fn granted(&mut self, target: Target, id: W, handler: H) -> Option<W> {
+        // Not to go back when the last request for it is settled.
         if self.kept.get(&target) == Some(&id) {
             self.kept.remove(&target);
         }
         let back = self.settle(&target);
         let grant = self.grants.entry(id).or_insert_with(|| Grant { target, handlers: Vec::new() });
+        // It may have been granted, and kept, for another target: then it is in use again.
+        if self.kept.get(&grant.target) == Some(&id) {
+            self.kept.remove(&grant.target);
+        }
         grant.handlers.push(handler);
         self.handlers.insert(handler, id);
         back
@@ -200,5 +205,20 @@ mod tests {
         grants.release(3);
         assert!(grants.revoke(7).is_empty());
         assert_eq!(grants.refused(&target("a")), None);
+    }
+
+    /// Routers that ignore `match` do this.
+    #[test]
+    fn a_grant_kept_for_one_target_and_used_by_another_stays() {
+        let mut grants = Grants::default();
+        granted(&mut grants, 7, 1);
+        grants.request(&target("a"));
+        assert_eq!(grants.release(1), Some(Release::Shared));
+        grants.request(&target("b"));
+        assert_eq!(grants.granted(target("b"), 7, 2), None);
+        assert_eq!(grants.refused(&target("a")), None);
+        assert_eq!(grants.handlers(7), [2]);
+        assert_eq!(grants.release(2), Some(Release::Last(7)));
+        assert_eq!(grants.len(), 0);
     }
 }

@@ -84,9 +84,12 @@ impl Session {
     }
 
     /// What a decoder or a transport found wrong. An INVOCATION with an unsuitable option is answered
-    /// `wamp.error.invalid_argument`; everything else ends the session.
+    /// `wamp.error.invalid_argument`, or passed over while leaving; everything else ends the session.
     pub fn handle_violation(&mut self, now: Timestamp, violation: ProtocolViolation) {
         self.observe(now);
+        if self.state == SessionState::Leaving && violation.request().is_some() {
+            return self.count_late();
+        }
         let is_open = matches!(self.state, SessionState::Joined | SessionState::Confirming);
         let is_invocation = violation.message() == Some(MessageType::Invocation);
         match violation.request().filter(|_| is_open && is_invocation) {

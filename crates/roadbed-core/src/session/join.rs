@@ -28,7 +28,8 @@ impl Session {
     /// [`CommandError::AlreadyJoined`] when there is a session, or will be; [`CommandError::NotJoined`]
     /// after the end.
     pub fn join(&mut self, now: Timestamp) -> Result<(), CommandError> {
-        let deadline = now.saturating_add(self.config.limits.join_timeout);
+        self.observe(now);
+        let deadline = self.now.saturating_add(self.config.limits.join_timeout);
         self.join_until(now, deadline)
     }
 

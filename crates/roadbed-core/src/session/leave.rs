@@ -60,10 +60,13 @@ impl Session {
     }
 
     /// Ends session and transport at once: ABORT with `reason`, by default `wamp.close.close_realm`, and
-    /// no waiting for the router. It also refuses a [`SessionEvent::Welcome`].
+    /// no waiting for the router. It also refuses a [`SessionEvent::Welcome`]. Without a session, nor one
+    /// being joined, there is nothing to abort: the transport just closes.
     pub fn abort(&mut self, now: Timestamp, reason: Option<Uri>) {
         self.observe(now);
-        self.send_abort(reason.unwrap_or_else(|| uris::CLOSE_REALM.clone()), None);
+        if self.state != SessionState::Idle {
+            self.send_abort(reason.unwrap_or_else(|| uris::CLOSE_REALM.clone()), None);
+        }
         self.end(CloseReason::Local, false);
     }
 
@@ -91,9 +94,11 @@ impl Session {
         }
     }
 
-    /// GOODBYE was exchanged. The transport stays, if it was to stay.
+    /// GOODBYE was exchanged. The transport stays, if it was to stay; but not when the session was never
+    /// joined: `Left` would have no `Joined`, so `Closed` has to tell.
     fn leave_with(&mut self, reason: CloseReason) {
-        if !self.config.stay_attached || self.is_closing {
+        let was_joined = self.welcome.as_ref().is_some_and(|welcome| welcome.is_joined);
+        if !was_joined || !self.config.stay_attached || self.is_closing {
             return self.end(reason, true);
         }
         self.forget(&reason);

@@ -137,7 +137,8 @@ pub struct SessionStats {
 
 impl Session {
     /// A session over a transport that was opened at `now`, or will be; `utc` is the wall clock then.
-    /// Nothing is sent before [`join`](Self::join).
+    /// Nothing is sent before [`join`](Self::join). Take `config` from [`ClientConfig::build`], which checks
+    /// it; values out of their range are not noticed here.
     pub fn new(config: Arc<ClientConfig>, now: Timestamp, utc: UnixMicros) -> Self {
         Self {
             config,

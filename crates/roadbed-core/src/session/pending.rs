@@ -48,7 +48,30 @@ pub(super) struct Pending {
     /// The largest id issued; after a wrap-around that is the largest there is.
     highest: Option<RequestId>,
     requests: BTreeMap<RequestId, Request>,
-    calls: usize,
+    counts: Counts,
+}
+
+/// How many requests of each limited type wait.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    pub(super) calls: usize,
+    /// Only those to be acknowledged.
+    pub(super) publications: usize,
+    pub(super) unsubscribes: usize,
+    pub(super) unregisters: usize,
+}
+
+impl Counts {
+    /// The count for this request; `Grants` counts those for subscriptions and registrations.
+    const fn of(&mut self, request: &Request) -> Option<&mut usize> {
+        match request {
+            Request::Call(_) => Some(&mut self.calls),
+            Request::Publish => Some(&mut self.publications),
+            Request::Unsubscribe(_) => Some(&mut self.unsubscribes),
+            Request::Unregister(_) => Some(&mut self.unregisters),
+            Request::Subscribe(_) | Request::Register(_) => None,
+        }
+    }
 }
 
 impl Pending {
@@ -62,7 +85,9 @@ impl Pending {
         self.ids = IdSequence::continue_after(id);
         self.highest = self.highest.max(Some(id));
         if let Some(request) = request {
-            self.calls = self.calls.saturating_add(usize::from(matches!(request, Request::Call(_))));
+            if let Some(count) = self.counts.of(&request) {
+                *count = count.saturating_add(1);
+            }
             self.requests.insert(id, request);
         }
     }
@@ -84,9 +109,11 @@ impl Pending {
     }
 
     pub(super) fn remove(&mut self, id: RequestId) -> Option<Request> {
-        let request = self.requests.remove(&id);
-        self.calls = self.calls.saturating_sub(usize::from(matches!(request, Some(Request::Call(_)))));
-        request
+        let request = self.requests.remove(&id)?;
+        if let Some(count) = self.counts.of(&request) {
+            *count = count.saturating_sub(1);
+        }
+        Some(request)
     }
 
     pub(super) fn call(&self, id: RequestId) -> Option<&Call> {
@@ -112,9 +139,9 @@ impl Pending {
         self.highest.is_some_and(|highest| id <= highest)
     }
 
-    /// How many calls wait.
-    pub(super) const fn calls(&self) -> usize {
-        self.calls
+    /// How many requests of each limited type wait.
+    pub(super) const fn counts(&self) -> Counts {
+        self.counts
     }
 
     /// How many requests wait.

@@ -1,7 +1,7 @@
 //! The publisher: PUBLISH and its acknowledgement.
 
 use super::pending::Request;
-use super::plan::Plan;
+use super::plan::{Plan, check_room};
 use super::{Session, SessionEvent};
 use crate::error::{CommandError, ProtocolViolation};
 use crate::id::PublishId;
@@ -47,8 +47,13 @@ impl Session {
     ) -> Result<Plan, CommandError> {
         self.require(Role::Publisher, Role::Broker)?;
         self.check_passthru(Role::Publisher, Role::Broker, &options.passthru)?;
-        let request = self.pending.next_id();
         let awaited = (options.acknowledge == Some(true)).then_some(Request::Publish);
+        if awaited.is_some() {
+            let (count, limit) =
+                (self.pending.counts().publications, self.config.limits.pending_publications);
+            check_room("publications", count, limit)?;
+        }
+        let request = self.pending.next_id();
         let message = Publish { request, options: options.clone().into(), topic: topic.clone(), payload };
         Ok(Plan::request(request, message, awaited))
     }

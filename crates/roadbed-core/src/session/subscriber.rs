@@ -36,7 +36,10 @@ impl Session {
         options: &SubscribeOptions,
     ) -> Result<Plan, CommandError> {
         self.require(Role::Subscriber, Role::Broker)?;
-        check_room("subscriptions", self.subscriptions.len(), self.config.limits.subscriptions)?;
+        let limit = self.config.limits.subscriptions;
+        check_room("subscriptions", self.subscriptions.len(), limit)?;
+        // A broker that answers no UNSUBSCRIBE would otherwise have us remember ever more of them.
+        check_room("unsubscribe requests", self.pending.counts().unsubscribes, limit.saturating_mul(2))?;
         let request = self.pending.next_id();
         let target = (topic.detach(), options.match_policy.unwrap_or_default());
         let message = Subscribe { request, options: options.clone().into(), topic: topic.clone() };

@@ -6,7 +6,7 @@ use super::TransportError;
 use crate::serializer::Serializer;
 
 /// Something a transport found in its input, or the end of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TransportEvent {
     /// The handshake is done; messages can be sent.
@@ -23,6 +23,21 @@ pub enum TransportEvent {
         /// Why.
         reason: TransportClose,
     },
+}
+
+/// Of a message it shows the size only: it may carry credentials.
+impl core::fmt::Debug for TransportEvent {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Open { serializer, max_send } => {
+                f.debug_struct("Open").field("serializer", serializer).field("max_send", max_send).finish()
+            }
+            Self::Message(message) => {
+                f.debug_tuple("Message").field(&format_args!("{} bytes", message.len())).finish()
+            }
+            Self::Closed { reason } => f.debug_struct("Closed").field("reason", reason).finish(),
+        }
+    }
 }
 
 /// Why a transport closed.

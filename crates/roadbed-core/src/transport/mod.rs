@@ -66,7 +66,7 @@ pub use rawsocket::{
 
 /// Which end of a connection a transport plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
+pub enum TransportRole {
     /// The end that connected; it speaks first.
     Client,
     /// The end that accepted the connection, usually a router.
@@ -97,7 +97,7 @@ macro_rules! dispatch {
 
 impl Transport {
     /// The end this transport plays.
-    pub fn role(&self) -> Role {
+    pub fn role(&self) -> TransportRole {
         dispatch!(self, transport => transport.role())
     }
 

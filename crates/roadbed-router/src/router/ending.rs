@@ -9,12 +9,28 @@ use roadbed_core::uri::Uri;
 
 use super::Router;
 use crate::events::RouterEvent;
-use crate::gate::Refusal;
+use crate::gate::{Gated, Refusal};
 use crate::peer::Stage;
 use crate::stats::count;
 use crate::text::short_text;
 
 impl Router {
+    /// A peer said GOODBYE. It is answered once, and may say HELLO again on the same transport.
+    pub(super) fn left(&mut self, key: usize, goodbye: &Goodbye) {
+        let reason = CloseReason::Goodbye {
+            reason: goodbye.reason.detach(),
+            message: goodbye.details.message.as_deref().map(short_text),
+            by_peer: true,
+        };
+        self.end_session(key, reason);
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let answer = Goodbye { details: Sparse::EMPTY, reason: uris::GOODBYE_AND_OUT.clone() };
+        let _ = self.out.reply(peer.queue, answer);
+        peer.stage = Stage::Gated(Gated::Hello);
+        let at = self.out.now.saturating_add(self.config.limits.rejoin_timeout);
+        peer.set_deadline(at, Deadline::Rejoin, &mut self.out);
+    }
+
     /// A message of a peer that was sent GOODBYE: its own GOODBYE is the answer, even when the two crossed.
     pub(super) fn leaving(&mut self, key: usize, message: &Message) {
         if !matches!(message, Message::Goodbye(_) | Message::Abort(_)) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use roadbed_core::error::{CloseReason, Deadline, ProtocolViolation, uris};
-use roadbed_core::message::{Challenge, Goodbye, Message, MessageType, RawDict, Sparse};
+use roadbed_core::message::{Challenge, Message, MessageType, RawDict};
 use roadbed_core::serializer::Serializer;
 use roadbed_core::time::{Timestamp, UnixMicros};
 use roadbed_core::transport::TransportDetails;
@@ -18,14 +18,13 @@ use slab::Slab;
 use crate::auth::Grant;
 use crate::config::RouterConfig;
 use crate::events::{DecisionId, NotAwaited, Outgoing, PeerId, RouterEvent};
-use crate::gate::{Gate, Gated, Refusal, Verdict};
+use crate::gate::{Gate, Refusal, Verdict};
 use crate::ids::Random;
 use crate::peer::{Peer, Stage};
 use crate::queue::Outbox;
 use crate::realm::Realm;
 use crate::session::SessionInfo;
 use crate::tables::{HashMap, Relax};
-use crate::text::short_text;
 use crate::timers::TimerKind;
 
 /// A WAMP router without the I/O: messages in, encoded messages out, time as an argument.
@@ -118,7 +117,8 @@ impl Router {
         id
     }
 
-    /// A peer sent a message.
+    /// A peer sent a message. Call it for each message as it came, and only while
+    /// [`wants_input`](Self::wants_input); a driver that does not stop has the peer closed sooner.
     pub fn handle_message(&mut self, now: Timestamp, peer: PeerId, message: Message) {
         self.advance(now);
         let Some(key) = self.key(peer) else { return };
@@ -162,7 +162,8 @@ impl Router {
         self.close_overrun();
     }
 
-    /// A transport ended. Its session ends with it; the peer is gone.
+    /// A transport ended, whoever ended it. Its session ends with it, what is queued for it is dropped, and
+    /// `peer` names nobody from now on.
     pub fn detach(&mut self, now: Timestamp, peer: PeerId, reason: CloseReason) {
         self.advance(now);
         let Some(key) = self.key(peer) else { return };
@@ -175,7 +176,7 @@ impl Router {
         self.close_overrun();
     }
 
-    /// Time passed.
+    /// Time passed. Call it when [`poll_timeout`](Self::poll_timeout) is reached; calls in between do no harm.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.advance(now);
         while let Some((peer, kind)) = self.out.timers.pop(self.out.now) {
@@ -293,7 +294,9 @@ impl Router {
         self.out.poll(self.peers.get(key)?.queue)
     }
 
-    /// What happened.
+    /// What happened. Take all events, also those of no interest: those that tell of sessions and ask
+    /// questions are never dropped, and wait here for as long as nobody takes them. URIs and texts in them
+    /// may be a peer's; they are bounded, but have to be escaped before they are shown.
     pub fn poll_event(&mut self) -> Option<RouterEvent> {
         let event = self.out.events.pop_front();
         self.out.events.relax();
@@ -316,14 +319,16 @@ impl Router {
         Some((at.max(self.out.now.next()), why))
     }
 
-    /// Whether to go on reading from a peer. `false` while too many replies wait for it, and at its end.
-    /// It changes only when output is pulled.
+    /// Whether to go on reading from a peer. `false` while too much waits for it, and at its end. What others
+    /// do can make it `false`; then [`poll_ready`](Self::poll_ready) names the peer. It is `true` again after
+    /// enough was pulled, so it suffices to ask whenever the peer was served.
     pub fn wants_input(&self, peer: PeerId) -> bool {
         self.peer(peer).is_some_and(|peer| self.out.wants_input(peer.queue))
     }
 
     /// Whether to drop a peer's transport now, without waiting for what it was sent to be taken: it takes
-    /// nothing. Ask for each peer that [`poll_ready`](Self::poll_ready) returns.
+    /// nothing. Ask for each peer that [`poll_ready`](Self::poll_ready) returns, also if its transport takes
+    /// no output now.
     pub fn must_drop(&self, peer: PeerId) -> bool {
         self.peer(peer).is_some_and(|peer| self.out.must_drop(peer.queue))
     }
@@ -358,20 +363,7 @@ impl Router {
     /// A message of a peer with a session.
     fn joined(&mut self, key: usize, realm: usize, session: usize, message: Message) {
         match message {
-            Message::Goodbye(goodbye) => {
-                let reason = CloseReason::Goodbye {
-                    reason: goodbye.reason.detach(),
-                    message: goodbye.details.message.as_deref().map(short_text),
-                    by_peer: true,
-                };
-                self.end_session(key, reason);
-                let Some(peer) = self.peers.get_mut(key) else { return };
-                let answer = Goodbye { details: Sparse::EMPTY, reason: uris::GOODBYE_AND_OUT.clone() };
-                let _ = self.out.reply(peer.queue, answer);
-                peer.stage = Stage::Gated(Gated::Hello);
-                let at = self.out.now.saturating_add(self.config.limits.rejoin_timeout);
-                peer.set_deadline(at, Deadline::Rejoin, &mut self.out);
-            }
+            Message::Goodbye(goodbye) => self.left(key, &goodbye),
             Message::Abort(abort) => self.aborted(key, &abort),
             message => {
                 let Some(realm) = self.realms.get_mut(realm) else { return };

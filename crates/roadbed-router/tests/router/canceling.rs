@@ -2,10 +2,11 @@
 
 use roadbed_core::error::uris;
 use roadbed_core::id::RequestId;
+use roadbed_core::limits::Limits;
 use roadbed_core::message::{Message, MessageType};
 use roadbed_core::options::CancelMode;
 use roadbed_core::serializer::Serializer;
-use roadbed_router::PeerId;
+use roadbed_router::{Outgoing, PeerId};
 
 use crate::net::*;
 
@@ -213,5 +214,26 @@ fn a_storm_of_calls_and_cancels_leaves_no_table_behind() {
         (after.calls, after.queued_bytes, after.timers),
         (before.calls, before.queued_bytes, before.timers)
     );
+    net.end(&[caller, callee]);
+}
+
+#[test]
+fn calls_canceled_at_once_leave_nothing_behind_though_the_callee_never_answers() {
+    let limits = Limits::default().output_size(1 << 16);
+    let mut net = Net::with(config().limits(limits));
+    let (caller, callee) = (net.join(), net.join());
+    net.register(callee, 1, "com.example.p");
+    for request in 1..=10_000 {
+        net.router.handle_message(net.now, caller, call(request, "com.example.p").into());
+        net.router.handle_message(net.now, caller, cancel(request, Some(CancelMode::Skip)).into());
+        // Canceled, or refused because too much waits for the callee.
+        assert!(matches!(net.router.poll_outgoing(caller), Some(Outgoing::Message(_))));
+        assert!(net.router.poll_outgoing(caller).is_none());
+    }
+    let stats = net.router.stats();
+    assert_eq!(stats.calls, 0);
+    assert!(stats.queued_bytes <= 1 << 16, "{stats:?}");
+    assert_eq!(stats.counters.invocations + stats.counters.calls_unavailable, 10_000);
+    assert!(net.router.is_joined(callee) && net.router.is_joined(caller));
     net.end(&[caller, callee]);
 }

@@ -284,3 +284,33 @@ fn a_ticket_needs_to_know_its_transport() {
     let reason = CloseReason::CannotAuthenticate(AuthError::InsecureTransport);
     assert_eq!(client.poll_event(), Some(SessionEvent::Closed { reason, clean: false }));
 }
+
+#[test]
+fn whoever_is_refused_for_want_of_room_hears_when_there_is_some() {
+    let mut wire = Wire::joined(config().limits(Limits::default().output_size(1_000)));
+    while publish(&mut wire, text(Serializer::Json, 400)).is_ok() {}
+    assert!(!wire.client.is_writable());
+    wire.carry();
+    assert_eq!(wire.events(), [SessionEvent::Writable]);
+}
+
+#[test]
+fn an_application_that_always_has_something_to_send_is_still_read() {
+    let mut wire = Wire::joined(config());
+    let registration = RegistrationId::new(7).unwrap();
+    let mut stalled = 0;
+    for id in 1..5_000 {
+        let (request, details, payload) = (request(id), Sparse::EMPTY, Payload::EMPTY);
+        wire.send(&crate::message::Invocation { request, registration, details, payload }.into());
+        // One chunk on its way, and always another one behind it.
+        publish(&mut wire, text(Serializer::Json, 20_000)).unwrap();
+        wire.client.handle_input(T0, &mut wire.to_client);
+        wire.client.poll_transmit().unwrap();
+        while wire.client.queued() > 100_000 {
+            wire.client.poll_transmit().unwrap();
+        }
+        assert!(wire.client.queued() > 0);
+        stalled = if wire.to_client.is_empty() { 0 } else { stalled + 1 };
+        assert!(stalled < 10, "not read since {id}");
+    }
+}

@@ -10,9 +10,12 @@ mod reader;
 mod skip;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod writer;
 
 pub(crate) use reader::CborReader;
+pub(crate) use tokens::holds_binary;
+pub(super) use tokens::widen_halves;
 pub(crate) use writer::CborWriter;
 
 use super::binary::{Flaw, Part, be8, be16, be32, be64, length, take};

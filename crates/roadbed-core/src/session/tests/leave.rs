@@ -229,3 +229,40 @@ fn abort_ends_at_once_and_says_nothing_before_hello() {
         ]
     );
 }
+
+#[test]
+fn a_goodbye_in_place_of_the_session_ends_the_join() {
+    let mut session = joining(config().stay_attached(true).confirm_welcome(true));
+    session.handle_message(T0, welcome_by(router_roles()));
+    assert!(matches!(events(&mut session)[..], [SessionEvent::Welcome { .. }]));
+    session.handle_message(T0, goodbye("wamp.close.system_shutdown"));
+    assert_eq!(reasons(&mut session), [goodbye("wamp.close.goodbye_and_out")]);
+    // `Left` belongs to `Joined`; without either, nothing but `Closed` could tell.
+    let reason = left_by(true, "wamp.close.system_shutdown");
+    assert_eq!(events(&mut session), [SessionEvent::Closed { reason, clean: true }]);
+}
+
+#[test]
+fn while_leaving_an_unsuitable_invocation_is_passed_over_like_any_other() {
+    let mut session = joined(config());
+    session.leave(T0, None).unwrap();
+    sent(&mut session);
+    let bytes = bytes::Bytes::from_static(b"[68,1,7,{\"timeout\":true}]");
+    let limits = crate::limits::Limits::default();
+    let violation = crate::serializer::Serializer::Json.decode(&bytes, &limits).unwrap_err();
+    session.handle_violation(T0, violation);
+    assert_eq!(session.state(), SessionState::Leaving);
+    assert!(sent(&mut session).is_empty());
+    assert_eq!(session.stats().late, 1);
+}
+
+#[test]
+fn between_two_sessions_abort_says_nothing() {
+    let mut session = joined(config().stay_attached(true));
+    session.leave(T0, None).unwrap();
+    session.handle_message(T0, goodbye("wamp.close.goodbye_and_out"));
+    assert_eq!(session.state(), SessionState::Idle);
+    sent(&mut session);
+    session.abort(T0, None);
+    assert!(sent(&mut session).is_empty());
+}

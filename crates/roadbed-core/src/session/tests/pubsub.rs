@@ -182,3 +182,34 @@ fn subscriptions_are_limited() {
     session.unsubscribe(T0, a).unwrap();
     subscribe(&mut session, "c");
 }
+
+#[test]
+fn publications_that_wait_for_their_acknowledgement_are_limited() {
+    let mut session = joined(config().limits(Limits::default().pending_publications(2)));
+    let options = PublishOptions::new().acknowledge(true);
+    fn publish(session: &mut Session, options: &PublishOptions) -> Result<(), CommandError> {
+        session.publish(T0, &uri("t"), Payload::EMPTY, options).map(|_| ())
+    }
+    publish(&mut session, &options).unwrap();
+    publish(&mut session, &options).unwrap();
+    let refused = CommandError::TooMany { what: "publications", count: 2, limit: 2 };
+    assert_eq!(publish(&mut session, &options), Err(refused));
+    // Nobody waits for the others.
+    publish(&mut session, &PublishOptions::new()).unwrap();
+    session.handle_message(T0, Published { request: request(1), publication: publication(9) }.into());
+    publish(&mut session, &options).unwrap();
+}
+
+#[test]
+fn a_broker_that_never_answers_unsubscribe_does_not_fill_the_memory() {
+    let mut session = joined(config().limits(Limits::default().subscriptions(3)));
+    for id in 0..6 {
+        let handler = subscribe(&mut session, "t");
+        session.handle_message(T0, subscribed(2 * id + 1, 7));
+        session.unsubscribe(T0, handler).unwrap();
+    }
+    let refused = CommandError::TooMany { what: "unsubscribe requests", count: 6, limit: 6 };
+    assert_eq!(session.subscribe(T0, &uri("t"), &SubscribeOptions::new()), Err(refused));
+    session.handle_message(T0, unsubscribed(2));
+    subscribe(&mut session, "t");
+}

@@ -18,7 +18,7 @@ use self::frame::{HEADER_LEN, Header};
 use self::read::MIN_READ;
 use super::liveness::{Liveness, LivenessAction};
 use super::output::OutputQueue;
-use super::{FrameKind, FramePart, Role, TransportClose, TransportError, TransportEvent};
+use super::{FrameKind, FramePart, TransportClose, TransportError, TransportEvent, TransportRole};
 use crate::serializer::{Encoded, Serializer};
 use crate::time::Timestamp;
 
@@ -139,10 +139,10 @@ impl RawSocket {
     }
 
     /// The end this is.
-    pub fn role(&self) -> Role {
+    pub fn role(&self) -> TransportRole {
         match self.end {
-            End::Client(_) => Role::Client,
-            End::Server(_) => Role::Server,
+            End::Client(_) => TransportRole::Client,
+            End::Server(_) => TransportRole::Server,
         }
     }
 
@@ -248,7 +248,7 @@ impl RawSocket {
     /// On a server before the handshake is done: refuses the client with `error` and closes, without waiting
     /// for the client's request. At any other time, and on a client, it is [`close`](Self::close).
     pub fn refuse(&mut self, now: Timestamp, error: HandshakeError) {
-        if self.phase == Phase::Handshake && self.role() == Role::Server {
+        if self.phase == Phase::Handshake && self.role() == TransportRole::Server {
             self.liveness.observe(now);
             self.control.push_frame(&handshake::refusal(error), &[]);
             self.finish(TransportClose::Failed(RawSocketError::Refused(error).into()));

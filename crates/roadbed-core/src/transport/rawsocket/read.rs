@@ -5,7 +5,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use super::frame::{HEADER_LEN, Header, MAX_SEND};
 use super::{End, Phase, RawSocket, RawSocketError, handshake};
 use crate::time::Timestamp;
-use crate::transport::{FrameKind, Role, TransportClose, TransportError, TransportEvent};
+use crate::transport::{FrameKind, TransportClose, TransportError, TransportEvent, TransportRole};
 
 /// Bytes to reserve for a read, at first and at most. It follows what reads deliver.
 pub(super) const MIN_READ: usize = 2 << 10;
@@ -85,7 +85,7 @@ impl RawSocket {
                 }
             },
         };
-        if self.role() == Role::Server {
+        if self.role() == TransportRole::Server {
             self.control.push_frame(&handshake::encode(self.length_code, serializer), &[]);
         }
         self.phase = Phase::Open;

@@ -5,7 +5,7 @@ fn each_end_limits_what_the_other_sends() {
     let config = RawSocketClientConfig::new(Serializer::Cbor).max_receive(1 << 24);
     let mut client = RawSocket::client(&config);
     let mut server = RawSocket::server(&RawSocketServerConfig::default().max_receive(1_000));
-    assert_eq!((client.role(), server.role()), (Role::Client, Role::Server));
+    assert_eq!((client.role(), server.role()), (TransportRole::Client, TransportRole::Server));
 
     let request = output(&mut client);
     assert_eq!(request, [0x7F, 0xF3, 0, 0]);

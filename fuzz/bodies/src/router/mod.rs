@@ -4,20 +4,20 @@
 //! follows ABORT; timeouts lie in the future; one message makes no more than a bounded number of others.
 //! When all peers are gone, nothing is left. The same input gives the same bytes.
 
+mod carry;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use roadbed_core::error::{CloseReason, uris};
+use bytes::BytesMut;
+use roadbed_core::error::uris;
 use roadbed_core::id::SessionId;
 use roadbed_core::limits::Limits;
-use roadbed_core::link::{Link, LinkConfig, LinkEvent};
-use roadbed_core::serializer::Serializer;
+use roadbed_core::link::{Link, LinkConfig};
 use roadbed_core::time::{Timestamp, UnixMicros};
-use roadbed_core::transport::TransportDetails;
 use roadbed_core::uri::Uri;
 use roadbed_router::{
-    Authentication, DecisionId, Grant, Outgoing, PeerId, Router, RouterConfig, RouterEvent, TicketTable,
+    Authentication, DecisionId, Grant, PeerId, Router, RouterConfig, RouterEvent, TicketTable,
 };
 
 use crate::check_text;
@@ -186,198 +186,6 @@ impl World {
         assert!(!is_bounded || made <= allowed, "one step made {made} messages, {allowed} are thinkable");
     }
 
-    fn connect(&mut self, slot: usize, source: &mut Source<'_>) {
-        if self.peers[slot].is_some() {
-            return;
-        }
-        let serializer = source.choose(&Serializer::ALL);
-        let bits = source.byte();
-        let mut peer = Peer { client: Client::new(serializer), id: None, pipe: None, is_slow: false };
-        if bits & 1 == 0 {
-            let limit = [1 << 20, 4096, 300, 1 << 20][usize::from(bits >> 1 & 3)];
-            let details = if bits & 8 == 0 {
-                TransportDetails::local()
-            } else {
-                TransportDetails::tcp("1.2.3.4:5", false)
-            };
-            let now = self.tell();
-            peer.id = Some(self.router.attach(now, serializer, limit, details));
-            self.peers[slot] = Some(peer);
-        } else {
-            let link = Link::server(&self.links, self.now);
-            let (input, output) = (BytesMut::new(), BytesMut::new());
-            peer.pipe = Some(Box::new(Pipe { link, input, output, is_shaken: false }));
-            self.peers[slot] = Some(peer);
-            self.raw_tame(slot, &[0x7F, 0xF0 | serializer.rawsocket_id(), 0, 0]);
-        }
-    }
-
-    /// A client says something; directly, or through its link. Whether the messages made are bounded.
-    fn speak(&mut self, slot: usize, source: &mut Source<'_>) -> bool {
-        let Some(peer) = &mut self.peers[slot] else { return true };
-        let (client, id) = (&mut peer.client, peer.id);
-        if let Some(pipe) = &peer.pipe {
-            if !pipe.link.wants_input() || !pipe.input.is_empty() {
-                return true;
-            }
-            let (message, mut frame) = (client.message(source), BytesMut::from(&[0; 4][..]));
-            if client.serializer().encode(&message, &mut frame).is_err() {
-                client.go_wild();
-                return true;
-            }
-            let length = u32::try_from(frame.len() - 4).unwrap_or(0).to_be_bytes();
-            frame[1..4].copy_from_slice(&length[1..]);
-            self.raw_tame(slot, &frame);
-            return false;
-        }
-        let Some(id) = id.filter(|&id| self.router.wants_input(id)) else { return true };
-        let message = client.message(source);
-        self.told = self.now;
-        self.router.handle_message(self.now, id, message);
-        true
-    }
-
-    fn raw(&mut self, slot: usize, bytes: &[u8]) {
-        if let Some(peer) = &mut self.peers[slot] {
-            peer.client.go_wild();
-        }
-        self.raw_tame(slot, bytes);
-    }
-
-    fn raw_tame(&mut self, slot: usize, bytes: &[u8]) {
-        if let Some(pipe) = self.pipe(slot) {
-            pipe.input.extend_from_slice(bytes);
-        }
-        self.read(slot);
-    }
-
-    fn pipe(&mut self, slot: usize) -> Option<&mut Pipe> {
-        self.peers[slot].as_mut()?.pipe.as_deref_mut()
-    }
-
-    /// Carries what a link has read to the router.
-    fn read(&mut self, slot: usize) {
-        loop {
-            let now = self.now;
-            let Some(peer) = &mut self.peers[slot] else { return };
-            let (Some(pipe), id) = (&mut peer.pipe, peer.id) else { return };
-            pipe.link.handle_input(now, &mut pipe.input);
-            let Some(event) = pipe.link.poll_event() else { return };
-            if id.is_some() || matches!(event, LinkEvent::Open { .. }) {
-                self.told = now;
-            }
-            match (event, id) {
-                (LinkEvent::Open { serializer, max_send }, None) => {
-                    let id = self.router.attach(now, serializer, max_send, TransportDetails::local());
-                    peer.id = Some(id);
-                }
-                (LinkEvent::Message(message), Some(id)) => self.router.handle_message(now, id, message),
-                (LinkEvent::Violation(violation), Some(id)) => {
-                    check_text(&violation);
-                    self.router.handle_violation(now, id, violation);
-                }
-                (LinkEvent::Closed { reason }, id) => {
-                    assert_eq!(pipe.link.poll_event(), None, "an event after Closed");
-                    self.peers[slot] = None;
-                    if let Some(id) = id {
-                        self.router.detach(now, id, reason);
-                    }
-                    return;
-                }
-                (event, id) => panic!("{event:?} for {id:?}"),
-            }
-            self.pull(slot);
-        }
-    }
-
-    /// Carries what the router has for a peer.
-    fn pull(&mut self, slot: usize) {
-        let now = self.now;
-        let Some(peer) = &mut self.peers[slot] else { return };
-        let Some(id) = peer.id else { return };
-        let must_drop = self.router.must_drop(id);
-        match &mut peer.pipe {
-            None if must_drop => self.lose(slot),
-            None if peer.is_slow => {}
-            None => {
-                while let Some(outgoing) = self.router.poll_outgoing(id) {
-                    match outgoing {
-                        Outgoing::Message(encoded) => {
-                            self.delivered += 1;
-                            let bytes = Bytes::from(encoded.chunks().concat());
-                            receive(&mut self.digest, &mut peer.client, &bytes);
-                        }
-                        Outgoing::Close(_) => {
-                            assert!(self.router.poll_outgoing(id).is_none(), "something follows Close");
-                            return self.lose(slot);
-                        }
-                    }
-                }
-            }
-            Some(pipe) => {
-                if must_drop {
-                    pipe.link.handle_lost(now);
-                }
-                while pipe.link.is_writable() {
-                    match self.router.poll_outgoing(id) {
-                        Some(Outgoing::Message(message)) => {
-                            self.delivered += 1;
-                            pipe.link.send(now, &message).expect("the router keeps to the peer's limit");
-                        }
-                        Some(Outgoing::Close(_)) => pipe.link.close(now),
-                        None => break,
-                    }
-                }
-                if self.router.is_joined(id) {
-                    pipe.link.raise_limit();
-                } else {
-                    pipe.link.lower_limit();
-                }
-                if self.router.wants_input(id) {
-                    pipe.link.resume(now);
-                } else {
-                    pipe.link.pause();
-                }
-                if !peer.is_slow {
-                    self.fetch(slot);
-                }
-            }
-        }
-    }
-
-    /// A client reads what its link wrote.
-    fn fetch(&mut self, slot: usize) {
-        let Some(peer) = &mut self.peers[slot] else { return };
-        let Some(pipe) = &mut peer.pipe else { return };
-        while let Some(bytes) = pipe.link.poll_transmit() {
-            pipe.output.extend_from_slice(&bytes);
-        }
-        if !pipe.is_shaken && pipe.output.len() >= 4 {
-            pipe.is_shaken = true;
-            let _handshake = pipe.output.split_to(4);
-        }
-        while let Some(&[kind, high, mid, low]) = pipe.output.first_chunk().filter(|_| pipe.is_shaken) {
-            let len = usize::from(high) << 16 | usize::from(mid) << 8 | usize::from(low);
-            let frame = pipe.output.split_to(4 + len).freeze().slice(4..);
-            if kind == 0 {
-                receive(&mut self.digest, &mut peer.client, &frame);
-            }
-        }
-    }
-
-    /// The transport of a peer is gone.
-    fn lose(&mut self, slot: usize) {
-        let now = self.now;
-        if let Some(pipe) = self.pipe(slot) {
-            pipe.link.handle_lost(now);
-            return self.read(slot);
-        }
-        if let Some(Peer { id: Some(id), .. }) = self.peers[slot].take() {
-            self.told = now;
-            self.router.detach(now, id, CloseReason::Eof);
-        }
-    }
-
     fn pass(&mut self, until: Timestamp) {
         self.now = self.now.max(until);
         let now = self.tell();
@@ -479,13 +287,4 @@ impl World {
             assert_eq!(stats.calls, open, "calls at the router, and calls without an answer");
         }
     }
-}
-
-/// Gives a client what was sent to it, and remembers every byte.
-fn receive(digest: &mut u64, client: &mut Client, bytes: &Bytes) {
-    for &byte in bytes {
-        *digest = (*digest ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3).rotate_left(5);
-    }
-    let decoded = client.serializer().decode(bytes, &Limits::default().message_size(16 << 20));
-    client.receive(decoded.unwrap_or_else(|violation| panic!("the router sent {bytes:?}: {violation}")));
 }
