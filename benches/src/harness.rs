@@ -33,6 +33,11 @@ impl Bench {
         format!("{} {}", self.group, self.name)
     }
 
+    /// How many iterations do `things` things.
+    pub(crate) const fn iterations(&self, things: u32) -> u32 {
+        things.div_ceil(self.things)
+    }
+
     /// Lets the contenders take turns; nanoseconds an iteration for each turn.
     pub(crate) fn measure(&mut self) -> Vec<Option<Vec<f64>>> {
         let counts: Vec<u32> = self.contenders.iter_mut().map(Contender::calibrate).collect();
@@ -85,6 +90,17 @@ impl Contender {
     /// Cannot do the work.
     pub(crate) const fn unable(name: &'static str) -> Self {
         Self { name, body: None }
+    }
+
+    /// Does the work of the contender that `make` makes, when it is its turn for the first time: for those
+    /// that take time and memory to make.
+    pub(crate) fn later(name: &'static str, make: impl Fn() -> Self + 'static) -> Self {
+        let mut made: Option<Self> = None;
+        let body = move |count| {
+            let contender = made.get_or_insert_with(&make);
+            contender.body.as_mut().map_or(Duration::ZERO, |body| body(count))
+        };
+        Self { name, body: Some(Box::new(body)) }
     }
 
     pub(crate) const fn is_able(&self) -> bool {

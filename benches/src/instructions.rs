@@ -33,10 +33,10 @@ pub(crate) fn count(benches: &[Bench], words: &[&str]) -> Result<Vec<Vec<Option<
     let mut dumps = (2..).step_by(2);
     let mut total = || {
         let dump = PathBuf::from(format!("{}.{}", out.display(), dumps.next().unwrap_or(0)));
-        total(&dump).map(|total| total / f64::from(COUNT))
+        total(&dump)
     };
     let rows = benches.iter().map(|bench| {
-        let things = f64::from(bench.things);
+        let things = f64::from(bench.iterations(COUNT)) * f64::from(bench.things);
         let mut total = || total().map(|total| total / things);
         let cells = bench.contenders.iter();
         cells.map(|contender| contender.is_able().then(&mut total).transpose()).collect()

@@ -5,7 +5,7 @@
 //!
 //! With `--instructions` the rows run under valgrind, which counts instructions instead of time: those
 //! numbers do not depend on what else the machine does. `ROADBED_BENCH_ITERATIONS=N` runs every row once,
-//! for exactly N iterations behind a short warm-up, for whatever tool looks on.
+//! for exactly N iterations (of a fan-out: events) behind a short warm-up, for whatever tool looks on.
 
 mod envelope;
 mod harness;
@@ -31,9 +31,12 @@ fn main() {
     match std::env::var(ITERATIONS) {
         Ok(count) => {
             let count = count.parse().unwrap_or_else(|_| panic!("{ITERATIONS} is no number: {count}"));
-            benches.iter_mut().flat_map(|bench| &mut bench.contenders).for_each(|it| it.run(count));
+            for mut bench in benches {
+                let count = bench.iterations(count);
+                bench.contenders.iter_mut().for_each(|contender| contender.run(count));
+            }
         }
-        Err(_) if flags.is_empty() => report::times(&mut benches),
+        Err(_) if flags.is_empty() => report::times(benches),
         Err(_) => match instructions::count(&benches, &words) {
             Ok(counts) => report::instructions(&benches, &counts),
             Err(why) => println!("instructions are not counted: {why}"),

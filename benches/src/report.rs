@@ -11,13 +11,13 @@ struct Cell {
 }
 
 /// Measures and prints, row by row.
-pub(crate) fn times(benches: &mut [Bench]) {
+pub(crate) fn times(benches: Vec<Bench>) {
     println!("ns: the fastest of the rounds; ×: the median of each round's ratio to the first column.");
     let mut group = "";
-    for bench in benches {
+    for mut bench in benches {
         if bench.group != group {
             group = bench.group;
-            head(bench, "ns", &["~ns", "GB/s"]);
+            head(&bench, "ns", &["~ns", "GB/s"]);
         }
         let turns = bench.measure();
         let ours = turns.first().cloned().flatten().unwrap_or_default();
@@ -27,7 +27,7 @@ pub(crate) fn times(benches: &mut [Bench]) {
             Some(Cell { cost: fastest(&turns), ratio })
         });
         let speed = bench.bytes as f64 / fastest(&ours);
-        row(bench, &[figure(median(ours.clone())), format!("{speed:.2}")], cells.collect());
+        row(&bench, &[figure(median(ours.clone())), format!("{speed:.2}")], cells.collect());
     }
 }
 
