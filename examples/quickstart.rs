@@ -1,8 +1,9 @@
 //! An embedded router on real sockets, and three clients that talk through it.
 //!
-//! A callee (MessagePack, over TCP) offers two procedures, a subscriber (CBOR, over a Unix socket) listens,
-//! and a caller (JSON, over TCP) calls, is refused, gives up on a call, publishes and sends bytes. Nobody
-//! here knows what the others speak: the router carries payloads from one serializer to another.
+//! The router and a callee (MessagePack, over TCP) run on tokio; a subscriber (CBOR, over a Unix socket)
+//! runs on async-std; a caller (JSON, over TCP) is a plain thread. The caller calls, is refused, gives up
+//! on a call, sends bytes and publishes. Nobody here knows what the others speak: the router carries
+//! payloads from one serializer to another.
 
 mod quickstart {
     pub(crate) mod callee;
@@ -10,51 +11,54 @@ mod quickstart {
     pub(crate) mod subscriber;
 }
 
-use std::sync::mpsc;
-use std::thread;
+use std::sync::Arc;
 use std::time::Duration;
 
 use quickstart::{callee, caller, subscriber};
-use roadbed_core::uri::Uri;
-use roadbed_examples::router_loop::RouterLoop;
-use roadbed_examples::stream::Listener;
-use roadbed_router::{Authentication, RouterConfig};
+use roadbed_tokio::roadbed::core::uri::Uri;
+use roadbed_tokio::roadbed::server::{Authentication, RouterConfig, RouterHandle};
+use roadbed_tokio::{Tokio, serve};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::oneshot;
 
 /// Any error; what goes wrong here goes to the person who ran the example.
-pub(crate) type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Prints one line of the story.
 pub(crate) fn say(who: &str, what: &str) {
     println!("{who:>10} | {what}");
 }
 
-fn main() -> Outcome {
-    let config = RouterConfig::new().realm(Uri::new("realm1")?, Authentication::new().anonymous("anonymous"));
-    config.check()?;
-    let router = RouterLoop::start(config.into_shared());
-    let tcp = Listener::bind("rs://127.0.0.1:0")?;
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let config = RouterConfig::new().realm(Uri::new("realm1")?, Authentication::new().anonymous("guest"));
+    let router = RouterHandle::new(config, Arc::new(Tokio::current()))?;
+    let tcp = TcpListener::bind("127.0.0.1:0").await?;
     let path = std::env::temp_dir().join(format!("roadbed-quickstart-{}.sock", std::process::id()));
-    let unix = Listener::bind(&format!("unix:{}", path.display()))?;
-    let (tcp_url, unix_url) = (tcp.url()?, unix.url()?);
+    let unix = UnixListener::bind(&path)?;
+    let (tcp_url, unix_url) = (format!("rs://{}", tcp.local_addr()?), format!("unix:{}", path.display()));
     say("router", &format!("listens on {tcp_url} and {unix_url}"));
-    router.listen(tcp);
-    router.listen(unix);
+    let listeners = [serve(tcp, &router), serve(unix, &router)];
 
-    // The caller starts when the others are ready.
-    let (ready, wait) = mpsc::channel();
-    let callee_ready = ready.clone();
-    let callee_url = tcp_url.clone();
-    let callee = thread::spawn(move || callee::run(&callee_url, &callee_ready));
-    let subscriber = thread::spawn(move || subscriber::run(&unix_url, &ready));
-    for _ in 0..2 {
-        wait.recv_timeout(Duration::from_secs(10))?;
+    // The callee is a session on tokio, like the router.
+    let callee = callee::join(&tcp_url).await?;
+
+    // The subscriber has a thread for async-std; it says when it listens.
+    let (ready, listens) = oneshot::channel();
+    let subscriber = std::thread::spawn(move || async_io::block_on(subscriber::run(&unix_url, ready)));
+    listens.await?;
+
+    // The caller has a thread of its own, and blocks in it.
+    let caller = std::thread::spawn(move || caller::run(&tcp_url));
+    tokio::task::spawn_blocking(move || caller.join()).await?.map_err(|_| "the caller panicked")??;
+    tokio::task::spawn_blocking(move || subscriber.join()).await?.map_err(|_| "the subscriber panicked")??;
+
+    callee.leave().await?;
+    say("callee", "left");
+    for listener in listeners {
+        listener.stop().await;
     }
-    caller::run(&tcp_url)?;
-
-    subscriber.join().map_err(|_| "the subscriber panicked")??;
-    // The callee stays until the router says GOODBYE.
-    router.shutdown(Duration::from_secs(5));
-    callee.join().map_err(|_| "the callee panicked")??;
+    router.shutdown(Duration::from_secs(5)).await;
     std::fs::remove_file(&path)?;
     let stats = router.stats();
     say("router", &format!("is empty again: {} peers, {} sessions", stats.peers, stats.sessions));

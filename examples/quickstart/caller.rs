@@ -1,106 +1,47 @@
-//! The caller: one step after the other, each begun when the one before has ended.
+//! The caller, a plain thread: one step after the other.
 
-use roadbed_core::error::RequestError;
-use roadbed_core::id::CallId;
-use roadbed_core::options::{CallOptions, CancelMode, PublishOptions};
-use roadbed_core::payload::{Binary, Payload};
-use roadbed_core::serializer::Serializer;
-use roadbed_core::session::{ClientConfig, SessionEvent};
-use roadbed_core::uri::Uri;
-use roadbed_core::value::{Dict, Value};
-use roadbed_examples::client_loop::ClientLoop;
-use roadbed_examples::stream::Socket;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
-use crate::{Outcome, say};
+use roadbed_blocking::roadbed::Error;
+use roadbed_blocking::roadbed::core::payload::Binary;
+use roadbed_blocking::roadbed::core::serializer::Serializer;
+
+use crate::{Failure, say};
 
 /// Tells the whole story.
-pub(crate) fn run(url: &str) -> Outcome {
-    let config = ClientConfig::new(Uri::new("realm1")?).build()?;
-    let mut caller = Caller(ClientLoop::new(Socket::connect(url)?, config, Serializer::Json));
-    let SessionEvent::Joined { session, .. } = caller.next()? else { return Err("not joined".into()) };
-    say("caller", &format!("joined in JSON over TCP, session {session}"));
+pub(crate) fn run(url: &str) -> Result<(), Failure> {
+    let session = roadbed_blocking::connect(url).realm("realm1").serializer(Serializer::Json).wait()?;
+    say("caller", &format!("joined on a thread in JSON over TCP, session {}", session.id()));
 
     // Positional and keyword arguments.
-    let manner = Dict::from([("loud", Value::from(true))]);
-    let call = caller.call("com.example.greet", Payload::build(Serializer::Json, &("World",), &manner)?)?;
-    let (greeting,) = caller.result(call)??.args::<(String,)>()?;
+    let manner = BTreeMap::from([("loud", true)]);
+    let greeting: String =
+        session.call("com.example.greet", ("World",)).kwargs(manner).returning().wait()?;
     say("caller", &format!("was greeted: {greeting}"));
 
     // The callee refuses a number for a name, and says why.
-    let call = caller.call("com.example.greet", Payload::from_args(Serializer::Json, &(42,))?)?;
-    match caller.result(call)? {
-        Err(RequestError::Wamp(error)) => {
-            let (why,) = error.payload.args::<(String,)>()?;
-            say("caller", &format!("was refused with {error}: {why}"));
-        }
-        other => return Err(format!("expected a refusal, got {other:?}").into()),
+    match session.call("com.example.greet", (42,)).wait() {
+        Err(error) => say("caller", &format!("was refused: {error}")),
+        Ok(_) => return Err("a number was greeted".into()),
     }
 
-    // A call that nobody wants to wait for.
-    let call = caller.call("com.example.dig", Payload::EMPTY)?;
-    let now = caller.0.now();
-    caller.0.connection.cancel(now, call, CancelMode::KillNoWait)?;
-    match caller.result(call)? {
-        Err(RequestError::Wamp(error)) if error.is_canceled() => {
-            say("caller", &format!("gave up on digging: {error}"));
-        }
-        other => return Err(format!("expected a canceled call, got {other:?}").into()),
+    // A call that nobody wants to wait for: when its time is over it is canceled, here and at the callee.
+    match session.call("com.example.dig", ()).timeout(Duration::from_millis(200)).wait() {
+        Err(Error::Timeout) => say("caller", "gave up on digging"),
+        other => return Err(format!("expected to give up, got {other:?}").into()),
     }
 
     // Bytes are bytes, though JSON has none.
-    let bytes = Binary::from(vec![1, 2, 3, 255]);
-    let call = caller.call("com.example.reverse", Payload::from_args(Serializer::Json, &(bytes,))?)?;
-    let (Binary(bytes),) = caller.result(call)??.args()?;
+    let Binary(bytes) =
+        session.call("com.example.reverse", (Binary::from(vec![1, 2, 3, 255]),)).returning().wait()?;
     say("caller", &format!("got its bytes back to front: {:?}", &bytes[..]));
 
     // A publication that the router acknowledges.
-    let page = Dict::from([("page", Value::from(1))]);
-    let news = Payload::build(Serializer::Json, &("WAMP without the I/O",), &page)?;
-    let options = PublishOptions::new().acknowledge(true);
-    let now = caller.0.now();
-    caller.0.connection.publish(now, &Uri::new("com.example.news")?, news, &options)?;
-    let SessionEvent::Published { result, .. } = caller.next()? else { return Err("not published".into()) };
-    say("caller", &format!("published {}", result?));
-
-    let now = caller.0.now();
-    caller.0.connection.leave(now, None)?;
-    loop {
-        if let SessionEvent::Closed { reason, clean } = caller.next()? {
-            say("caller", &format!("ends: {reason}, clean: {clean}"));
-            return Ok(());
-        }
-    }
-}
-
-struct Caller(ClientLoop);
-
-impl Caller {
-    fn next(&mut self) -> Result<SessionEvent, Box<dyn std::error::Error + Send + Sync>> {
-        self.0.next_event()?.ok_or_else(|| "the connection has ended".into())
-    }
-
-    fn call(
-        &mut self,
-        procedure: &str,
-        payload: Payload,
-    ) -> Result<CallId, Box<dyn std::error::Error + Send + Sync>> {
-        let now = self.0.now();
-        Ok(self.0.connection.call(now, &Uri::new(procedure)?, payload, &CallOptions::new())?)
-    }
-
-    /// How `call` ends.
-    fn result(
-        &mut self,
-        call: CallId,
-    ) -> Result<Result<Payload, RequestError>, Box<dyn std::error::Error + Send + Sync>> {
-        loop {
-            match self.next()? {
-                SessionEvent::Result { call: id, result } if id == call => {
-                    return Ok(result.map(|answer| answer.payload));
-                }
-                SessionEvent::Closed { reason, .. } => return Err(reason.into()),
-                _ => {}
-            }
-        }
-    }
+    let page = BTreeMap::from([("page", 1)]);
+    session.publish("com.example.news", ("WAMP without the I/O",)).kwargs(page).acknowledge().wait()?;
+    say("caller", "published the news, and the router has it");
+    session.leave().wait()?;
+    say("caller", "left");
+    Ok(())
 }
