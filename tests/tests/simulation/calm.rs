@@ -181,7 +181,10 @@ impl Model {
         self.open.retain(|(_, _, callee)| *callee != me);
         for call in self.calls.clone() {
             if call.caller == me {
-                self.open.remove(&(me, call.number, call.callee));
+                // Who was told to stop and answer is not told again.
+                if !call.is_killed {
+                    self.open.remove(&(me, call.number, call.callee));
+                }
                 self.end(me, call.number, End::Ended);
             } else if call.callee == me {
                 self.end(call.caller, call.number, End::Canceled);

@@ -24,7 +24,7 @@ fn cases(quick: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(cases(48))]
+    #![proptest_config(cases(96))]
 
     /// On a bad network nobody knows what the router sees when. What must not happen, must not happen.
     #[test]
