@@ -183,3 +183,46 @@ impl<A: End, B: End> Pair<A, B> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use roadbed_core::link::LinkEvent;
+    use roadbed_core::message::Message;
+    use roadbed_core::session::SessionEvent;
+    use roadbed_core::uri::Uri;
+
+    use super::*;
+    use crate::wire::Pieces;
+
+    /// What a client says reaches a link and back over any network.
+    #[test]
+    fn a_client_and_a_link() {
+        let conditions = Conditions::new().latency(Duration::from_millis(10)).pieces(Pieces::Bytewise);
+        let config = ClientConfig::new(Uri::from_static("realm1")).build().unwrap();
+        let ends = (client(config, Serializer::MsgPack), link(&LinkConfig::default()));
+        let mut pair = Pair::with(ends.0, ends.1, 1, &conditions);
+        pair.record();
+        pair.drive();
+        let (now, events) = (pair.now(), pair.router.events());
+        assert_eq!(now, Timestamp::from_micros(30_000), "there, back, and there again");
+        assert!(matches!(events[..], [LinkEvent::Open { .. }, LinkEvent::Message(Message::Hello(_))]));
+        pair.router.link.close(now);
+        pair.drive();
+        assert!(matches!(pair.router.events()[..], [LinkEvent::Closed { .. }]));
+        assert!(matches!(pair.client.events()[..], [SessionEvent::Closed { .. }]));
+        assert_eq!(pair.transcript().len(), 3);
+    }
+
+    #[test]
+    fn time_passes_only_when_nothing_else_can_happen() {
+        let config = ClientConfig::new(Uri::from_static("realm1")).build().unwrap();
+        let mut pair = Pair::new(client(config, Serializer::Json), crate::Script::raw());
+        assert!(pair.step());
+        assert_eq!(pair.now(), Timestamp::ZERO);
+        assert!(pair.step());
+        assert_eq!(pair.now(), Timestamp::ZERO + Duration::from_secs(30), "the deadline to join");
+        pair.reset();
+        pair.advance(Duration::from_secs(60));
+        assert!(pair.client.is_closed() && !pair.step());
+    }
+}

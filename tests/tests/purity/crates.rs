@@ -18,7 +18,8 @@ const FORBIDDEN: &str = "\
 const REVIEWED: &str = "\
     base64ct bytes bytestring cfg-if chacha20 ciborium ciborium-io ciborium-ll cpufeatures crunchy \
     equivalent foldhash half hashbrown indexmap itoa libc memchr num-traits rand_core rmp rmp-serde \
-    roadbed-core serde serde_core serde_json siphasher slab subtle thiserror zerocopy zeroize zmij";
+    roadbed-core roadbed-router serde serde_core serde_json siphasher slab subtle thiserror zerocopy \
+    zeroize zmij";
 
 /// Which crate uses which, without what only tests and build scripts use. Macros run in the compiler and
 /// are left out. A crate is told by its name and version: another version may use other crates.

@@ -1,90 +1,18 @@
 //! One direction of a byte stream, under fake time.
 
+mod conditions;
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use roadbed_core::time::Timestamp;
 
+pub use self::conditions::{Conditions, Pieces};
 use crate::chunks::random_len;
 use crate::rng::Rng;
-
-/// In how many pieces a [`Wire`] delivers what was written to it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Pieces {
-    /// Each write arrives as one read.
-    #[default]
-    AsWritten,
-    /// Everything that has arrived is one read.
-    Coalesced,
-    /// One byte a read.
-    Bytewise,
-    /// Reads of random length, which join writes and cut them.
-    Random,
-}
-
-/// What a [`Wire`] does to the bytes on their way. The default: no delay, pieces as they were written.
-///
-/// ```
-/// use std::time::Duration;
-/// use roadbed_testkit::{Conditions, Pieces};
-///
-/// let modem = Conditions::new().latency(Duration::from_millis(150)).bandwidth(7_000).pieces(Pieces::Random);
-/// # let _ = modem;
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Conditions {
-    /// How long every byte is under way.
-    pub latency: Duration,
-    /// Up to this much longer, drawn anew for each write. The order is kept.
-    pub jitter: Duration,
-    /// The time between two reads, at least.
-    pub pause: Duration,
-    /// Bytes a second; `None` for no bound.
-    pub bandwidth: Option<u64>,
-    /// Bytes under way above which the writer has to wait. Default 256 KiB.
-    pub window: usize,
-    /// In how many pieces it arrives.
-    pub pieces: Pieces,
-}
-
-impl Default for Conditions {
-    fn default() -> Self {
-        Self {
-            latency: Duration::ZERO,
-            jitter: Duration::ZERO,
-            pause: Duration::ZERO,
-            bandwidth: None,
-            window: 256 << 10,
-            pieces: Pieces::AsWritten,
-        }
-    }
-}
-
-macro_rules! setters {
-    ($($name:ident: $type:ty => $value:expr),* $(,)?) => {$(
-        #[doc = concat!("Sets [`Conditions::", stringify!($name), "`].")]
-        #[must_use]
-        pub fn $name(mut self, $name: $type) -> Self {
-            self.$name = $value;
-            self
-        }
-    )*};
-}
-
-impl Conditions {
-    /// The default.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    setters! {
-        latency: Duration => latency, jitter: Duration => jitter, pause: Duration => pause,
-        bandwidth: u64 => Some(bandwidth), window: usize => window, pieces: Pieces => pieces,
-    }
-}
 
 /// What a read from a [`Wire`] gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -313,110 +241,5 @@ impl Wire {
             taken.extend_from_slice(&part);
         }
         taken.freeze()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MS: Duration = Duration::from_millis(1);
-
-    fn at(millis: u32) -> Timestamp {
-        Timestamp::ZERO + millis * MS
-    }
-
-    /// Everything that can be read at `now`.
-    fn drain(wire: &mut Wire, now: Timestamp) -> (Vec<Bytes>, bool) {
-        let mut pieces = Vec::new();
-        while let Some(read) = wire.read(now) {
-            match read {
-                Read::Data(bytes) => pieces.push(bytes),
-                Read::Eof => return (pieces, true),
-            }
-        }
-        (pieces, false)
-    }
-
-    #[test]
-    fn pieces_are_cut_and_joined_as_told() {
-        for (pieces, expected) in [
-            (Pieces::AsWritten, vec!["ab", "cde"]),
-            (Pieces::Coalesced, vec!["abcde"]),
-            (Pieces::Bytewise, vec!["a", "b", "c", "d", "e"]),
-        ] {
-            let mut wire = Wire::new(1, Conditions::new().pieces(pieces));
-            wire.write(at(0), "ab".into());
-            wire.write(at(0), "cde".into());
-            assert_eq!(wire.queued(), 5);
-            assert_eq!(drain(&mut wire, at(0)).0, expected, "{pieces:?}");
-            assert_eq!(wire.queued(), 0);
-        }
-        let random = || {
-            let mut wire = Wire::new(7, Conditions::new().pieces(Pieces::Random));
-            wire.write(at(0), Bytes::from(vec![1; 100_000]));
-            drain(&mut wire, at(0)).0
-        };
-        assert_eq!(random(), random());
-        assert!(random().len() > 2);
-    }
-
-    #[test]
-    fn delays_add_up_and_keep_the_order() {
-        let mut wire = Wire::new(1, Conditions::new().latency(10 * MS).bandwidth(1_000));
-        wire.write(at(0), "12345".into());
-        wire.write(at(0), "6".into());
-        assert_eq!(wire.next_read(), Some(at(15)));
-        assert_eq!(drain(&mut wire, at(15)).0, ["12345"]);
-        assert_eq!(wire.next_read(), Some(at(16)));
-        let mut jittery = Wire::new(1, Conditions::new().jitter(10 * MS));
-        for byte in "abcdefgh".bytes() {
-            jittery.write(at(0), vec![byte].into());
-        }
-        assert_eq!(drain(&mut jittery, at(10)).0.concat(), b"abcdefgh");
-    }
-
-    #[test]
-    fn a_pause_spreads_reads_over_time() {
-        let mut wire = Wire::new(1, Conditions::new().pause(MS).pieces(Pieces::Bytewise));
-        wire.write(at(0), "abc".into());
-        assert_eq!(drain(&mut wire, at(0)).0, ["a"]);
-        assert_eq!(wire.next_read(), Some(at(1)));
-        assert_eq!(drain(&mut wire, at(9)).0, ["b"]);
-    }
-
-    #[test]
-    fn a_stalled_wire_fills_its_window() {
-        let mut wire = Wire::new(1, Conditions::new().window(4));
-        wire.stall();
-        wire.write(at(0), "abcd".into());
-        assert!(!wire.is_writable());
-        assert_eq!((wire.next_read(), wire.read(at(5))), (None, None));
-        wire.resume();
-        assert_eq!(drain(&mut wire, at(5)).0, ["abcd"]);
-        assert!(wire.is_writable());
-    }
-
-    #[test]
-    fn cuts_lose_what_they_say() {
-        let mut wire = Wire::new(1, Conditions::new().latency(MS));
-        wire.write(at(0), "lost".into());
-        wire.cut(at(0));
-        wire.write(at(0), "ignored".into());
-        assert_eq!(drain(&mut wire, at(0)), (vec![], true));
-        assert!(wire.is_ended() && !wire.is_writable());
-
-        let mut wire = Wire::new(1, Conditions::new());
-        wire.cut_after(3);
-        wire.write(at(0), "abcd".into());
-        assert_eq!(drain(&mut wire, at(0)), (vec!["abc".into()], true));
-
-        let mut wire = Wire::new(1, Conditions::new());
-        wire.write(at(0), "abcd".into());
-        wire.black_hole();
-        wire.write(at(0), "efgh".into());
-        wire.finish(at(0));
-        assert_eq!((drain(&mut wire, at(9)), wire.next_read()), ((vec![], false), None));
-        assert!(wire.is_writable() && wire.queued() == 0);
     }
 }
