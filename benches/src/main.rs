@@ -1,7 +1,7 @@
 //! All benchmarks, side by side in one run: `cargo xtask bench [--instructions] [FILTER]`.
 //!
 //! Every row puts several contenders through the same work. They take turns in short rounds, so that
-//! whatever else the machine does hits all of them; the ratio is the median over the rounds.
+//! whatever else the machine does hits all of them; the fastest round of each counts.
 //!
 //! With `--instructions` the rows run under valgrind, which counts instructions instead of time: those
 //! numbers do not depend on what else the machine does. `ROADBED_BENCH_ITERATIONS=N` runs every row once,

@@ -12,7 +12,7 @@ struct Cell {
 
 /// Measures and prints, row by row.
 pub(crate) fn times(benches: Vec<Bench>) {
-    println!("ns: the fastest of the rounds; ×: the median of each round's ratio to the first column.");
+    println!("ns: the fastest of the rounds (~ns: their median); ×: ratio to the first column.");
     let mut group = "";
     for mut bench in benches {
         if bench.group != group {
@@ -22,9 +22,8 @@ pub(crate) fn times(benches: Vec<Bench>) {
         let turns = bench.measure();
         let ours = turns.first().cloned().flatten().unwrap_or_default();
         let cells = turns.into_iter().map(|turns| {
-            let turns = turns?;
-            let ratio = median(turns.iter().zip(&ours).map(|(theirs, ours)| theirs / ours).collect());
-            Some(Cell { cost: fastest(&turns), ratio })
+            let cost = fastest(&turns?);
+            Some(Cell { cost, ratio: cost / fastest(&ours) })
         });
         let speed = bench.bytes as f64 / fastest(&ours);
         row(&bench, &[figure(median(ours.clone())), format!("{speed:.2}")], cells.collect());

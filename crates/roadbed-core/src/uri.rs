@@ -299,6 +299,18 @@ mod tests {
     }
 
     #[test]
+    fn patterns_may_have_empty_components() {
+        for policy in [MatchPolicy::Prefix, MatchPolicy::Wildcard] {
+            for pattern in ["", ".", "a..b", "com.", ".été"] {
+                uri(pattern).check(UriRules::Loose, policy, 64).unwrap();
+                assert!(Uri::pattern(alloc::format!("{pattern}#"), policy).is_err());
+            }
+        }
+        // Strange, but the loose rules allow it.
+        uri("a.\u{1}\u{7f}").check(UriRules::Loose, MatchPolicy::Exact, 64).unwrap();
+    }
+
+    #[test]
     fn prefix_matching_is_textual() {
         assert!(uri("com.myapp.myobject1").matches(MatchPolicy::Prefix, &uri("com.myapp.myobject1-sub")));
         assert!(uri("").matches(MatchPolicy::Prefix, &uri("anything")));

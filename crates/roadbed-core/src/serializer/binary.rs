@@ -176,3 +176,28 @@ pub(super) fn half(bits: u16) -> f64 {
     };
     if bits >> 15 == 0 { magnitude } else { -magnitude }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every length, every place of one byte that is not ASCII, and whatever follows the text.
+    #[test]
+    fn text_is_validated_to_the_byte() {
+        for length in 0..=2 * SHORT {
+            for behind in [0, 1, 7, 8] {
+                let mut bytes = alloc::vec![b'a'; length];
+                bytes.resize(length + behind, 0xff);
+                assert_eq!(pass_text(&bytes, length).map(<[u8]>::len), Ok(behind), "{length} + {behind}");
+                for at in 0..length {
+                    let mut bad = bytes.clone();
+                    bad[at] = 0xff;
+                    assert_eq!(pass_text(&bad, length), Err(Flaw::Utf8), "{at} of {length} + {behind}");
+                }
+            }
+        }
+        assert_eq!(pass_text("é".as_bytes(), 2), Ok(&[][..]));
+        assert_eq!(pass_text("é".as_bytes(), 1), Err(Flaw::Utf8));
+        assert_eq!(pass_text(b"abc", 4), Err(Flaw::End));
+    }
+}
