@@ -1,7 +1,8 @@
 //! Connections without a runtime: two threads each, one that reads and one that writes and keeps the time.
 //!
 //! Neither looks at anything at intervals: the reader sleeps in its read, the writer until there is output
-//! or a deadline has come.
+//! or a deadline has come. Only while the peer takes nothing of what is written, and a write cannot be
+//! woken, the writer looks once a second whether a deadline has been set meanwhile.
 
 use std::fmt;
 use std::io;
@@ -24,6 +25,9 @@ use crate::url::{Address, Attempts, Url};
 
 /// What is read at once of what nobody wants any more.
 const DISCARD: usize = 4096;
+
+/// How long a write may wait before the writer looks at the time.
+const STALLED: Duration = Duration::from_millis(1024);
 
 /// A connected socket whose calls wait. Its two ends may be used from two threads.
 pub trait Socket: Send + Sized + 'static {
@@ -257,17 +261,15 @@ impl<D: Drive, S: Socket> Writer<D, S> {
         Ok(())
     }
 
-    /// Lets the next write wait about until `at`. A power of two at most as long as that stays the same
-    /// from call to call, and costs a few more wake-ups only where the peer does not read.
+    /// Lets the next write wait about until `at`, but not longer than [`STALLED`]. A power of two stays the
+    /// same from call to call.
     fn wait_until(&mut self, at: Option<Timestamp>) -> io::Result<()> {
-        let timeout = at.map(|at| {
-            let millis = at.saturating_since(self.runtime.now()).as_millis().max(1);
-            let exponent = millis.ilog2().min(40);
-            Duration::from_millis(1 << exponent)
-        });
-        if timeout != self.timeout {
-            self.socket.set_write_timeout(timeout)?;
-            self.timeout = timeout;
+        let left = at.map_or(STALLED, |at| at.saturating_since(self.runtime.now()).min(STALLED));
+        let exponent = left.as_millis().max(1).ilog2();
+        let timeout = Duration::from_millis(1 << exponent);
+        if self.timeout != Some(timeout) {
+            self.socket.set_write_timeout(Some(timeout))?;
+            self.timeout = Some(timeout);
         }
         Ok(())
     }

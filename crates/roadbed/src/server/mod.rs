@@ -16,6 +16,7 @@
 //! }
 //! ```
 
+mod builder;
 mod peer;
 mod state;
 
@@ -30,12 +31,12 @@ use roadbed_core::link::LinkConfig;
 use roadbed_core::message::RawDict;
 use roadbed_core::transport::TransportDetails;
 use roadbed_core::uri::Uri;
-use roadbed_router::Router;
 pub use roadbed_router::{
     Authentication, AuthenticationRequest, ConfigError, Counters, DecisionId, Grant, NotAwaited, PeerId,
     RouterConfig, RouterEvent, RouterStats, SessionInfo, TicketTable,
 };
 
+pub use builder::Builder;
 pub use peer::PeerDriver;
 
 use self::state::{After, State};
@@ -67,39 +68,17 @@ struct Shared {
 }
 
 impl RouterHandle {
-    /// A router without peers.
+    /// A router without peers, and with every default of [`Builder`].
     ///
     /// # Errors
     /// [`ConfigError`] when the configuration cannot work.
     pub fn new(config: RouterConfig, runtime: Arc<dyn Runtime>) -> Result<Self, ConfigError> {
-        Self::build(config, runtime, None)
+        Self::builder(config).start(runtime)
     }
 
-    /// As [`new`](Self::new), with a function that is called with every event of the router: sessions
-    /// joined and left, peers refused, and questions to be answered with [`grant`](Self::grant),
-    /// [`challenge`](Self::challenge) or [`deny`](Self::deny), now or later. It runs on the drivers, so it
-    /// should not take long.
-    ///
-    /// # Errors
-    /// [`ConfigError`] when the configuration cannot work.
-    pub fn with_observer(
-        config: RouterConfig,
-        runtime: Arc<dyn Runtime>,
-        observer: impl Fn(&Self, RouterEvent) + Send + Sync + 'static,
-    ) -> Result<Self, ConfigError> {
-        Self::build(config, runtime, Some(Arc::new(observer)))
-    }
-
-    fn build(
-        config: RouterConfig,
-        runtime: Arc<dyn Runtime>,
-        observer: Option<Arc<Observer>>,
-    ) -> Result<Self, ConfigError> {
-        config.check()?;
-        let link = LinkConfig::default().limits(config.limits.clone());
-        let router = Router::new(config.into_shared(), runtime.seed(), runtime.now(), runtime.utc());
-        let state = Guarded::new(State::new(router));
-        Ok(Self(Arc::new(Shared { state, runtime, link, observer })))
+    /// A router to be set up further.
+    pub fn builder(config: RouterConfig) -> Builder {
+        Builder::new(config)
     }
 
     /// Serves a peer over an accepted stream: spawn what it returns. It is done when the stream can be

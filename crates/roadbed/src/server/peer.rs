@@ -5,9 +5,11 @@ use std::task::Waker;
 
 use bytes::BytesMut;
 use roadbed_core::link::Link;
+use roadbed_core::time::Timestamp;
 use roadbed_core::transport::TransportDetails;
 
 use super::RouterHandle;
+use super::state::{After, State};
 use crate::drive::{Drive, Output, Room};
 
 /// The driver's end of an accepted connection: both halves of it, see [`Drive`]. Dropped, the peer is
@@ -23,16 +25,24 @@ impl PeerDriver {
         let key = router.with(|state, _| state.insert(link, details));
         Self { router, key }
     }
+
+    /// Lets `act` at the state, then wakes the half of this connection that has something to do by it.
+    fn with<R>(&self, act: impl FnOnce(&mut State, usize, Timestamp, &mut After) -> R) -> R {
+        let (key, now) = (self.key, self.router.0.runtime.now());
+        self.router.with(|state, after| {
+            let result = act(state, key, now, after);
+            state.rouse(key, after);
+            result
+        })
+    }
 }
 
 impl Drive for PeerDriver {
     fn room(&self, input: &mut BytesMut, waker: &Waker) -> Room {
-        let (key, now) = (self.key, self.router.0.runtime.now());
-        self.router.with(|state, after| {
+        self.with(|state, key, now, _| {
             state.awake(key, waker);
             if !input.is_empty() {
                 state.feed(key, now, input);
-                state.rouse(key, after);
             }
             let Some(slot) = state.get(key) else { return Room::Discard };
             if slot.has_ended {
@@ -47,44 +57,34 @@ impl Drive for PeerDriver {
     }
 
     fn feed(&self, input: &mut BytesMut) {
-        let (key, now) = (self.key, self.router.0.runtime.now());
-        self.router.with(|state, after| {
-            state.feed(key, now, input);
-            state.rouse(key, after);
-        });
+        self.with(|state, key, now, _| state.feed(key, now, input));
     }
 
     fn eof(&self, input: &mut BytesMut) {
-        let (key, now) = (self.key, self.router.0.runtime.now());
-        self.router.with(|state, after| {
+        self.with(|state, key, now, _| {
             state.feed(key, now, input);
             if let Some(slot) = state.get(key) {
                 slot.link.handle_eof(now);
             }
             state.take_events(key, now);
-            state.rouse(key, after);
         });
     }
 
     fn lost(&self) {
-        let (key, now) = (self.key, self.router.0.runtime.now());
-        self.router.with(|state, after| {
+        self.with(|state, key, now, _| {
             if let Some(slot) = state.get(key) {
                 slot.link.handle_lost(now);
             }
             state.take_events(key, now);
-            state.rouse(key, after);
         });
     }
 
     fn output(&self, can_write: bool, waker: &Waker) -> Output {
-        let (key, now) = (self.key, self.router.0.runtime.now());
-        self.router.with(|state, after| {
+        self.with(|state, key, now, after| {
             state.run_timers(key, now);
             if can_write && let Some(bytes) = state.get(key).and_then(|slot| slot.link.poll_transmit()) {
                 // There is room for what the router holds back, and perhaps for input.
                 state.pull(key, now);
-                state.rouse(key, after);
                 return Output::Write(bytes);
             }
             // Only now, with the output fetched, the last event may come.

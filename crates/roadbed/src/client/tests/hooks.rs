@@ -96,10 +96,10 @@ fn hooks_that_panic_harm_nobody() {
 #[test]
 fn challenges_are_answered_by_a_hook() {
     use crate::server::{RouterConfig, RouterHandle, TicketTable};
-    let sim = crate::sim::Sim::default();
-    let realm = roadbed_core::uri::Uri::new("realm1").unwrap();
+    let sim = Sim::default();
+    let realm = Uri::new("realm1").unwrap();
     let table = TicketTable::new().principal("joe", "secret", "user");
-    let config = RouterConfig::new().realm(realm, crate::server::Authentication::new().ticket(table));
+    let config = RouterConfig::new().realm(realm, Authentication::new().ticket(table));
     let router = RouterHandle::new(config, sim.runtime()).unwrap();
     let with = |ticket: &'static str| {
         settings().authid("joe").on_challenge("ticket", move |_| Ok(ticket.to_owned()))

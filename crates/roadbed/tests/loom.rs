@@ -1,0 +1,101 @@
+//! The handshake between whoever changes a state and whoever sleeps, under every interleaving.
+//!
+//! `RUSTFLAGS="--cfg loom" cargo test -p roadbed --test loom --release`
+#![cfg(loom)]
+
+#[path = "../src/guard.rs"]
+mod guard;
+
+mod sync {
+    pub(crate) use loom::sync::Mutex;
+}
+
+use std::collections::VecDeque;
+use std::task::Waker;
+
+use guard::{Guarded, Sleeper};
+use loom::future::block_on;
+use loom::sync::Arc;
+use loom::thread;
+
+/// A queue with a sleeping driver, the way sessions and routers have one.
+#[derive(Default)]
+struct Queue {
+    output: VecDeque<u32>,
+    /// Those who may still give commands.
+    handles: usize,
+    sleeper: Sleeper,
+}
+
+/// Changes the queue, then wakes whoever sleeps.
+fn command(queue: &Guarded<Queue>, change: impl FnOnce(&mut Queue)) {
+    let ((), wakers) = queue.with(|queue, wakers: &mut Vec<Waker>| {
+        change(queue);
+        if queue.sleeper.is_asleep() {
+            wakers.extend(queue.sleeper.rouse());
+        }
+    });
+    wakers.into_iter().for_each(Waker::wake);
+}
+
+/// Takes everything until the end, sleeping whenever there is nothing.
+fn drive(queue: &Guarded<Queue>) -> Vec<u32> {
+    let mut taken = Vec::new();
+    block_on(std::future::poll_fn(|cx| {
+        loop {
+            let (next, ()) = queue.with(|queue, (): &mut ()| {
+                queue.sleeper.awake(cx.waker());
+                let next = queue.output.pop_front();
+                if next.is_none() && queue.handles > 0 {
+                    queue.sleeper.sleep(cx.waker());
+                }
+                (next, queue.handles == 0)
+            });
+            match next {
+                (Some(item), _) => taken.push(item),
+                (None, true) => return std::task::Poll::Ready(()),
+                (None, false) => return std::task::Poll::Pending,
+            }
+        }
+    }));
+    taken
+}
+
+#[test]
+fn no_wake_up_is_lost() {
+    loom::model(|| {
+        let queue = Arc::new(Guarded::new(Queue { handles: 1, ..Queue::default() }));
+        let producer = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || {
+                command(&queue, |queue| queue.output.push_back(1));
+                command(&queue, |queue| queue.output.push_back(2));
+                command(&queue, |queue| queue.handles = 0);
+            })
+        };
+        assert_eq!(drive(&queue), [1, 2]);
+        producer.join().unwrap();
+    });
+}
+
+#[test]
+fn two_handles_wake_one_driver() {
+    loom::model(|| {
+        let queue = Arc::new(Guarded::new(Queue { handles: 2, ..Queue::default() }));
+        let handles: Vec<_> = (1..=2)
+            .map(|item| {
+                let queue = Arc::clone(&queue);
+                thread::spawn(move || {
+                    command(&queue, |queue| {
+                        queue.output.push_back(item);
+                        queue.handles -= 1;
+                    });
+                })
+            })
+            .collect();
+        let mut taken = drive(&queue);
+        taken.sort_unstable();
+        assert_eq!(taken, [1, 2]);
+        handles.into_iter().for_each(|handle| handle.join().unwrap());
+    });
+}

@@ -1,0 +1,6 @@
+//! Connections over real sockets and threads, without any runtime.
+
+mod net;
+mod peers;
+mod story;
+mod stress;
