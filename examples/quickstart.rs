@@ -51,7 +51,9 @@ async fn main() -> Result<(), Failure> {
     // The caller has a thread of its own, and blocks in it.
     let caller = std::thread::spawn(move || caller::run(&tcp_url));
     tokio::task::spawn_blocking(move || caller.join()).await?.map_err(|_| "the caller panicked")??;
-    tokio::task::spawn_blocking(move || subscriber.join()).await?.map_err(|_| "the subscriber panicked")??;
+    tokio::task::spawn_blocking(move || subscriber.join())
+        .await?
+        .map_err(|_| "the subscriber panicked")??;
 
     callee.leave().await?;
     say("callee", "left");

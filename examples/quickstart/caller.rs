@@ -16,8 +16,7 @@ pub(crate) fn run(url: &str) -> Result<(), Failure> {
 
     // Positional and keyword arguments.
     let manner = BTreeMap::from([("loud", true)]);
-    let greeting: String =
-        session.call("com.example.greet", ("World",)).kwargs(manner).returning().wait()?;
+    let greeting: String = session.call("com.example.greet", ("World",)).kwargs(manner).returning().wait()?;
     say("caller", &format!("was greeted: {greeting}"));
 
     // The callee refuses a number for a name, and says why.
