@@ -21,6 +21,7 @@ const STAGES: &[Stage] = &[
     Stage { name: "doc", what: "the documentation builds, without a dead link", run: doc },
     Stage { name: "test", what: "unit, integration and documentation tests", run: test },
     Stage { name: "release", what: "tests of stack and heap in release", run: release },
+    Stage { name: "loom", what: "sleeping and waking, under every interleaving", run: loom },
     Stage { name: "deny", what: "dependencies, their licences and sources", run: deny },
     Stage { name: "no-std", what: "roadbed-core needs no std", run: no_std::check },
     Stage { name: "fuzz-smoke", what: "the fuzz bodies, a few seconds on stable", run: fuzz_smoke },
@@ -97,6 +98,12 @@ fn release(root: &Path) -> Outcome {
         command.args(["--test", target]);
     }
     run_command(&mut command).into()
+}
+
+/// In a folder of its own: the flag changes every crate, and everything else would be built anew after it.
+fn loom(root: &Path) -> Outcome {
+    let arguments = ["test", "--release", "-p", "roadbed", "--test", "loom", "--target-dir", "target/loom"];
+    run_command(cargo(root).args(arguments).env("RUSTFLAGS", "--cfg loom")).into()
 }
 
 fn deny(root: &Path) -> Outcome {
