@@ -42,3 +42,8 @@ pub use serve::serve;
 #[cfg(feature = "router")]
 pub use serve::{Listener, Serving, serve_on};
 pub use stream::Stream;
+
+/// The code in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

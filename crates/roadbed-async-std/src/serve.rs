@@ -78,13 +78,13 @@ pub fn serve_on(runtime: &AsyncIo, listener: impl Listener, router: &RouterHandl
     let (gone, is_gone) = oneshot::channel();
     let accepting = accept_all(runtime.clone(), listener, router.clone());
     runtime.spawn(Box::pin(async move {
-        or(accepting, async {
-            // Dropped without a word, the listener goes on.
+        let stopped = async {
             if stopped.await.is_err() {
+                // Dropped without a word, the listener goes on.
                 std::future::pending::<()>().await;
             }
-        })
-        .await;
+        };
+        or(accepting, stopped).await;
         // Whoever stopped it may not care.
         let _ = gone.send(());
     }));

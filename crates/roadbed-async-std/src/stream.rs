@@ -29,12 +29,20 @@ trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
 
 /// A stream of `futures-io`, as drivers use it.
-pub struct Stream(Box<dyn Duplex>);
+pub struct Stream(Kind);
+
+enum Kind {
+    Tcp(Async<TcpStream>),
+    #[cfg(unix)]
+    Unix(Async<UnixStream>),
+    Other(Box<dyn Duplex>),
+}
 
 impl Stream {
-    /// Any stream of bytes that reads and writes as `futures-io` has it.
+    /// Any stream of bytes that reads and writes as `futures-io` has it. Its `poll_close` has to end the
+    /// writing side; that of [`Async`] does not.
     pub fn new(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
-        Self(Box::new(stream))
+        Self(Kind::Other(Box::new(stream)))
     }
 
     /// A TCP connection. Its options are set: no delay, and a peer that is gone is noticed after 90 s.
@@ -49,13 +57,22 @@ impl Stream {
         socket.set_tcp_user_timeout(Some(3 * SILENCE))?;
         let peer = stream.get_ref().peer_addr()?;
         let details = TransportDetails::tcp(peer.to_string(), peer.ip().to_canonical().is_loopback());
-        Ok((Self::new(Ending { socket: stream, end: TcpStream::shutdown }), details))
+        Ok((Self(Kind::Tcp(stream)), details))
     }
 
     /// A Unix socket.
     #[cfg(unix)]
     pub fn unix(stream: Async<UnixStream>) -> (Self, TransportDetails) {
-        (Self::new(Ending { socket: stream, end: UnixStream::shutdown }), TransportDetails::local())
+        (Self(Kind::Unix(stream)), TransportDetails::local())
+    }
+
+    fn duplex(&mut self) -> Pin<&mut dyn Duplex> {
+        match &mut self.0 {
+            Kind::Tcp(stream) => Pin::new(stream),
+            #[cfg(unix)]
+            Kind::Unix(stream) => Pin::new(stream),
+            Kind::Other(stream) => Pin::new(stream),
+        }
     }
 }
 
@@ -64,60 +81,28 @@ impl ByteStream for Stream {
         let filled = buffer.len();
         let room = (buffer.capacity() - filled).min(READ);
         buffer.resize(filled + room, 0);
-        let result = Pin::new(&mut self.0).poll_read(cx, buffer.get_mut(filled..).unwrap_or_default());
+        let result = self.duplex().poll_read(cx, buffer.get_mut(filled..).unwrap_or_default());
         let count = if let Poll::Ready(Ok(count)) = result { count } else { 0 };
         buffer.truncate(filled + count);
         result
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
+        self.duplex().poll_write(cx, bytes)
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_close(cx)
+        match &mut self.0 {
+            Kind::Tcp(stream) => Poll::Ready(stream.get_ref().shutdown(Shutdown::Write)),
+            #[cfg(unix)]
+            Kind::Unix(stream) => Poll::Ready(stream.get_ref().shutdown(Shutdown::Write)),
+            Kind::Other(stream) => Pin::new(stream).poll_close(cx),
+        }
     }
 }
 
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stream").finish_non_exhaustive()
-    }
-}
-
-/// A socket whose writing side ends when it is closed: [`Async`] only flushes, and sockets have nothing to
-/// flush.
-struct Ending<S> {
-    socket: Async<S>,
-    end: fn(&S, Shutdown) -> io::Result<()>,
-}
-
-impl<S> AsyncRead for Ending<S>
-where
-    Async<S>: AsyncRead + Unpin,
-{
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_read(cx, buffer)
-    }
-}
-
-impl<S> AsyncWrite for Ending<S>
-where
-    Async<S>: AsyncWrite + Unpin,
-{
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready((self.end)(self.socket.get_ref(), Shutdown::Write))
     }
 }

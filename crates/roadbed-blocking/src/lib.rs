@@ -34,5 +34,10 @@ mod stream;
 pub use connect::{Sockets, connect, threads};
 pub use roadbed;
 #[cfg(feature = "router")]
-pub use serve::{Listener, Serving, serve, shutdown};
+pub use serve::{Listener, Serving, serve};
 pub use stream::Stream;
+
+/// The code in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -6,7 +6,6 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -86,7 +85,7 @@ impl Listener for UnixListener {
 /// session.leave().wait()?;
 ///
 /// serving.stop();
-/// roadbed_blocking::shutdown(&router, Duration::from_secs(5));
+/// router.shutdown(Duration::from_secs(5)).wait();
 /// # Ok(()) }
 /// ```
 ///
@@ -147,7 +146,7 @@ pub struct Serving {
 }
 
 impl Serving {
-    /// Closes the listener. Those who are connected stay: see [`shutdown`].
+    /// Closes the listener. Those who are connected stay: see [`RouterHandle::shutdown`].
     pub fn stop(self) {
         self.is_stopped.store(true, Ordering::Release);
         self.listener.interrupt();
@@ -161,15 +160,4 @@ impl std::fmt::Debug for Serving {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Serving").finish_non_exhaustive()
     }
-}
-
-/// Waits for [`RouterHandle::shutdown`] in this thread.
-pub fn shutdown(router: &RouterHandle, patience: Duration) -> usize {
-    let router = router.clone();
-    let (sender, receiver) = mpsc::channel();
-    threads().spawn(Box::pin(async move {
-        // Whoever waits is there until this comes.
-        let _ = sender.send(router.shutdown(patience).await);
-    }));
-    receiver.recv().unwrap_or_default()
 }

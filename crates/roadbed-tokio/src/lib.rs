@@ -35,3 +35,8 @@ pub use runtime::Tokio;
 #[cfg(feature = "router")]
 pub use serve::{Listener, Serving, serve};
 pub use stream::Stream;
+
+/// The code in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

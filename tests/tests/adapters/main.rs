@@ -44,5 +44,5 @@ on_every_runtime! {
         peer_that_says_nothing, name_with_several_addresses;
     faults: reset_in_a_call, end_of_stream_in_a_call, black_hole_in_a_call, peer_that_stops_reading,
         router_shuts_down, reset_in_every_request;
-    serving: stopped_listener, failing_listener;
+    serving: stopped_listener, failing_listener, timers;
 }

@@ -1,6 +1,10 @@
-//! Listeners.
+//! Listeners and timers.
 
+use std::future::poll_fn;
 use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::task::Poll;
+use std::time::Duration;
 
 use crate::adapter::{Adapter, Listening};
 use crate::world::{Outcome, World, eventually, in_time};
@@ -25,5 +29,37 @@ pub(crate) async fn failing_listener<A: Adapter>(world: &World<A>) -> Outcome {
     let stop = world.adapter.serve_badly(listener, 4, &world.router);
     world.session_at(&url).await.leave().await?;
     stop();
+    Ok(())
+}
+
+/// A timer that is set to earlier and later times, and asked again after it was ready.
+pub(crate) async fn timers<A: Adapter>(world: &World<A>) -> Outcome {
+    let runtime = world.adapter.runtime();
+    let start = runtime.now();
+    let (sender, receiver) = mpsc::channel();
+    let tasks = world.adapter.runtime();
+    tasks.spawn(Box::pin(async move {
+        let mut timer = runtime.timer();
+        // Far away, then nearer, once more at the same time, and later.
+        let far = start + Duration::from_secs(60);
+        assert!(poll_fn(|cx| Poll::Ready(timer.poll_at(cx, far))).await.is_pending());
+        for millis in [80, 80, 160] {
+            let at = start + Duration::from_millis(millis);
+            poll_fn(|cx| timer.poll_at(cx, at)).await;
+            let _ = sender.send((millis, runtime.now()));
+        }
+    }));
+    let mut reached = Vec::new();
+    eventually(|| {
+        reached.extend(receiver.try_iter());
+        reached.len() == 3
+    })
+    .await;
+    for (millis, now) in reached {
+        let span = now.saturating_since(start);
+        // What the clocks of runtimes round off.
+        assert!(span + Duration::from_millis(2) >= Duration::from_millis(millis), "{millis}: {span:?}");
+        assert!(span < Duration::from_secs(5), "{millis}: {span:?}");
+    }
     Ok(())
 }

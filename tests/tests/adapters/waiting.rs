@@ -9,7 +9,7 @@ use roadbed::client::{HandlerError, Invocation};
 use roadbed::core::payload::Binary;
 use roadbed::core::uri::Uri;
 use roadbed::server::{Authentication, RouterConfig, RouterHandle};
-use roadbed_blocking::{connect, serve, shutdown, threads};
+use roadbed_blocking::{connect, serve, threads};
 
 use crate::world::Outcome;
 
@@ -76,7 +76,7 @@ fn the_whole_story_by_waiting() -> Outcome {
     let mut events = callee.subscribe("com.example.tick").wait()?;
     let listening = thread::spawn(move || events.wait().count());
     serving.stop();
-    assert_eq!(shutdown(&router, Duration::from_secs(5)), 0);
+    assert_eq!(router.shutdown(Duration::from_secs(5)).wait(), 0);
     assert_eq!(listening.join().map_err(|_| "panicked")?, 0);
     assert!(matches!(callee.call("com.example.slow", ()).wait(), Err(Error::Ended(_))));
     Ok(())
