@@ -36,6 +36,7 @@ fn a_runtime_from_outside() -> Result<(), Box<dyn std::error::Error>> {
     let session = router.attach_local(&Settings::new("realm1"))?.wait()?;
     session.publish("com.example.tick", (1,)).acknowledge().wait()?;
     session.leave().wait()?;
-    assert_eq!(router.shutdown(Duration::from_secs(5)).wait(), 0);
+    router.shutdown(Duration::from_secs(5)).wait();
+    assert_eq!(router.connections(), 0);
     Ok(())
 }

@@ -125,7 +125,8 @@ impl Runtime for Threads {
     }
 
     fn spawn(&self, task: Task) {
-        thread::spawn(move || block_on(task));
+        // A task that gets no thread is dropped, and whoever waits for it is told so by that.
+        let _ = thread::Builder::new().spawn(move || block_on(task));
     }
 
     fn timer(&self) -> Box<dyn Timer> {
@@ -142,22 +143,23 @@ impl fmt::Debug for Threads {
 /// Drives a connection over a socket, in two threads that end when the socket can be closed.
 ///
 /// # Errors
-/// What the operating system says of a second handle of the socket.
+/// What the operating system says of a second handle of the socket, or of the threads.
 pub fn start<D: Drive, S: Socket>(drive: D, socket: S, runtime: Arc<dyn Runtime>) -> io::Result<()> {
     let drive = Arc::new(drive);
     let input = socket.duplicate()?;
     let (ready, writer_is_there) = std::sync::mpsc::channel();
     let has_read = Arc::new(AtomicBool::new(false));
     let (for_reader, reader_is_done) = (Arc::clone(&drive), Arc::clone(&has_read));
-    thread::spawn(move || {
+    let spawned = Arc::clone(&drive);
+    thread::Builder::new().spawn(move || {
         let parker = Parker::new();
         // The reader wakes the writer when it is done; if it is gone, so is the connection.
         let _ = ready.send(parker.waker.clone());
         let mut writer = Writer { drive, socket, runtime, parker, timeout: None };
         writer.run();
         writer.linger(&has_read);
-    });
-    thread::spawn(move || {
+    })?;
+    let reader = thread::Builder::new().spawn(move || {
         read(&*for_reader, input);
         reader_is_done.store(true, Ordering::Release);
         // Dropped before the writer is told that nothing is left to wait for.
@@ -166,7 +168,7 @@ pub fn start<D: Drive, S: Socket>(drive: D, socket: S, runtime: Arc<dyn Runtime>
             writer.wake();
         }
     });
-    Ok(())
+    reader.map(drop).inspect_err(|_| spawned.lost())
 }
 
 /// Reads until the peer has ended its side, or the socket is closed.
@@ -233,6 +235,10 @@ impl<D: Drive, S: Socket> Writer<D, S> {
                 }
                 Output::Idle(at) => self.parker.park(at.map(|at| at.saturating_since(self.runtime.now()))),
                 Output::End => return,
+                Output::Drop => {
+                    let _ = self.socket.shutdown(Shutdown::Both);
+                    return;
+                }
             }
         }
     }
@@ -244,6 +250,7 @@ impl<D: Drive, S: Socket> Writer<D, S> {
                 Output::Idle(at) => at,
                 // What is left is written like the rest, but not for ever.
                 Output::End | Output::Write(_) => Some(self.runtime.now() + LINGER),
+                Output::Drop => return Err(io::ErrorKind::ConnectionAborted.into()),
             };
             self.wait_until(at)?;
             match self.socket.write(&bytes) {
@@ -251,7 +258,8 @@ impl<D: Drive, S: Socket> Writer<D, S> {
                 Ok(count) => bytes.advance(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-                    if self.drive.output(false, &self.parker.waker) == Output::End {
+                    let output = self.drive.output(false, &self.parker.waker);
+                    if matches!(output, Output::End | Output::Drop) {
                         return Err(error);
                     }
                 }

@@ -1,4 +1,81 @@
 //! WAMP v2 clients and routers for any runtime.
+//!
+//! The protocol itself is in `roadbed-core` and `roadbed-router`, state machines without I/O. This crate puts
+//! handles on them that are pleasant to use (sessions, calls, subscriptions, registrations, an embedded
+//! router), and drivers that move their bytes. It opens no sockets and knows no runtime; that is what the
+//! adapters add, and there is little of it:
+//!
+//! | adapter | runtime |
+//! |---|---|
+//! | `roadbed-tokio` | tokio |
+//! | `roadbed-async-std` | async-std and smol, over `futures-io` and `async-io` |
+//! | `roadbed-blocking` | none: the standard library's sockets and threads |
+//!
+//! # A session
+//!
+//! ```
+//! use roadbed::client::{Invocation, Session};
+//!
+//! // `session` comes from an adapter: `roadbed_tokio::connect("rs://127.0.0.1:8080").realm("realm1").await?`
+//! async fn example(session: Session) -> Result<(), Box<dyn std::error::Error>> {
+//!     let add = session
+//!         .register("com.example.add", |inv: Invocation| async move {
+//!             let (a, b) = inv.args::<(i64, i64)>()?;
+//!             Ok(a + b)
+//!         })
+//!         .await?;
+//!     let sum: i64 = session.call("com.example.add", (2, 3)).returning().await?;
+//!
+//!     let mut ticks = session.subscribe("com.example.tick").await?;
+//!     session.publish("com.example.tick", (sum,)).exclude_me(false).acknowledge().await?;
+//!     if let Some(Ok(event)) = ticks.next().await {
+//!         println!("tick {}", event.get::<i64>()?);
+//!     }
+//!     add.unregister().await?;
+//!     session.leave().await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Every request can be awaited, or, in a thread that may wait, ended with `.wait()`; streams have a `wait()`
+//! that makes them iterators. Where a blocking adapter drives the connection, that is the way to use it:
+//!
+//! ```
+//! # use roadbed::client::Session;
+//! fn example(session: &Session) -> Result<i64, roadbed::Error> {
+//!     session.call("com.example.add", (2, 3)).returning().wait()
+//! }
+//! ```
+//!
+//! # What is dropped is given up
+//!
+//! | dropped | what happens |
+//! |---|---|
+//! | a request that was not awaited | nothing was sent |
+//! | the future of a call | CANCEL `killnowait`; where the dealer cannot cancel, its result is ignored |
+//! | the future of a subscription or registration | it is taken back as soon as it is granted |
+//! | a [`Subscription`](client::Subscription) | it unsubscribes, unless it was detached |
+//! | a [`Registration`](client::Registration) | it unregisters, unless it was detached |
+//! | an [`Invocation`](client::Invocation) from a queue | its caller is told `wamp.error.canceled` |
+//! | the last [`Session`](client::Session) | GOODBYE |
+//! | a driver | the connection is lost; everybody who waits gets an error |
+//!
+//! # Bounds
+//!
+//! A driver never stops reading for one slow consumer. A subscription holds 1,024 events or 1 MiB; then the
+//! oldest are dropped, and [`Lagged`](client::Lagged) says how many. A registration holds 1,024 invocations;
+//! then callers are told `wamp.error.unavailable`. Requests wait while more than 1 MiB of output does, and
+//! calls end after 60 s, this wait included. All of it can be set; see [`Settings`](client::Settings).
+//!
+//! # Writing an adapter
+//!
+//! 1. Implement [`Runtime`](runtime::Runtime): a clock, a timer, a way to spawn, randomness.
+//! 2. Implement [`ByteStream`](runtime::ByteStream) for the runtime's sockets.
+//! 3. Implement [`Connector`](client::Connector), and give its [`Connect`](client::Connect) to the users.
+//! 4. Accept, and spawn what `server::RouterHandle::accept` returns (feature `router`).
+//!
+//! For transports that are there already, [`client::open`] is enough. For an event loop of your own, see
+//! [`drive::Drive`]; for threads, [`blocking`].
 #![forbid(unsafe_code)]
 
 pub mod blocking;
@@ -13,13 +90,14 @@ pub mod runtime;
 #[cfg(feature = "router")]
 pub mod server;
 #[cfg(test)]
-mod sim;
+mod testing;
 pub mod url;
 
+/// The mutex under [`guard`], which the model checker replaces.
 mod sync {
     pub(crate) use std::sync::Mutex;
 }
 
 pub use error::{Error, Veto};
-pub use payload::{IntoPayload, IntoReply, Reply};
+pub use payload::{AsItIs, IntoPayload, IntoReply, Reply, ViaSerde};
 pub use roadbed_core as core;

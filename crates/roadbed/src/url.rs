@@ -209,3 +209,62 @@ fn refuses_serializer(error: &Error) -> bool {
             | RawSocketError::SerializerMismatch { .. }
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use roadbed_core::error::{CloseReason, ProtocolViolation};
+
+    use super::*;
+
+    #[test]
+    fn what_is_an_address_and_what_is_none() {
+        let tcp = |host: &str, port| Ok(Address::Tcp { host: host.into(), port });
+        let unix = |path: &str| Ok(Address::Unix(path.into()));
+        for (text, expected) in [
+            ("rs://localhost:9000", tcp("localhost", 9000)),
+            ("rs://localhost", tcp("localhost", 8080)),
+            ("rs://127.0.0.1:80/", tcp("127.0.0.1", 80)),
+            ("rs://[::1]", tcp("::1", 8080)),
+            ("unix:/run/a b.sock", unix("/run/a b.sock")),
+            ("unix:a?serializer=json", unix("a")),
+            ("rs://:80", Err(UrlError::Empty("rs://:80".into()))),
+            ("unix:", Err(UrlError::Empty("unix:".into()))),
+            ("rs://a:b", Err(UrlError::Port("b".into()))),
+            ("rs://a:65536", Err(UrlError::Port("65536".into()))),
+            ("rs://[::1]x", Err(UrlError::Port("x".into()))),
+            ("ws://a", Err(UrlError::Scheme("ws://a".into()))),
+            ("", Err(UrlError::Scheme(String::new()))),
+            ("rs://a?serializer=xml", Err(UrlError::Parameter("serializer=xml".into()))),
+            ("rs://a?x=1", Err(UrlError::Parameter("x=1".into()))),
+        ] {
+            assert_eq!(text.parse::<Url>().map(|url| url.address), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_written_as_they_are_read() {
+        for text in ["rs://[::1]:9000?serializer=cbor", "rs://localhost:80", "unix:/run/wamp.sock"] {
+            assert_eq!(text.parse::<Url>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn only_a_refused_serializer_is_a_reason_for_another_attempt() {
+        let refused = |error: RawSocketError| -> Error {
+            CloseReason::PeerViolation(ProtocolViolation::from(TransportError::from(error))).into()
+        };
+        let unsupported = refused(RawSocketError::Refused(HandshakeError::SerializerUnsupported));
+        let url = "rs://a".parse().unwrap();
+        let mut attempts = Attempts::new(&url, &[Serializer::Cbor, Serializer::Json]).unwrap();
+        assert!(!attempts.retry(&CloseReason::Eof.into()));
+        assert!(!attempts.retry(&refused(RawSocketError::Refused(HandshakeError::ConnectionLimit))));
+        assert!(attempts.retry(&unsupported));
+        assert_eq!(attempts.serializer(), Serializer::Json);
+        assert!(!attempts.retry(&unsupported));
+        let named = "rs://a?serializer=msgpack".parse().unwrap();
+        let mut attempts = Attempts::new(&named, &Serializer::ALL).unwrap();
+        assert_eq!(attempts.serializer(), Serializer::MsgPack);
+        assert!(!attempts.retry(&unsupported));
+        assert_eq!(Attempts::new(&url, &[]).unwrap_err(), UrlError::NoSerializer);
+    }
+}

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_io::Timer;
 use roadbed::client::{Session, Settings};
@@ -63,8 +63,9 @@ impl<A: Adapter> World<A> {
     /// Ends the service, and waits until nothing is left of anybody.
     async fn close(self) {
         self.stops.into_iter().for_each(|stop| stop());
-        let left = in_time(self.router.shutdown(Duration::from_secs(8))).await;
-        assert_eq!(left, 0, "connections that had to be cut off");
+        let (patience, begin) = (Duration::from_secs(8), Instant::now());
+        in_time(self.router.shutdown(patience)).await;
+        assert!(begin.elapsed() < patience, "some connections had to be cut off");
         let stats = self.router.stats();
         assert_eq!((stats.peers, stats.sessions), (0, 0));
         std::fs::remove_file(&self.path).unwrap();

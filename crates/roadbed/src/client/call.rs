@@ -73,7 +73,9 @@ impl Call {
 
     /// Asks the dealer to end the call after this span.
     pub fn timeout(mut self, span: Duration) -> Self {
-        self.options.timeout = Some(u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
+        // The wire has milliseconds, and 0 would be none at all.
+        let millis = span.as_nanos().div_ceil(1_000_000).max(1);
+        self.options.timeout = Some(u64::try_from(millis).unwrap_or(u64::MAX));
         self
     }
 
@@ -104,6 +106,17 @@ impl Call {
 request_future! {
     /// A call under way.
     Calling(CallCommand) of Call -> CallResult, |result| result
+}
+
+impl Calling {
+    /// Cancels the call and goes on waiting for how it ends: with [`CancelMode::Kill`] that is what the
+    /// callee answers. To cancel it and wait for nothing, drop it.
+    pub fn cancel(&mut self, mode: CancelMode) {
+        self.0.while_waiting(|id, state, now| {
+            // It may have ended meanwhile.
+            let _ = state.connection.cancel(now, id, mode);
+        });
+    }
 }
 
 /// A call whose result is one value.

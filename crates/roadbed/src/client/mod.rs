@@ -1,4 +1,7 @@
 //! Clients: sessions, what can be asked of them, and their drivers.
+//!
+//! An adapter's [`Connect`] gives a [`Session`]; [`open`] does over a transport that is there already. The
+//! session's methods make requests, which are sent when they are awaited, or waited for with `wait()`.
 
 mod call;
 mod connect;
@@ -10,6 +13,7 @@ mod open;
 mod publish;
 mod queue;
 mod register;
+mod registration;
 mod request;
 mod serving;
 mod session;
@@ -29,10 +33,8 @@ pub use hooks::{Challenge, Closed, UserError};
 pub use invocation::Invocation;
 pub use open::{Driver, Joining, open};
 pub use publish::{Acknowledged, Acknowledging, Publish, Publishing};
-pub use register::{
-    Invocations, Register, RegisterQueue, Registering, RegisteringQueue, Registration, Unregister,
-    Unregistering, WaitInvocations,
-};
+pub use register::{Register, RegisterQueue, Registering, RegisteringQueue};
+pub use registration::{Invocations, Registration, Unregister, Unregistering, WaitInvocations};
 pub use session::{Leave, Session};
 pub use settings::Settings;
 pub use subscribe::{Subscribe, Subscribing, Subscription, Unsubscribe, Unsubscribing, Wait};

@@ -124,34 +124,16 @@ impl Driver {
     pub fn runtime(&self) -> &Arc<dyn Runtime> {
         &self.0.runtime
     }
-
-    /// Hands in bytes as far as they are welcome. The events that come of them are taken at once, so
-    /// there is room again until all is taken, or output has to go first.
-    fn feed_all(&self, input: &mut BytesMut) {
-        let now = self.0.now();
-        loop {
-            let before = input.len();
-            let is_welcome = self.0.with(|state, _| {
-                state.connection.handle_input(now, input);
-                before > 0
-            });
-            if !is_welcome || input.is_empty() || input.len() == before {
-                return;
-            }
-        }
-    }
 }
 
 impl Drive for Driver {
     fn room(&self, input: &mut BytesMut, waker: &Waker) -> Room {
-        let is_waiting = self.0.with(|state, _| {
+        let now = self.0.now();
+        self.0.with(|state, after| {
             state.awake(waker);
-            !input.is_empty() && state.connection.wants_input()
-        });
-        if is_waiting {
-            self.feed_all(input);
-        }
-        self.0.with(|state, _| {
+            if !input.is_empty() {
+                state.feed(now, input, &self.0, after);
+            }
             if state.has_ended() {
                 Room::Discard
             } else if state.connection.wants_input() {
@@ -164,13 +146,16 @@ impl Drive for Driver {
     }
 
     fn feed(&self, input: &mut BytesMut) {
-        self.feed_all(input);
+        let now = self.0.now();
+        self.0.with(|state, after| state.feed(now, input, &self.0, after));
     }
 
     fn eof(&self, input: &mut BytesMut) {
-        self.feed_all(input);
         let now = self.0.now();
-        self.0.with(|state, _| state.connection.handle_eof(now));
+        self.0.with(|state, after| {
+            state.feed(now, input, &self.0, after);
+            state.connection.handle_eof(now);
+        });
     }
 
     fn lost(&self) {
@@ -187,7 +172,7 @@ impl Drive for Driver {
                 return Output::Write(bytes);
             }
             // Only now, with the output fetched, the last event may come.
-            state.settle(&self.0, after);
+            state.take_events(&self.0, after);
             if state.has_ended() {
                 return Output::End;
             }

@@ -138,3 +138,51 @@ impl<T> Inner<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn popped(queue: &Queue<u32>) -> Option<Popped<u32>> {
+        match queue.poll_pop(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(popped) => Some(popped),
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn the_oldest_entries_make_room_and_are_counted() {
+        let queue = Queue::new(2, usize::MAX);
+        for entry in 1..=5 {
+            queue.push(entry, 0, |entry, _| entry);
+        }
+        queue.close();
+        queue.push(6, 0, |entry, _| entry);
+        let all: Vec<_> = std::iter::from_fn(|| popped(&queue)).take(4).collect();
+        assert_eq!(all, [Popped::Lost(3), Popped::Entry(4), Popped::Entry(5), Popped::End]);
+    }
+
+    #[test]
+    fn bytes_count_with_their_overhead() {
+        let queue = Queue::new(100, 300);
+        assert_eq!(queue.offer(1, 100).map(|_| ()), Ok(()));
+        assert_eq!(queue.offer(2, 100).map(|_| ()), Err(2));
+        assert_eq!(queue.offer(2, 10).map(|_| ()), Ok(()));
+        assert_eq!((popped(&queue), popped(&queue)), (Some(Popped::Entry(1)), Some(Popped::Entry(2))));
+        // There is always room for one.
+        assert_eq!(queue.offer(3, 1000).map(|_| ()), Ok(()));
+        assert_eq!(queue.offer(4, 0).map(|_| ()), Err(4));
+        assert_eq!(queue.drain().len(), 1);
+        assert_eq!((popped(&queue), queue.offer(5, 0).map(|_| ())), (Some(Popped::End), Err(5)));
+    }
+
+    #[test]
+    fn what_waits_behind_others_is_told_its_place() {
+        let queue = Queue::new(10, usize::MAX);
+        for _ in 0..3 {
+            queue.push(0, 0, |_, position| u32::try_from(position).unwrap());
+        }
+        let places: Vec<_> = (0..3).map(|_| popped(&queue)).collect();
+        assert_eq!(places, [Some(Popped::Entry(0)), Some(Popped::Entry(1)), Some(Popped::Entry(2))]);
+    }
+}

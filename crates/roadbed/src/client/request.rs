@@ -90,6 +90,14 @@ impl<C: Command> Request<C> {
         Self { shared, stage, span, until: None }
     }
 
+    /// Does something about a request that was sent and not answered yet.
+    pub(crate) fn while_waiting(&self, act: impl FnOnce(C::Id, &mut State, Timestamp)) {
+        if let Stage::Waits { id, .. } = self.stage {
+            let now = self.shared.now();
+            self.shared.with(|state, _| act(id, state, now));
+        }
+    }
+
     /// Waits in this thread.
     pub(crate) fn wait(mut self) -> Result<C::Output, Error> {
         let parker = Parker::new();

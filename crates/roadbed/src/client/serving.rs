@@ -1,6 +1,7 @@
 //! Invocations on their way through: to a handler's task or a queue, and back as one answer.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -92,6 +93,16 @@ impl Target {
         match &self.sink {
             Sink::Handler(_) => None,
             Sink::Queue(queue) => queue.close(),
+        }
+    }
+}
+
+impl Target {
+    /// Takes the invocations that nobody took.
+    pub(super) fn drain(&self) -> VecDeque<(Invoked, usize)> {
+        match &self.sink {
+            Sink::Handler(_) => VecDeque::new(),
+            Sink::Queue(queue) => queue.drain(),
         }
     }
 }
@@ -188,7 +199,14 @@ impl Serving {
             // Here the handler's future is dropped, before anybody is told that it has ended.
         };
         match outcome {
-            Outcome::Returned(Ok(payload)) => drop(self.yields(payload)),
+            Outcome::Returned(Ok(payload)) => {
+                let (shared, procedure) = (Arc::clone(&self.shared), self.procedure.clone());
+                match self.yields(payload) {
+                    // The caller may have given up meanwhile.
+                    Ok(()) | Err(CommandError::NotActive | CommandError::NotJoined) => {}
+                    Err(error) => tell(&shared, procedure, error.into()),
+                }
+            }
             Outcome::Returned(Err(error)) => self.fails(error),
             Outcome::Panicked(panic) => self.fails(HandlerError::panicked(&*panic)),
             // The answer, where one is awaited, is that of `drop`.
@@ -220,8 +238,7 @@ impl Serving {
         let wamp = error.to_wamp();
         self.answer_error(wamp);
         if error.is_internal() {
-            let error = UserError { procedure: self.procedure.clone(), error };
-            hooks::call(self.shared.hooks.on_user_error.as_ref(), &error);
+            tell(&self.shared, self.procedure.clone(), error);
         }
     }
 
@@ -237,6 +254,11 @@ impl Serving {
             }
         });
     }
+}
+
+/// Tells the application what one of its procedures did wrong.
+fn tell(shared: &Shared, procedure: Uri, error: HandlerError) {
+    hooks::call(shared.hooks.on_user_error.as_ref(), &UserError { procedure, error });
 }
 
 impl Drop for Serving {

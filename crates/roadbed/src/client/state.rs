@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::task::Waker;
 
+use bytes::BytesMut;
 use futures_channel::oneshot;
 use roadbed_core::connection::Connection;
 use roadbed_core::error::{CloseReason, CommandError};
@@ -187,11 +188,34 @@ impl State {
         self.reader.awake(waker);
     }
 
-    /// After any change: passes events on, and finds out who has something to do now.
-    pub(super) fn settle(&mut self, shared: &Arc<Shared>, after: &mut After) {
+    /// Hands in bytes as far as they are welcome. The events that come of them are taken at once, so there
+    /// is room again until all is taken, or output has to go first.
+    pub(super) fn feed(
+        &mut self,
+        now: Timestamp,
+        input: &mut BytesMut,
+        shared: &Arc<Shared>,
+        after: &mut After,
+    ) {
+        loop {
+            let before = input.len();
+            self.connection.handle_input(now, input);
+            self.take_events(shared, after);
+            if input.is_empty() || input.len() == before || !self.connection.wants_input() {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn take_events(&mut self, shared: &Arc<Shared>, after: &mut After) {
         while let Some(event) = self.connection.poll_event() {
             self.take(event, shared, after);
         }
+    }
+
+    /// After any change: passes events on, and finds out who has something to do now.
+    pub(super) fn settle(&mut self, shared: &Arc<Shared>, after: &mut After) {
+        self.take_events(shared, after);
         if self.writer.is_asleep() {
             let has_output = self.writer_wants_output && self.connection.queued() > 0;
             let is_early = || match (self.deadline(), self.writer_until) {

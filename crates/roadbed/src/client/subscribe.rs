@@ -146,6 +146,7 @@ impl Subscription {
     /// Gives the handle up and leaves the subscription to the session: events are received, and dropped.
     pub fn detach(mut self) {
         self.is_over = true;
+        self.queue.drain();
     }
 }
 

@@ -133,9 +133,17 @@ impl State {
         self.invocations.insert(id, (handler, interrupt));
     }
 
-    fn refuse(&mut self, now: Timestamp, id: InvocationId, uri: &roadbed_core::uri::Uri, text: &str) {
+    /// Answers an invocation that nobody will answer.
+    pub(super) fn refuse(
+        &mut self,
+        now: Timestamp,
+        id: InvocationId,
+        uri: &roadbed_core::uri::Uri,
+        text: &str,
+    ) {
         let payload = Payload::from_args(Serializer::Cbor, &(text,)).unwrap_or_default();
         let error = WampError::with_payload(uri.clone(), payload);
+        self.forget(id);
         // Whoever called may have given up meanwhile.
         let _ = self.connection.invocation_error(now, id, error);
     }

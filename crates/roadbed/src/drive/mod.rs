@@ -57,6 +57,8 @@ pub enum Output {
     /// The connection has ended. Write what was given before; end this side; read and discard until
     /// the peer has ended its side too, or [`LINGER`] has passed; then close.
     End,
+    /// The connection was given up. Close at once, whatever is left to write.
+    Drop,
 }
 
 /// How long a driver whose connection has ended waits until the peer has taken what was written.

@@ -115,6 +115,7 @@ impl<D: Drive, S: ByteStream> Run<D, S> {
                 Output::Write(bytes) => self.output = bytes,
                 Output::Idle(at) => return self.sleep(cx, at),
                 Output::End => return self.close(),
+                Output::Drop => return self.done(),
             }
         }
         match self.stream.poll_write(cx, &self.output) {
@@ -127,6 +128,7 @@ impl<D: Drive, S: ByteStream> Run<D, S> {
             Poll::Pending => match self.drive.output(false, cx.waker()) {
                 Output::Idle(at) => self.sleep(cx, at),
                 Output::End | Output::Write(_) => self.close(),
+                Output::Drop => self.done(),
             },
         }
     }

@@ -19,9 +19,12 @@
 mod builder;
 mod peer;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::future::{Future, IntoFuture, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -153,7 +156,7 @@ impl RouterHandle {
     }
 
     /// Says GOODBYE to everybody, refuses whoever comes from now on, and waits until all have gone: await
-    /// it, or `wait()` for it. What is left after `patience` is cut off; the output says how many that were.
+    /// it, or `wait()` for it. Who has not gone after `patience` is cut off.
     pub fn shutdown(&self, patience: Duration) -> Shutdown {
         Shutdown { router: self.clone(), patience }
     }
@@ -173,7 +176,10 @@ impl RouterHandle {
             let _ = waiter.send(());
         }
         if let Some(observer) = &self.0.observer {
-            events.into_iter().for_each(|event| observer(self, event));
+            for event in events {
+                // What the observer left behind is its owner's affair.
+                let _ = catch_unwind(AssertUnwindSafe(|| observer(self, event)));
+            }
         }
         result
     }
@@ -195,11 +201,11 @@ pub struct Shutdown {
 
 impl Shutdown {
     /// Waits in this thread.
-    pub fn wait(self) -> usize {
-        crate::park::block_on(self.run())
+    pub fn wait(self) {
+        crate::park::block_on(self.run());
     }
 
-    async fn run(self) -> usize {
+    async fn run(self) {
         let Self { router, patience } = self;
         let runtime = &router.0.runtime;
         let now = runtime.now();
@@ -215,23 +221,21 @@ impl Shutdown {
             }
             timer.poll_at(cx, deadline).map(|()| false)
         });
-        if is_empty.await {
-            return 0;
+        if !is_empty.await {
+            let now = runtime.now();
+            let empty = router.with(|state, after| {
+                state.lose_all(now, after);
+                state.wait_until_empty()
+            });
+            // The drivers are awake, and have nothing left to wait for.
+            let _ = empty.await;
         }
-        let now = runtime.now();
-        let (left, empty) = router.with(|state, after| {
-            let left = state.lose_all(now, after);
-            (left, state.wait_until_empty())
-        });
-        // The drivers are awake, and have nothing left to wait for.
-        let _ = empty.await;
-        left
     }
 }
 
 impl IntoFuture for Shutdown {
-    type Output = usize;
-    type IntoFuture = Pin<Box<dyn Future<Output = usize> + Send>>;
+    type Output = ();
+    type IntoFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.run())

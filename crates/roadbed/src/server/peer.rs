@@ -89,9 +89,11 @@ impl Drive for PeerDriver {
             }
             // Only now, with the output fetched, the last event may come.
             state.take_events(key, now);
-            if state.get(key).is_none_or(|slot| slot.has_ended) {
+            let (has_ended, is_lost) =
+                state.get(key).map_or((true, true), |slot| (slot.has_ended, slot.is_lost));
+            if has_ended {
                 state.hand_over(key, after);
-                return Output::End;
+                return if is_lost { Output::Drop } else { Output::End };
             }
             Output::Idle(state.writer_sleeps(key, waker, can_write))
         })

@@ -39,6 +39,8 @@ pub(super) struct Slot {
     peer: Option<PeerId>,
     /// The last event was reported.
     pub(super) has_ended: bool,
+    /// It was given up: nothing is left to wait for.
+    pub(super) is_lost: bool,
     reader: Sleeper,
     writer: Sleeper,
     /// What the writer sleeps for beside the end: output, and a time.
@@ -62,6 +64,7 @@ impl State {
             details,
             peer: None,
             has_ended: false,
+            is_lost: false,
             reader: Sleeper::default(),
             writer: Sleeper::default(),
             wants_output: false,
@@ -99,17 +102,17 @@ impl State {
         receiver
     }
 
-    /// Breaks every connection; says how many there were.
-    pub(super) fn lose_all(&mut self, now: Timestamp, after: &mut After) -> usize {
+    /// Breaks every connection.
+    pub(super) fn lose_all(&mut self, now: Timestamp, after: &mut After) {
         let keys: Vec<usize> = self.slots.iter().map(|(key, _)| key).collect();
-        for &key in &keys {
+        for key in keys {
             if let Some(slot) = self.slots.get_mut(key) {
+                slot.is_lost = true;
                 slot.link.handle_lost(now);
             }
             self.take_events(key, now);
             self.rouse(key, after);
         }
-        keys.len()
     }
 
     /// Bytes were read.
@@ -168,6 +171,7 @@ impl State {
         let Some(peer) = slot.peer else { return };
         let link = &mut slot.link;
         if self.router.must_drop(peer) {
+            slot.is_lost = true;
             link.handle_lost(now);
         }
         while link.is_writable() {

@@ -59,7 +59,7 @@ fn a_local_session_needs_no_socket() {
     local.register("com.example.one", |_| async { Ok(1) }).wait().unwrap().detach();
     let session = server.connect().wait().unwrap();
     assert_eq!(session.call("com.example.one", ()).returning::<i32>().wait().unwrap(), 1);
-    assert_eq!(server.router.shutdown(Duration::from_secs(5)).wait(), 0);
+    server.router.shutdown(Duration::from_secs(5)).wait();
     server.assert_empty();
     assert!(session.call("com.example.one", ()).wait().unwrap_err().is_retryable());
 }

@@ -5,6 +5,8 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use roadbed_core::options::CancelMode;
+
 use super::*;
 
 /// Polls what `make` returns up to `polls` times, with one task run in between, then drops it. Does that for
@@ -143,10 +145,40 @@ fn a_dropped_call_is_canceled_at_the_callee() {
     drop(call);
     world.sim.settle();
     assert!(invocation.is_canceled());
-    assert_eq!(world.sim.block_on(invocation.canceled()), roadbed_core::options::CancelMode::KillNoWait);
+    assert_eq!(world.sim.block_on(invocation.canceled()), CancelMode::KillNoWait);
     drop(invocation);
     assert_eq!(entries(&caller), 0);
     assert_eq!(entries(&callee), 1);
+}
+
+#[test]
+fn a_registration_given_up_answers_what_came_of_it() {
+    let world = World::new();
+    let (callee, caller) = (world.session(), world.session());
+    let mut register = Box::pin(callee.register_queue("com.example.r").into_future());
+    assert!(world.sim.poll_once(register.as_mut(), 0).is_pending());
+    world.sim.settle();
+    let mut call = Box::pin(caller.call("com.example.r", ()).into_future());
+    assert!(world.sim.poll_once(call.as_mut(), 50).is_pending());
+    assert!(entries(&callee) > 1);
+    drop(register);
+    assert!(world.sim.block_on(call).unwrap_err().is_canceled());
+    assert_eq!(entries(&callee), 0);
+}
+
+#[test]
+fn a_call_canceled_in_place_gets_the_callees_answer() {
+    let world = World::new();
+    let (callee, caller) = (world.session(), world.session());
+    let mut calls = world.sim.block_on(callee.register_queue("com.example.r").into_future()).unwrap();
+    let mut call = Box::pin(caller.call("com.example.r", ()).into_future());
+    call.cancel(CancelMode::Kill);
+    assert!(world.sim.poll_once(call.as_mut(), 50).is_pending());
+    let invocation = world.sim.block_on(calls.next()).unwrap();
+    call.cancel(CancelMode::Kill);
+    assert_eq!(world.sim.block_on(invocation.canceled()), CancelMode::Kill);
+    invocation.reply("half of it").unwrap();
+    assert_eq!(world.sim.block_on(call).unwrap().get::<String>().unwrap(), "half of it");
 }
 
 #[test]

@@ -1,0 +1,205 @@
+//! What stands for a registration: handles of it, and its end.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_channel::oneshot;
+use futures_core::Stream;
+use roadbed_core::error::CommandError;
+use roadbed_core::id::RegisterId;
+use roadbed_core::time::Timestamp;
+use roadbed_core::uri::Uri;
+
+use super::invocation::Invocation;
+use super::queue::{Popped, Queue};
+use super::request::{Command, Request, Sending, Sent, request_future};
+use super::serving::{Invoked, Serving};
+use super::shared::{After, Shared};
+use super::state::State;
+use crate::error::Error;
+
+/// A procedure of ours. Dropped, it unregisters; see [`detach`](Self::detach). Invocations that run then
+/// are still answered.
+#[derive(Debug)]
+pub struct Registration {
+    shared: Arc<Shared>,
+    id: RegisterId,
+    procedure: Uri,
+    is_over: bool,
+}
+
+impl Registration {
+    pub(super) const fn new(shared: Arc<Shared>, id: RegisterId, procedure: Uri) -> Self {
+        Self { shared, id, procedure, is_over: false }
+    }
+
+    /// The procedure, as it was registered.
+    pub const fn procedure(&self) -> &Uri {
+        &self.procedure
+    }
+
+    /// Ends the registration: await it, or `wait()` for it.
+    pub const fn unregister(self) -> Unregister {
+        Unregister(self)
+    }
+
+    /// Gives the handle up and leaves the registration to the session.
+    pub fn detach(mut self) {
+        self.is_over = true;
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let (id, now) = (self.id, self.shared.now());
+            self.shared.with(|state, after| end(id, state, now, after));
+        }
+    }
+}
+
+/// The invocations of a procedure of ours, to be answered one by one: a [`Stream`], and an iterator that
+/// waits in the thread that asks. It ends with the session, or when the dealer takes the registration
+/// back.
+///
+/// Dropped, it unregisters, and those that wait in it are told `wamp.error.canceled`.
+///
+/// ```
+/// # async fn example(session: roadbed::client::Session) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut calls = session.register_queue("com.example.upper").await?;
+/// while let Some(call) = calls.next().await {
+///     match call.get::<String>() {
+///         Ok(text) => call.reply(text.to_uppercase())?,
+///         Err(error) => call.error(error),
+///     }
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Invocations {
+    registration: Registration,
+    queue: Arc<Queue<Invoked>>,
+}
+
+impl Invocations {
+    pub(super) const fn new(registration: Registration, queue: Arc<Queue<Invoked>>) -> Self {
+        Self { registration, queue }
+    }
+
+    /// The procedure, as it was registered.
+    pub const fn procedure(&self) -> &Uri {
+        &self.registration.procedure
+    }
+
+    /// The next invocation; `None` when the registration has ended.
+    pub async fn next(&mut self) -> Option<Invocation> {
+        std::future::poll_fn(|cx| self.poll_invocation(cx)).await
+    }
+
+    /// The next invocation, or why there is none yet.
+    pub fn poll_invocation(&mut self, cx: &mut Context<'_>) -> Poll<Option<Invocation>> {
+        let shared = &self.registration.shared;
+        self.queue.poll_pop(cx).map(|popped| match popped {
+            Popped::Entry(invoked) => {
+                let serving = Serving::new(shared, &invoked);
+                Some(Invocation::new(invoked, Arc::clone(shared), Some(serving)))
+            }
+            // Such a queue gives back what it has no room for.
+            Popped::Lost(_) | Popped::End => None,
+        })
+    }
+
+    /// The invocations, each waited for in this thread.
+    pub const fn wait(&mut self) -> WaitInvocations<'_> {
+        WaitInvocations(self)
+    }
+}
+
+impl Stream for Invocations {
+    type Item = Invocation;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Invocation>> {
+        self.poll_invocation(cx)
+    }
+}
+
+impl Drop for Invocations {
+    fn drop(&mut self) {
+        for (invoked, _) in self.queue.drain() {
+            drop(Serving::new(&self.registration.shared, &invoked));
+        }
+    }
+}
+
+/// The invocations of a procedure, waited for in the thread that asks.
+#[derive(Debug)]
+pub struct WaitInvocations<'a>(&'a mut Invocations);
+
+impl Iterator for WaitInvocations<'_> {
+    type Item = Invocation;
+
+    fn next(&mut self) -> Option<Invocation> {
+        crate::park::block_on(self.0.next())
+    }
+}
+
+/// Takes a registration away; its answer is nobody's.
+pub(super) fn end(id: RegisterId, state: &mut State, now: Timestamp, after: &mut After) {
+    state.registrations.remove(&id).into_iter().for_each(|target| after.retire(target));
+    // It may have been revoked, or the session have ended.
+    let _ = state.connection.unregister(now, id);
+}
+
+/// The end of a registration to be asked for: await it, or `wait()` for it. Dropped, the end comes all the
+/// same.
+#[derive(Debug)]
+#[must_use = "to end a registration without waiting, drop it"]
+pub struct Unregister(Registration);
+
+impl Unregister {
+    fn into_request(self) -> Request<UnregisterCommand> {
+        Request::new(Arc::clone(&self.0.shared), Ok(UnregisterCommand(self.0)), None)
+    }
+}
+
+request_future! {
+    /// The end of a registration under way.
+    Unregistering(UnregisterCommand) of Unregister -> (), |()| ()
+}
+
+#[derive(Debug)]
+struct UnregisterCommand(Registration);
+
+impl Command for UnregisterCommand {
+    type Id = RegisterId;
+    type Answer = ();
+    type Output = ();
+
+    const NEEDS_ROOM: bool = false;
+
+    fn send(&mut self, sending: Sending<'_>) -> Result<Sent<RegisterId, ()>, Error> {
+        let Sending { state, after, now, .. } = sending;
+        let id = self.0.id;
+        self.0.is_over = true;
+        state.registrations.remove(&id).into_iter().for_each(|target| after.retire(target));
+        match state.connection.unregister(now, id) {
+            Ok(()) => {
+                let (waiter, answer) = oneshot::channel();
+                state.unregistering.insert(id, waiter);
+                Ok(Sent::Waits(id, answer))
+            }
+            // It was revoked.
+            Err(CommandError::NotActive) => Ok(Sent::Done(())),
+            Err(error) => Err(state.refusal(error)),
+        }
+    }
+
+    fn finish(&mut self, (): ()) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn abandon(id: RegisterId, state: &mut State, _: Timestamp, _: &mut After) {
+        state.unregistering.remove(&id);
+    }
+}

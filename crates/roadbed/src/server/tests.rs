@@ -1,0 +1,206 @@
+use std::future::IntoFuture;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use roadbed_core::error::uris;
+use roadbed_core::limits::Limits;
+use roadbed_core::transport::TransportDetails;
+use roadbed_core::uri::Uri;
+
+use super::*;
+use crate::client::Invocation;
+use crate::memory::{Pipe, pipe};
+use crate::testing::sim::Sim;
+use crate::testing::{World, settings};
+
+/// A peer that speaks by hand.
+struct ByHand(Pipe);
+
+impl ByHand {
+    fn attach(world: &World) -> Self {
+        let (here, there) = pipe(1 << 16);
+        world.sim.runtime().spawn(Box::pin(world.router.accept(there, TransportDetails::local())));
+        world.sim.settle();
+        Self(here)
+    }
+
+    fn write(&mut self, world: &World, bytes: &[u8]) {
+        let poll = self.0.poll_write(&mut Context::from_waker(Waker::noop()), bytes);
+        assert!(matches!(poll, Poll::Ready(Ok(count)) if count == bytes.len()));
+        world.sim.settle();
+    }
+
+    /// What came, and whether it was the end.
+    fn read(&mut self) -> (Vec<u8>, bool) {
+        let mut all = BytesMut::new();
+        loop {
+            all.reserve(1 << 16);
+            match self.0.poll_read(&mut Context::from_waker(Waker::noop()), &mut all) {
+                Poll::Pending => return (all.to_vec(), false),
+                Poll::Ready(Ok(0) | Err(_)) => return (all.to_vec(), true),
+                Poll::Ready(Ok(_)) => {}
+            }
+        }
+    }
+}
+
+fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+#[test]
+fn whoever_says_nothing_is_closed_in_time_also_when_others_left_before() {
+    let world = World::new();
+    let mut peers: Vec<ByHand> = (0..3).map(|_| ByHand::attach(&world)).collect();
+    // Two get as far as the router, which keeps their deadlines; the first of them also keeps the time.
+    for peer in &mut peers[..2] {
+        peer.write(&world, b"\x7F\xF1\x00\x00");
+        assert_eq!(peer.read(), (b"\x7F\xB1\x00\x00".to_vec(), false));
+    }
+    assert_eq!((world.router.connections(), world.router.stats().peers), (3, 2));
+    world.sim.pass(seconds(1));
+    peers.remove(0);
+    world.sim.settle();
+    assert_eq!(world.router.connections(), 2);
+    world.sim.pass(seconds(5));
+    let (said, is_end) = peers[0].read();
+    let said = String::from_utf8_lossy(&said);
+    assert!(is_end && said.contains("wamp.error.timeout"), "{said}");
+    assert_eq!(peers[1].read(), (Vec::new(), true));
+    drop(peers);
+    world.assert_empty();
+}
+
+#[test]
+fn a_peer_that_does_not_take_its_replies_is_not_read_until_it_does() {
+    let world = World::with(Limits::default().output_size(100_000), |builder| builder);
+    let callee = world.session();
+    let echo = |inv: Invocation| async move { Ok(inv.get::<String>()?) };
+    let _echo = world.sim.block_on(callee.register("com.example.echo", echo).into_future()).unwrap();
+    let (session, wire) = world.session_over_wire();
+    wire.deafen(true);
+    let text = "x".repeat(5_000);
+    let mut calls: Vec<_> =
+        (0..100).map(|_| Box::pin(session.call("com.example.echo", (&text,)).into_future())).collect();
+    for call in &mut calls {
+        assert!(world.sim.poll_once(call.as_mut(), 50).is_pending());
+    }
+    world.sim.settle();
+    let stats = world.router.stats();
+    assert!(stats.queued_bytes > 100_000 && stats.queued_bytes < 400_000, "{stats:?}");
+    assert!(stats.counters.invocations < 100, "{stats:?}");
+    wire.deafen(false);
+    for call in calls {
+        assert_eq!(world.sim.block_on(call).unwrap().get::<String>().unwrap(), text);
+    }
+}
+
+#[test]
+fn a_peer_that_takes_nothing_at_all_is_dropped() {
+    let world = World::with(Limits::default().output_size(100_000), |builder| builder);
+    let callee = world.session();
+    let big = |_| async { Ok("x".repeat(200_000)) };
+    let _big = world.sim.block_on(callee.register("com.example.big", big).into_future()).unwrap();
+    let (session, wire) = world.session_over_wire();
+    wire.deafen(true);
+    let mut calls: Vec<_> =
+        (0..3).map(|_| Box::pin(session.call("com.example.big", ()).into_future())).collect();
+    for call in &mut calls {
+        assert!(world.sim.poll_once(call.as_mut(), 50).is_pending());
+    }
+    world.sim.settle();
+    assert_eq!(world.router.connections(), 2);
+    world.sim.pass(seconds(12));
+    assert_eq!(world.router.connections(), 1);
+    assert_eq!(world.router.stats().counters.stalled, 1);
+    wire.deafen(false);
+    for call in calls {
+        // What was on its way before is still read; the rest fails.
+        if let Err(error) = world.sim.block_on(call) {
+            assert!(error.is_retryable(), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_shutdown_cuts_off_who_does_not_answer() {
+    let world = World::new();
+    let (deaf, wire) = world.session_over_wire();
+    let well = world.session();
+    wire.deafen(true);
+    world.sim.settle();
+    let start = world.sim.now();
+    world.sim.block_on(world.router.shutdown(seconds(3)).into_future());
+    assert_eq!(world.sim.now().saturating_since(start), seconds(3));
+    assert_eq!(world.router.connections(), 0);
+    assert!(world.sim.block_on(well.closed()).is_clean);
+    // Whoever comes now is refused.
+    let error = world.sim.block_on(world.router.attach_local(&settings()).unwrap()).unwrap_err();
+    assert_eq!(error.uri(), Some(&uris::SYSTEM_SHUTDOWN));
+    drop((deaf, well));
+    wire.break_off();
+    world.assert_empty();
+}
+
+#[test]
+fn sessions_can_be_killed_and_events_are_told() {
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&events);
+    let world = World::with(Limits::default(), |builder| {
+        builder.on_event(move |router, event| match event {
+            RouterEvent::Joined { peer, .. } => {
+                // The lock is free, so the router can be asked.
+                seen.lock().unwrap().push(format!("joined, {} sessions", router.stats().sessions));
+                if router.stats().sessions == 2 {
+                    router.kill(peer, &uris::KILLED, "one is enough");
+                }
+            }
+            RouterEvent::Left { reason, .. } => seen.lock().unwrap().push(format!("left: {reason}")),
+            RouterEvent::Refused { .. } => panic!("observers may panic"),
+            _ => {}
+        })
+    });
+    let one = world.session();
+    let two = world.session();
+    let closed = world.sim.block_on(two.closed());
+    assert!(closed.is_clean && closed.reason.to_string().contains("wamp.close.killed"), "{closed:?}");
+    let nowhere = world.router.attach_local(&Settings::new("nowhere")).unwrap();
+    assert_eq!(world.sim.block_on(nowhere).unwrap_err().uri(), Some(&uris::NO_SUCH_REALM));
+    drop((one, two));
+    world.assert_empty();
+    let events = events.lock().unwrap();
+    assert_eq!(events[..2], ["joined, 1 sessions".to_owned(), "joined, 2 sessions".to_owned()]);
+    assert_eq!(events.len(), 4);
+}
+
+#[test]
+fn a_decision_may_come_later() {
+    let sim = Sim::default();
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let questions = Arc::clone(&asked);
+    let config =
+        RouterConfig::new().realm(Uri::new("realm1").unwrap(), Authentication::new().dynamic("x-word"));
+    let router = RouterHandle::builder(config)
+        .on_event(move |_, event| {
+            if let RouterEvent::Authenticate(request) = event {
+                questions.lock().unwrap().push(*request);
+            }
+        })
+        .start(sim.runtime())
+        .unwrap();
+    let settings = settings().authid("joe").on_challenge("x-word", |_| Ok("please".to_owned()));
+    let mut joining = Box::pin(router.attach_local(&settings).unwrap());
+    assert!(sim.poll_once(joining.as_mut(), 100).is_pending());
+    let first = asked.lock().unwrap().remove(0);
+    sim.pass(seconds(10));
+    router.challenge(first.decision, RawDict::EMPTY).unwrap();
+    sim.settle();
+    let second = asked.lock().unwrap().remove(0);
+    assert_eq!(&*second.response.unwrap().signature, "please");
+    router.grant(second.decision, Grant::new("joe", "friend")).unwrap();
+    let session = sim.block_on(joining).unwrap();
+    assert_eq!(session.details().authrole.as_deref(), Some("friend"));
+    assert_eq!(router.deny(second.decision, &uris::AUTHENTICATION_DENIED, "too late"), Err(NotAwaited));
+}

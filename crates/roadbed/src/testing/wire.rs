@@ -1,0 +1,103 @@
+//! A stream that can be slowed down, stopped and broken.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use bytes::BytesMut;
+
+use crate::memory::Pipe;
+use crate::runtime::ByteStream;
+
+#[derive(Default)]
+struct Faults {
+    /// Nothing is written, or read.
+    is_stalled: bool,
+    is_deaf: bool,
+    is_broken: bool,
+    /// Bytes of one read or write at most.
+    limit: Option<usize>,
+    wakers: Vec<Waker>,
+}
+
+/// What one does to the stream.
+pub(crate) struct Wire(Arc<Mutex<Faults>>);
+
+/// The stream.
+pub(crate) struct Tampered {
+    pipe: Pipe,
+    faults: Arc<Mutex<Faults>>,
+}
+
+impl Wire {
+    pub(crate) fn around(pipe: Pipe) -> (Self, Tampered) {
+        let faults = Arc::default();
+        (Self(Arc::clone(&faults)), Tampered { pipe, faults })
+    }
+
+    pub(crate) fn stall(&self, is_stalled: bool) {
+        self.change(|faults| faults.is_stalled = is_stalled);
+    }
+
+    pub(crate) fn deafen(&self, is_deaf: bool) {
+        self.change(|faults| faults.is_deaf = is_deaf);
+    }
+
+    pub(crate) fn break_off(&self) {
+        self.change(|faults| faults.is_broken = true);
+    }
+
+    pub(crate) fn limit(&self, bytes: usize) {
+        self.change(|faults| faults.limit = Some(bytes));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Faults)) {
+        let wakers = {
+            let mut faults = self.0.lock().unwrap();
+            change(&mut faults);
+            std::mem::take(&mut faults.wakers)
+        };
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Tampered {
+    /// How many bytes may go; pending while none may.
+    fn poll(&self, cx: &Context<'_>, is_held: impl Fn(&Faults) -> bool) -> Poll<io::Result<usize>> {
+        let mut faults = self.faults.lock().unwrap();
+        if faults.is_broken {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        faults.wakers.push(cx.waker().clone());
+        if is_held(&faults) {
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(faults.limit.unwrap_or(usize::MAX)))
+    }
+}
+
+impl ByteStream for Tampered {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
+        match self.poll(cx, |faults| faults.is_deaf) {
+            Poll::Ready(Ok(usize::MAX)) => self.pipe.poll_read(cx, buffer),
+            Poll::Ready(Ok(limit)) => {
+                let mut part = BytesMut::with_capacity(limit);
+                let poll = self.pipe.poll_read(cx, &mut part);
+                buffer.extend_from_slice(&part);
+                poll
+            }
+            other => other,
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.poll(cx, |faults| faults.is_stalled) {
+            Poll::Ready(Ok(limit)) => self.pipe.poll_write(cx, &bytes[..bytes.len().min(limit)]),
+            other => other,
+        }
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.pipe.poll_shutdown(cx)
+    }
+}
