@@ -26,7 +26,7 @@ pub(crate) fn run(url: &str) -> Result<(), Failure> {
     }
 
     // A call that nobody wants to wait for: when its time is over it is canceled, here and at the callee.
-    match session.call("com.example.dig", ()).timeout(Duration::from_millis(200)).wait() {
+    match session.call("com.example.dig", ()).deadline(Duration::from_millis(200)).wait() {
         Err(Error::Timeout) => say("caller", "gave up on digging"),
         other => return Err(format!("expected to give up, got {other:?}").into()),
     }

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: which stages there are.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::command::{cargo, output, run as run_command};
 use crate::runner::{self, Outcome, Stage};
@@ -21,6 +22,7 @@ const STAGES: &[Stage] = &[
     Stage { name: "doc", what: "the documentation builds, without a dead link", run: doc },
     Stage { name: "test", what: "unit, integration and documentation tests", run: test },
     Stage { name: "release", what: "tests of stack and heap in release", run: release },
+    Stage { name: "quickstart", what: "what the README begins with, in a few seconds", run: quickstart },
     Stage { name: "loom", what: "sleeping and waking, under every interleaving", run: loom },
     Stage { name: "deny", what: "dependencies, their licences and sources", run: deny },
     Stage { name: "no-std", what: "roadbed-core needs no std", run: no_std::check },
@@ -98,6 +100,26 @@ fn release(root: &Path) -> Outcome {
         command.args(["--test", target]);
     }
     run_command(&mut command).into()
+}
+
+/// What "a few seconds" are.
+const QUICKSTART_LIMIT: Duration = Duration::from_secs(10);
+
+fn quickstart(root: &Path) -> Outcome {
+    let examples = ["quickstart", "loop_quickstart"];
+    let try_all = || {
+        for example in examples {
+            run_command(cargo(root).args(["build", "--example", example]))?;
+            let begin = Instant::now();
+            run_command(cargo(root).args(["run", "--quiet", "--example", example]))?;
+            let took = begin.elapsed();
+            if took > QUICKSTART_LIMIT {
+                return Err(format!("{example} took {took:.1?}, allowed are {QUICKSTART_LIMIT:?}"));
+            }
+        }
+        Ok(())
+    };
+    try_all().into()
 }
 
 /// In a folder of its own: the flag changes every crate, and everything else would be built anew after it.

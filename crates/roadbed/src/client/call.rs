@@ -71,7 +71,8 @@ impl Call {
         self
     }
 
-    /// Asks the dealer to end the call after this span.
+    /// Asks the dealer to end the call after this span. Dealers that do not announce `call_timeout` ignore
+    /// it; [`deadline`](Self::deadline) does not depend on them.
     pub fn timeout(mut self, span: Duration) -> Self {
         // The wire has milliseconds, and 0 would be none at all.
         let millis = span.as_nanos().div_ceil(1_000_000).max(1);
