@@ -4,6 +4,8 @@
 mod adapter;
 mod faults;
 mod joining;
+#[cfg(target_os = "linux")]
+mod leftovers;
 mod relay;
 mod scenarios;
 mod serving;

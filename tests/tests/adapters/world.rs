@@ -34,7 +34,7 @@ pub(crate) struct World<A> {
 }
 
 impl<A: Adapter> World<A> {
-    fn new(adapter: A) -> Self {
+    pub(crate) fn new(adapter: A) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let realm = Uri::new("realm1").unwrap();
@@ -61,7 +61,7 @@ impl<A: Adapter> World<A> {
     }
 
     /// Ends the service, and waits until nothing is left of anybody.
-    async fn close(self) {
+    pub(crate) async fn close(self) {
         self.stops.into_iter().for_each(|stop| stop());
         let start = Instant::now();
         in_time(self.router.shutdown(Duration::from_secs(8))).await;
