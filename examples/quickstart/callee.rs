@@ -27,6 +27,9 @@ pub(crate) async fn join(url: &str) -> Result<Session, Failure> {
 async fn greet(invocation: Invocation) -> Result<String, HandlerError> {
     let name: String = invocation.get()?;
     let Manner { loud } = invocation.kwargs()?;
+    if name.is_empty() {
+        return Err(HandlerError::new("com.example.error.nobody").args(&("a greeting needs a name",)));
+    }
     let greeting = format!("Hello, {name}");
     Ok(if loud { greeting.to_uppercase() + "!" } else { greeting })
 }

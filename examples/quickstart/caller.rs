@@ -19,15 +19,18 @@ pub(crate) fn run(url: &str) -> Result<(), Failure> {
     let greeting: String = session.call("com.example.greet", ("World",)).kwargs(manner).returning().wait()?;
     say("caller", &format!("was greeted: {greeting}"));
 
-    // The callee refuses a number for a name, and says why.
-    match session.call("com.example.greet", (42,)).wait() {
-        Err(error) => say("caller", &format!("was refused: {error}")),
-        Ok(_) => return Err("a number was greeted".into()),
+    // The callee refuses, and says why.
+    match session.call("com.example.greet", ("",)).wait() {
+        Err(error @ Error::Wamp(_)) => {
+            let (why,) = error.args::<(String,)>()?;
+            say("caller", &format!("was refused with {error}: {why}"));
+        }
+        other => return Err(format!("expected a refusal, got {other:?}").into()),
     }
 
-    // A call that nobody wants to wait for: when its time is over it is canceled, here and at the callee.
+    // A call that nobody wants to wait for any longer: it is canceled, here and at the callee.
     match session.call("com.example.dig", ()).deadline(Duration::from_millis(200)).wait() {
-        Err(Error::Timeout) => say("caller", "gave up on digging"),
+        Err(Error::Timeout) => say("caller", "gave up on digging after 200 ms"),
         other => return Err(format!("expected to give up, got {other:?}").into()),
     }
 
@@ -38,8 +41,9 @@ pub(crate) fn run(url: &str) -> Result<(), Failure> {
 
     // A publication that the router acknowledges.
     let page = BTreeMap::from([("page", 1)]);
-    session.publish("com.example.news", ("WAMP without the I/O",)).kwargs(page).acknowledge().wait()?;
-    say("caller", "published the news, and the router has it");
+    let publish = session.publish("com.example.news", ("WAMP without the I/O",)).kwargs(page);
+    let publication = publish.acknowledge().wait()?;
+    say("caller", &format!("published the news, and the router has it: publication {publication}"));
     session.leave().wait()?;
     say("caller", "left");
     Ok(())

@@ -4,6 +4,8 @@
 mod adapter;
 mod faults;
 mod joining;
+#[cfg(target_os = "linux")]
+mod leftovers;
 mod relay;
 mod scenarios;
 mod serving;
@@ -38,7 +40,7 @@ macro_rules! on_every_runtime {
 
 on_every_runtime! {
     scenarios: arguments_and_results, application_errors, binary, large_payloads, dropped_calls_are_cancelled,
-        acknowledged_publications, events_in_order, unregistered, unsubscribed, many_calls_at_a_time,
+        acknowledged_publications, events_in_order, unregistered, unsubscribed, many_calls_at_a_time, twelve_callers,
         calls_from_a_handler, clean_leave, dropped_session_leaves;
     joining: refused_connection, wrong_realm, refused_serializer_is_retried, only_serializer_is_refused,
         peer_that_says_nothing, name_with_several_addresses;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use async_io::Timer;
@@ -13,7 +14,7 @@ use roadbed::core::serializer::Serializer;
 use serde::{Deserialize, Serialize};
 
 use crate::adapter::Adapter;
-use crate::world::{Outcome, World, eventually, in_time, settings};
+use crate::world::{Outcome, World, calls, eventually, in_time, settings};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Manner {
@@ -211,6 +212,37 @@ pub(crate) async fn many_calls_at_a_time<A: Adapter>(world: &World<A>) -> Outcom
     for (number, call) in calls {
         assert_eq!(in_time(call).await?, number * 2);
     }
+    Ok(())
+}
+
+/// Twelve sessions that call one after the other, as fast as answers come: a wake-up that gets lost anywhere
+/// ends it. `ROADBED_CALLS=40000` makes it last.
+pub(crate) async fn twelve_callers<A: Adapter>(world: &World<A>) -> Outcome {
+    let callee = world.session().await;
+    let next = |invocation: Invocation| async move { Ok(invocation.get::<u32>()? + 1) };
+    let _next = callee.register("com.example.next", next).await?;
+    let (sender, receiver) = mpsc::channel();
+    for _ in 0..12 {
+        let caller = world.session().await;
+        let sender = sender.clone();
+        world.adapter.runtime().spawn(Box::pin(async move {
+            let mut number = 0;
+            while number < calls() {
+                match caller.call("com.example.next", (number,)).returning().await {
+                    Ok(next) => number = next,
+                    Err(_) => break,
+                }
+            }
+            // Whoever counts is there until this comes.
+            let _ = sender.send(number);
+        }));
+    }
+    let mut counted = Vec::new();
+    while counted.len() < 12 {
+        Timer::after(Duration::from_millis(10)).await;
+        counted.extend(receiver.try_iter());
+    }
+    assert_eq!(counted, [calls(); 12]);
     Ok(())
 }
 

@@ -93,3 +93,25 @@ fn what_is_harmless_passes() {
     }
     assert_eq!(check_source("use hashbrown::HashMap;", "tables.rs", &rules), Vec::<String>::new());
 }
+
+/// An adapter opens sockets, moves bytes and keeps time. Whatever it knew of WAMP would have to be known
+/// again by the next one.
+#[test]
+fn adapters_know_nothing_of_wamp() {
+    for name in ["roadbed-tokio", "roadbed-async-std", "roadbed-blocking"] {
+        let folder = workspace().join("crates").join(name).join("src");
+        let mut lines = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let source = std::fs::read_to_string(&path).unwrap();
+            for line in source.lines().filter(|line| !line.trim_start().starts_with("//")) {
+                lines += usize::from(!line.trim().is_empty());
+                let mut named = line.match_indices("core::").map(|(at, found)| &line[at + found.len()..]);
+                let is_neutral =
+                    named.all(|item| item.starts_with("time::") || item.starts_with("transport::"));
+                assert!(is_neutral && !line.contains("wamp."), "{}: {line}", path.display());
+            }
+        }
+        assert!((100..=350).contains(&lines), "{name}: {lines} lines of code are no thin adapter");
+    }
+}
