@@ -18,8 +18,9 @@ use crate::runtime::Runtime;
 /// What is read at once of what nobody wants any more.
 const DISCARD: usize = 4096;
 
-/// How long a write may take before the writer counts as stuck, and another thread keeps the time.
-pub(super) const PATIENCE: Duration = Duration::from_millis(100);
+/// How long a write may take before the writer counts as stuck, and another thread keeps the time. A
+/// deadline that falls into it is noticed at its end.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Drives a connection over a socket, in two threads that end when the socket can be closed. While a write
 /// waits for the peer longer than a moment, there is a third.
@@ -29,11 +30,7 @@ pub(super) const PATIENCE: Duration = Duration::from_millis(100);
 pub fn start<D: Drive, S: Socket>(drive: D, socket: S, runtime: Arc<dyn Runtime>) -> io::Result<()> {
     let drive = Arc::new(drive);
     let input = socket.duplicate()?;
-    let is_timed = match socket.set_write_timeout(Some(PATIENCE)) {
-        Ok(()) => true,
-        Err(error) if error.kind() == io::ErrorKind::Unsupported => false,
-        Err(error) => return Err(error),
-    };
+    let is_timed = socket.set_write_timeout(Some(PATIENCE)).is_ok();
     let (ready, writer_is_there) = std::sync::mpsc::channel();
     let has_read = Arc::new(AtomicBool::new(false));
     let (for_reader, reader_is_done) = (Arc::clone(&drive), Arc::clone(&has_read));
@@ -140,9 +137,7 @@ impl<D: Drive, S: Socket> Writer<D, S> {
         let result = self.write_all(bytes);
         if self.timekeeper.is_on() {
             self.timekeeper.hand_back();
-            if self.is_timed {
-                self.socket.set_write_timeout(Some(PATIENCE))?;
-            }
+            self.is_timed = self.is_timed && self.socket.set_write_timeout(Some(PATIENCE)).is_ok();
         }
         result
     }
@@ -153,13 +148,13 @@ impl<D: Drive, S: Socket> Writer<D, S> {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => bytes.advance(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if is_timeout(&error) && !self.timekeeper.is_on() => {}
+                Err(error) if is_timeout(&error) => {}
                 Err(error) => return Err(error),
             }
             if !bytes.is_empty() && !self.timekeeper.is_on() {
                 self.timekeeper.take_over(&self.drive, &self.socket, &self.runtime)?;
-                // Its shutdown ends a write that waits now.
-                self.socket.set_write_timeout(None)?;
+                // The timekeeper ends a write that waits too long. A timeout that stays only costs something.
+                let _ = self.socket.set_write_timeout(None);
             }
         }
         Ok(())

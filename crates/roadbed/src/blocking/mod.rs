@@ -56,9 +56,8 @@ pub trait Socket: Send + Sized + 'static {
     /// returns, with fewer bytes written than it was given.
     ///
     /// # Errors
-    /// What the operating system says. [`Unsupported`](io::ErrorKind::Unsupported), which is the default,
-    /// when writes cannot be timed: then a third thread keeps the time of the connection during each of
-    /// them.
+    /// What the operating system says, or [`Unsupported`](io::ErrorKind::Unsupported), which is the default:
+    /// writes cannot be timed. Then a third thread keeps the time of the connection during each of them.
     fn set_write_timeout(&self, span: Option<Duration>) -> io::Result<()> {
         let _ = span;
         Err(io::ErrorKind::Unsupported.into())
