@@ -46,7 +46,7 @@ def try_peer(url, serializer, other, tickets, realm):
     """All scenarios of peer.py; the failed ones, and how many there were of each kind."""
     authid, ticket = next(iter(tickets.items()))
     command = [sys.executable, os.path.join(HERE, "peer.py"), "--url", url, "--known-quirks", "crossbar"]
-    command += ["--serializer", serializer, "--other-serializer", other, "--large"]
+    command += ["--serializer", f"{serializer}+{other}", "--large-url", url]
     command += ["--authid", authid, "--ticket", ticket, "--ticket-realm", realm]
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=SECONDS, check=False
