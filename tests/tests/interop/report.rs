@@ -1,5 +1,6 @@
 //! What came of it: a table with a row for each pair of peers and transport, a column for each serializer.
 
+use std::any::Any;
 use std::fmt;
 
 /// What a peer and Roadbed did together over one transport.
@@ -11,6 +12,21 @@ pub(crate) struct Row {
     pub(crate) subject: String,
     pub(crate) transport: &'static str,
     pub(crate) cells: Vec<Cell>,
+}
+
+impl Row {
+    /// What is left of a job that panicked.
+    pub(crate) fn broken(subject: String, panic: &(dyn Any + Send)) -> Self {
+        let failures = vec![text_of(panic).to_owned()];
+        let cell = Cell { failures, ..Cell::new("-", 0) };
+        Self { peer: "broken off", subject, transport: "-", cells: vec![cell] }
+    }
+}
+
+/// What a panic says.
+pub(crate) fn text_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a text")
 }
 
 /// What they did in one serializer, or in two.
@@ -46,8 +62,8 @@ impl Report {
         self.0.iter().flat_map(|row| row.cells.iter().map(move |cell| (row, cell)))
     }
 
-    /// Panics unless everything went well.
-    pub(crate) fn check(&self) {
+    /// Panics unless there are so many rows, and everything in them went well.
+    pub(crate) fn check(&self, rows: usize) {
         let mut trouble = String::new();
         for (row, cell) in self.cells().filter(|(_, cell)| !cell.is_good()) {
             let Row { peer, subject, transport, .. } = row;
@@ -58,6 +74,7 @@ impl Report {
             failures.iter().for_each(|failure| trouble.push_str(&format!("    {failure}\n")));
         }
         assert!(trouble.is_empty(), "\n{trouble}");
+        assert_eq!(self.0.len(), rows, "rows of the table");
     }
 }
 

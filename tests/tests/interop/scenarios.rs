@@ -1,6 +1,5 @@
 //! Our clients through Crossbar.io, with autobahn-python at the other end.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::Command;
@@ -16,7 +15,7 @@ use roadbed_core::value::{Dict, Value};
 
 use crate::client::Client;
 use crate::peers::{Crossbar, Peer, script};
-use crate::report::{Cell, Row};
+use crate::report::{Cell, Row, text_of};
 use crate::subject::Subject;
 
 /// What a scenario has.
@@ -106,12 +105,6 @@ fn name_of(serializer: Serializer) -> &'static str {
         Serializer::Cbor => "cbor",
         other => panic!("{other} has no column"),
     }
-}
-
-/// What a panic says.
-fn text_of(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a text")
 }
 
 /// All scenarios in one serializer. The first that fails ends the session, and with it the rest.
