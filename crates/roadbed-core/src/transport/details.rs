@@ -53,6 +53,13 @@ impl TransportDetails {
         self
     }
 
+    /// Sets [`TransportDetails::request`].
+    #[must_use]
+    pub fn request(mut self, request: Arc<UpgradeRequest>) -> Self {
+        self.request = Some(request);
+        self
+    }
+
     /// Whether a secret may be sent in the clear.
     pub const fn is_private(&self) -> bool {
         self.is_local || self.is_secure

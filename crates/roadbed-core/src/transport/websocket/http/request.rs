@@ -37,7 +37,7 @@ pub struct UpgradeRequest {
 /// The first line of a request, as far as the handshake needs it beside [`UpgradeRequest`].
 #[derive(Clone, Copy, Debug)]
 pub(in crate::transport::websocket) struct RequestLine {
-    pub(in crate::transport::websocket) method: Span,
+    method: Span,
     /// The minor version of HTTP/1.
     pub(in crate::transport::websocket) version: u8,
 }
