@@ -4,8 +4,8 @@ use alloc::string::String;
 use core::fmt::Write;
 use core::str;
 
-use super::super::UpgradeError;
 use super::super::http::is_token_byte;
+use super::super::{DeflateParams, UpgradeError};
 
 const NAME: &str = "permessage-deflate";
 /// Window bits when nobody says otherwise.
@@ -13,30 +13,6 @@ const MAX_BITS: u8 = 15;
 /// The smallest window that zlib makes. Offers and answers of 8 are read all the same: what was written with a
 /// window of 8 bits can be read with one of 9, but not the other way round.
 const MIN_BITS: u8 = 9;
-
-/// How both ends of a connection compress.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DeflateParams {
-    /// The client begins each message with an empty window.
-    pub client_no_context_takeover: bool,
-    /// The server begins each message with an empty window.
-    pub server_no_context_takeover: bool,
-    /// The client's window is 2 to the power of this, 9 to 15.
-    pub client_max_window_bits: u8,
-    /// The server's window is 2 to the power of this, 9 to 15.
-    pub server_max_window_bits: u8,
-}
-
-impl Default for DeflateParams {
-    fn default() -> Self {
-        Self {
-            client_no_context_takeover: false,
-            server_no_context_takeover: false,
-            client_max_window_bits: MAX_BITS,
-            server_max_window_bits: MAX_BITS,
-        }
-    }
-}
 
 /// What an end wants of compression: a client offers it, a server accepts offers within it.
 ///

@@ -9,11 +9,11 @@ mod server;
 mod tests;
 
 pub use client::ClientHandshake;
-pub use extension::{DeflateConfig, DeflateParams};
+pub use extension::DeflateConfig;
 pub use origin::{AllowedOrigins, OriginPolicy};
 pub use server::{ServerHandshake, ServerStep};
 
-use super::Subprotocol;
+use super::{DeflateParams, Subprotocol};
 
 /// What both ends agreed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,17 +1,8 @@
-//! Faults in the terms of WebSocket.
+//! Why there is no WebSocket.
 
 use bytestring::ByteString;
 
-use super::http::HeadError;
-
-/// A fault of a peer, or a refusal, in the terms of WebSocket. It ends the transport.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum WebSocketError {
-    /// The opening handshake failed.
-    #[error(transparent)]
-    Upgrade(#[from] UpgradeError),
-}
+use crate::transport::websocket::HeadError;
 
 /// Why an opening handshake failed.
 ///
