@@ -7,7 +7,7 @@ use base64ct::{Base64, Encoding};
 use bytes::{Buf, Bytes, BytesMut};
 use bytestring::ByteString;
 
-use super::websocket::http::{Head, HeadFinder, is_host};
+use super::websocket::http::{Head, HeadFinder, check_answer, is_host};
 use super::websocket::{HeadError, MAX_HEAD};
 use crate::error::ConfigError;
 
@@ -104,7 +104,9 @@ impl HttpConnect {
     /// # Errors
     /// [`ProxyError`]; nothing can be done with the connection then.
     pub fn read(&mut self, input: &mut BytesMut) -> Result<bool, ProxyError> {
-        while let Some(len) = self.finder.find(input)? {
+        loop {
+            check_answer(input)?;
+            let Some(len) = self.finder.find(input)? else { return Ok(false) };
             self.finder = HeadFinder::default();
             let (_, line) = Head::response(input.get(..len).unwrap_or_default())?;
             input.advance(len);
@@ -117,7 +119,6 @@ impl HttpConnect {
                 status => return Err(ProxyError::Refused { status, reason: line.reason }),
             }
         }
-        Ok(false)
     }
 
     /// The error for a stream that ends before the answer, with what is left in the buffer.

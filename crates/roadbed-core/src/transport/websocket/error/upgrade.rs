@@ -105,6 +105,12 @@ pub enum UpgradeError {
 }
 
 impl UpgradeError {
+    /// On a client: whether connecting anew may help. The server, or a proxy in front of it, has too much to do,
+    /// or the latter did not reach the former.
+    pub const fn is_retryable(&self) -> bool {
+        matches!(self, Self::Refused { status: 429 | 502..=504, .. })
+    }
+
     /// The HTTP status that a server answers with; on a client, the one that it was answered with, if that
     /// is why the handshake failed.
     pub const fn status(&self) -> Option<u16> {
@@ -124,5 +130,25 @@ impl UpgradeError {
             | Self::NoSubprotocol
             | Self::ExtensionMismatch { .. } => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{CloseReason, ProtocolViolation};
+    use crate::transport::{TransportError, WebSocketError};
+
+    #[test]
+    fn what_may_pass() {
+        for (status, expected) in
+            [(400, false), (403, false), (404, false), (429, true), (500, false), (503, true)]
+        {
+            let error = UpgradeError::Refused { status, reason: "".into(), text: "".into() };
+            let error = TransportError::from(WebSocketError::from(error));
+            let reason = CloseReason::PeerViolation(ProtocolViolation::from(error));
+            assert_eq!(reason.is_retryable(), expected, "{status}");
+        }
+        assert!(!UpgradeError::NoSubprotocol.is_retryable());
     }
 }

@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use bytes::{Buf, Bytes, BytesMut};
 use bytestring::ByteString;
 
-use super::super::http::{Head, HeadFinder, StatusLine, excerpt};
+use super::super::http::{Head, HeadFinder, StatusLine, check_answer, excerpt};
 use super::super::{Subprotocol, UpgradeError, WebSocketClientConfig};
 use super::{Agreed, DeflateConfig, accept, extension};
 
@@ -72,7 +72,9 @@ impl ClientHandshake {
     /// [`UpgradeError`]: `Head`, `Refused`, `Answer`, `SubprotocolMismatch`, `NoSubprotocol`, `Extensions`,
     /// `ExtensionMismatch`. Nothing can be done with the connection then.
     pub fn read(&mut self, input: &mut BytesMut) -> Result<Option<Agreed>, UpgradeError> {
-        while let Some(len) = self.finder.find(input)? {
+        loop {
+            check_answer(input)?;
+            let Some(len) = self.finder.find(input)? else { return Ok(None) };
             self.finder = HeadFinder::default();
             let (head, line) = Head::response(input.get(..len).unwrap_or_default())?;
             input.advance(len);
@@ -85,7 +87,6 @@ impl ClientHandshake {
                 }
             }
         }
-        Ok(None)
     }
 
     fn check(&self, head: &Head, line: &StatusLine) -> Result<Agreed, UpgradeError> {

@@ -69,6 +69,15 @@ const fn malformed(what: &'static str) -> HeadError {
     HeadError::Malformed { what }
 }
 
+/// Whether an answer may become HTTP/1, as far as it is there: what speaks something else may never end a
+/// line.
+pub(in crate::transport) fn check_answer(input: &[u8]) -> Result<(), HeadError> {
+    match input.iter().zip(b"HTTP/1.").all(|(byte, expected)| byte == expected) {
+        true => Ok(()),
+        false => Err(malformed("the version")),
+    }
+}
+
 /// Looks for the end of a head in a buffer that is only appended to. It looks at every byte once, however few
 /// come at a time.
 #[derive(Debug, Default)]
@@ -350,6 +359,21 @@ mod tests {
         ] {
             let expected = if is_whole { Ok(Some(head.len())) } else { Err(malformed("the end of a line")) };
             assert_eq!(find_at_once(head), expected, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_answer_is_known_from_its_first_bytes() {
+        for (start, is_answer) in [
+            ("", true),
+            ("H", true),
+            ("HTTP/1.", true),
+            ("HTTP/1.1 200", true),
+            ("h", false),
+            ("HTTP/2", false),
+            ("\x7F", false),
+        ] {
+            assert_eq!(check_answer(start.as_bytes()).is_ok(), is_answer, "{start:?}");
         }
     }
 

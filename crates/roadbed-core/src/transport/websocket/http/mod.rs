@@ -4,7 +4,7 @@ mod head;
 mod request;
 mod response;
 
-pub(in crate::transport) use head::{Head, HeadFinder, StatusLine};
+pub(in crate::transport) use head::{Head, HeadFinder, StatusLine, check_answer};
 pub use head::{HeadError, MAX_HEAD, MAX_HEADERS};
 pub(super) use request::RequestLine;
 pub use request::UpgradeRequest;
