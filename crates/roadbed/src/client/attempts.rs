@@ -104,7 +104,7 @@ impl Attempts {
         if is_elsewhere && !may_succeed_elsewhere(error) {
             return false;
         }
-        while let Some(next) = self.rest.next() {
+        for next in self.rest.by_ref() {
             if !is_elsewhere || !Arc::ptr_eq(&next.url, &self.now.url) {
                 self.now = next;
                 return true;
@@ -124,7 +124,10 @@ impl Attempt {
     pub(crate) fn endpoint(&self) -> Result<Endpoint, Error> {
         match &self.way {
             Way::RawSocket(serializer) => Ok(Endpoint::rawsocket(*serializer)),
-            Way::WebSocket(_) => Err(std::io::Error::from(std::io::ErrorKind::Unsupported).into()),
+            Way::WebSocket(config) => {
+                let text = format!("no transport for {config:?}");
+                Err(std::io::Error::new(std::io::ErrorKind::Unsupported, text).into())
+            }
         }
     }
 

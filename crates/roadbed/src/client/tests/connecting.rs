@@ -81,7 +81,7 @@ impl Connector for Network {
             Nobody => return Err(io::ErrorKind::ConnectionRefused.into()),
             Ends => drop(there),
             Router | Proxy(_) | Says(_) => {
-                self.sim.runtime().spawn(Box::pin(self.clone().serve(place, there)))
+                self.sim.runtime().spawn(Box::pin(self.clone().serve(place, there)));
             }
         }
         Ok((here, TransportDetails::tcp(address.to_string(), true)))
