@@ -50,6 +50,7 @@ mod event;
 mod liveness;
 mod output;
 mod rawsocket;
+pub mod websocket;
 
 use bytes::{Bytes, BytesMut};
 

@@ -1,0 +1,14 @@
+//! Faults in the terms of WebSocket.
+
+mod frame;
+
+pub use frame::FrameError;
+
+/// A fault of a peer, or a refusal, in the terms of WebSocket. It ends the transport.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WebSocketError {
+    /// A fault in the peer's frames.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+}
