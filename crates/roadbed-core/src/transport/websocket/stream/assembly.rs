@@ -14,7 +14,7 @@ const FIRST: usize = 256;
 /// The message that is being received. A message in one uncompressed frame stays in the caller's buffer, and
 /// only its text is checked here; any other is gathered.
 #[derive(Default)]
-pub(super) struct Assembly {
+pub(in crate::transport::websocket) struct Assembly {
     /// `None` between messages.
     pub(super) message: Option<Message>,
     body: Vec<u8>,
@@ -35,7 +35,7 @@ impl Assembly {
     }
 
     /// Bytes gathered so far.
-    pub(super) const fn len(&self) -> usize {
+    pub(in crate::transport::websocket) const fn len(&self) -> usize {
         self.body.len()
     }
 
@@ -56,19 +56,26 @@ impl Assembly {
         self.check(bytes)
     }
 
-    /// Lets `write` add to the body, within its capacity, and checks what it added.
+    /// Lets `write` add to the body as much as there is room for: at least one byte more, and never more than
+    /// `limit` in all. `input` is how many bytes it makes that of. Says also whether the room is used up.
     #[cfg(feature = "deflate")]
-    pub(super) fn append_with<T>(
+    pub(in crate::transport::websocket) fn append_with<T>(
         &mut self,
-        write: impl FnOnce(&mut Vec<u8>) -> Result<T, FrameError>,
-    ) -> Result<T, FrameError> {
+        input: usize,
+        limit: usize,
+        write: impl FnOnce(&mut Vec<u8>) -> T,
+    ) -> Result<(T, bool), FrameError> {
         let start = self.body.len();
-        let written = write(&mut self.body)?;
-        let new = self.body.get(start..).unwrap_or_default();
+        if start == self.body.capacity() {
+            let more = if start == 0 { input.saturating_mul(2).clamp(1, limit) } else { 1 };
+            self.reserve(more, limit);
+        }
+        let written = write(&mut self.body);
         if let Some(Message { kind: MessageKind::Text, .. }) = self.message {
+            let new = self.body.get(start..).unwrap_or_default();
             self.utf8.push(new).map_err(|offset| FrameError::Utf8 { offset })?;
         }
-        Ok(written)
+        Ok((written, self.body.len() == self.body.capacity()))
     }
 
     /// Makes room for `more` bytes: twice as much as before, but never above `limit`, and at once up to it

@@ -17,7 +17,6 @@ use bytes::{Bytes, BytesMut};
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::SeedableRng;
 
-use self::assembly::Assembly;
 use self::read::{MIN_READ, Reading};
 #[cfg(feature = "deflate")]
 use super::deflate::Deflate;
@@ -26,6 +25,7 @@ use crate::transport::liveness::{Liveness, LivenessAction};
 use crate::transport::output::OutputQueue;
 use crate::transport::{FramePart, TransportClose, TransportError, TransportRole};
 
+pub(super) use assembly::Assembly;
 pub use config::MessageStreamConfig;
 pub use event::{MessageEvent, MessageKind};
 
@@ -83,6 +83,7 @@ pub struct MessageStream {
     /// Bytes of a received message allowed now.
     receive_limit: usize,
     max_send: usize,
+    #[cfg(feature = "deflate")]
     compress_from: usize,
     close_timeout: Duration,
     /// Bytes the last `handle_input` left in the buffer.
@@ -152,6 +153,7 @@ impl MessageStream {
             max_receive: config.max_receive,
             receive_limit: config.max_receive,
             max_send: config.max_send,
+            #[cfg(feature = "deflate")]
             compress_from: config.compress_from,
             close_timeout: config.close_timeout,
             left: 0,

@@ -50,8 +50,8 @@ impl MessageStream {
         if size > 0
             && size >= self.compress_from
             && let Some(deflate) = &mut self.deflate
+            && let Some(body) = deflate.compress(message)
         {
-            let body = deflate.compress(message);
             self.push(opcode, true, core::slice::from_ref(&body), body.len());
             return Ok(());
         }

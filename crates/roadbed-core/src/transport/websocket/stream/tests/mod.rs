@@ -1,6 +1,8 @@
 //! The message stream from the outside: bytes in; events and bytes out.
 
 mod closing;
+#[cfg(feature = "deflate")]
+mod compressed;
 mod faults;
 mod flow;
 mod masks;
