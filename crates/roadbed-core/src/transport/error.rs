@@ -2,8 +2,7 @@
 
 use core::fmt;
 
-use super::RawSocketError;
-use super::websocket::WebSocketError;
+use super::{RawSocketError, WebSocketError};
 
 /// An error of a transport: what happened, where, and against which limit.
 ///

@@ -1,8 +1,10 @@
 //! Faults in the terms of WebSocket.
 
 mod frame;
+mod upgrade;
 
 pub use frame::FrameError;
+pub use upgrade::UpgradeError;
 
 /// A fault of a peer, or a refusal, in the terms of WebSocket. It ends the transport.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -11,4 +13,7 @@ pub enum WebSocketError {
     /// A fault in the peer's frames.
     #[error(transparent)]
     Frame(#[from] FrameError),
+    /// The opening handshake failed.
+    #[error(transparent)]
+    Upgrade(#[from] UpgradeError),
 }
