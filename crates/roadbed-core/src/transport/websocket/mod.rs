@@ -1,5 +1,6 @@
 //! WebSocket (RFC 6455), with compression (RFC 7692).
 
+mod batching;
 mod close;
 mod config;
 #[cfg(feature = "deflate")]
@@ -10,6 +11,7 @@ mod handshake;
 pub(super) mod http;
 mod mask;
 mod params;
+mod socket;
 mod stream;
 mod subprotocol;
 mod utf8;
@@ -21,5 +23,6 @@ pub use handshake::{
 };
 pub use http::{HeadError, MAX_HEAD, MAX_HEADERS, UpgradeRequest};
 pub use params::DeflateParams;
+pub use socket::WebSocket;
 pub use stream::{MessageEvent, MessageKind, MessageStream, MessageStreamConfig};
 pub use subprotocol::Subprotocol;

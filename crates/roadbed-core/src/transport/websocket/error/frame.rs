@@ -1,6 +1,6 @@
 //! What a peer did wrong in its frames.
 
-use crate::transport::websocket::close;
+use crate::transport::websocket::{MessageKind, close};
 
 /// A fault in the frames of a WebSocket peer. It ends the stream; the peer is told by a Close frame with
 /// [`close_code`](Self::close_code).
@@ -55,6 +55,12 @@ pub enum FrameError {
     /// A new message, while another one is unfinished (section 5.4).
     #[error("a message begins before the fragmented one ended")]
     Interleaved,
+    /// A message of a kind that is not accepted: in WAMP, JSON comes as text, everything else as binary.
+    #[error("a {found} message, where only the other kind is accepted")]
+    Kind {
+        /// What came.
+        found: MessageKind,
+    },
     /// A text message that is not UTF-8 (section 8.1).
     #[error("text message is not UTF-8 from byte {offset} on")]
     Utf8 {
@@ -86,11 +92,12 @@ pub enum FrameError {
 
 impl FrameError {
     /// The code of the Close frame that answers it: 1007 for text that is none and for data that cannot be
-    /// inflated, 1009 for a message too large, 1002 for everything else.
+    /// inflated, 1009 for a message too large, 1003 for one of the wrong kind, 1002 for everything else.
     pub const fn close_code(&self) -> u16 {
         match self {
             Self::Utf8 { .. } | Self::CloseReason | Self::Deflate => close::INVALID_DATA,
             Self::Inflated { .. } => close::TOO_BIG,
+            Self::Kind { .. } => close::UNSUPPORTED,
             _ => close::PROTOCOL_ERROR,
         }
     }

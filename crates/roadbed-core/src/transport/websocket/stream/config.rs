@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::MessageKind;
 use crate::limits::{Limits, MAX_MESSAGE_SIZE};
 use crate::transport::LivenessConfig;
 use crate::transport::websocket::DeflateParams;
@@ -28,6 +29,8 @@ pub struct MessageStreamConfig {
     /// Bytes of the largest message to send, before compression: WebSocket peers do not say how much they
     /// take. Default 16 MiB.
     pub max_send: usize,
+    /// The only kind of messages to receive. Default: both.
+    pub only: Option<MessageKind>,
     /// The permessage-deflate parameters that both ends agreed on, if they did. Only with the feature
     /// `deflate`; without it, nothing may be agreed on.
     pub deflate: Option<DeflateParams>,
@@ -45,6 +48,7 @@ impl Default for MessageStreamConfig {
         Self {
             max_receive: Limits::default().message_size,
             max_send: MAX_MESSAGE_SIZE,
+            only: None,
             deflate: None,
             compress_from: COMPRESS_FROM,
             close_timeout: CLOSE_TIMEOUT,
@@ -65,6 +69,13 @@ impl MessageStreamConfig {
     #[must_use]
     pub fn max_send(mut self, bytes: usize) -> Self {
         self.max_send = bytes;
+        self
+    }
+
+    /// Sets [`MessageStreamConfig::only`].
+    #[must_use]
+    pub fn only(mut self, kind: MessageKind) -> Self {
+        self.only = Some(kind);
         self
     }
 

@@ -83,6 +83,7 @@ pub struct MessageStream {
     /// Bytes of a received message allowed now.
     receive_limit: usize,
     max_send: usize,
+    only: Option<MessageKind>,
     #[cfg(feature = "deflate")]
     compress_from: usize,
     close_timeout: Duration,
@@ -153,6 +154,7 @@ impl MessageStream {
             max_receive: config.max_receive,
             receive_limit: config.max_receive,
             max_send: config.max_send,
+            only: config.only,
             #[cfg(feature = "deflate")]
             compress_from: config.compress_from,
             close_timeout: config.close_timeout,
@@ -308,6 +310,20 @@ impl MessageStream {
     fn resume_timer(&mut self, now: Timestamp) {
         if !self.owner_suspended && !self.stalled {
             self.liveness.resume(now);
+        }
+    }
+
+    /// Whether messages can be sent: it is open, or the peer's fault may be explained.
+    pub(super) const fn takes_messages(&self) -> bool {
+        matches!(self.phase, Phase::Open | Phase::Faulted(_))
+    }
+
+    /// The owner found a fault in a message that this stream delivered: what came after it is dropped.
+    pub(super) fn fault(&mut self, error: TransportError, code: u16) {
+        if self.phase == Phase::Open {
+            self.events.clear();
+            self.finish(TransportClose::Failed(error));
+            self.phase = Phase::Faulted(code);
         }
     }
 

@@ -178,6 +178,11 @@ impl MessageStream {
             (Opcode::Text, None) => Some(MessageKind::Text),
             (_, None) => Some(MessageKind::Binary),
         };
+        if let (Some(only), Some(found)) = (self.only, kind)
+            && only != found
+        {
+            return Err(FrameError::Kind { found }.into());
+        }
         // Of compressed messages only the inflated size counts, and nothing of a frame is kept.
         let compressed = self.assembly.message.map_or(header.compressed, |message| message.compressed);
         let size = self.assembly.len().saturating_add(header.len);
