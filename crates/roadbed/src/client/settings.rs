@@ -75,6 +75,12 @@ impl Settings {
         }
     }
 
+    /// The serializers to ask for, best first: for those who connect by themselves, with
+    /// [`Attempts`](crate::url::Attempts).
+    pub fn preference(&self) -> &[Serializer] {
+        &self.serializers
+    }
+
     pub(crate) fn without_realm() -> Self {
         Self::with_config(ClientConfig::without_realm())
     }
