@@ -86,6 +86,7 @@ impl<C: BlockingConnector> Connect<C> {
     pub fn wait(self) -> Result<Session, Error> {
         let Self { connector, url, settings } = self;
         let url: Url = url.parse()?;
+        settings.check()?;
         let runtime = connector.runtime();
         let mut attempts = Attempts::new(&url, &settings.serializers)?;
         loop {

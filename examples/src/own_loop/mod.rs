@@ -126,6 +126,7 @@ impl OwnLoop {
     /// Why there is no session.
     pub fn connect(&self, url: &str, settings: &Settings) -> Result<Session, Error> {
         let url: Url = url.parse()?;
+        settings.check()?;
         let mut attempts = Attempts::new(&url, settings.preference())?;
         loop {
             let socket = match url.address() {

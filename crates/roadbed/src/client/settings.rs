@@ -81,6 +81,14 @@ impl Settings {
         &self.serializers
     }
 
+    /// Checks what can be checked before anything is connected; [`open`](super::open) does so too.
+    ///
+    /// # Errors
+    /// [`Error::Config`] names the first thing that cannot work.
+    pub fn check(&self) -> Result<(), Error> {
+        Ok(self.config.check()?)
+    }
+
     pub(crate) fn without_realm() -> Self {
         Self::with_config(ClientConfig::without_realm())
     }
