@@ -3,6 +3,7 @@
 mod basics;
 mod dropping;
 mod ending;
+mod giving_up;
 mod hooks;
 mod queues;
 
