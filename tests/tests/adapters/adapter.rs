@@ -6,6 +6,7 @@ use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 
 use async_io::Async;
+use futures_channel::oneshot;
 use roadbed::Error;
 use roadbed::client::{Session, Settings};
 use roadbed::runtime::Runtime;
@@ -38,6 +39,16 @@ pub(crate) trait Adapter: Clone + Send + Sync + 'static {
     fn serve(&self, listener: Listening, router: &RouterHandle) -> Stop;
     /// As `serve`, but accepting fails a few times, as with too many open files.
     fn serve_badly(&self, listener: TcpListener, failures: usize, router: &RouterHandle) -> Stop;
+}
+
+/// Waits in a thread of its own: other steps of the scenario go on.
+async fn beside<T: Send + 'static>(wait: impl FnOnce() -> T + Send + 'static) -> T {
+    let (sender, receiver) = oneshot::channel();
+    std::thread::spawn(move || {
+        // The scenario may have given up.
+        let _ = sender.send(wait());
+    });
+    receiver.await.unwrap()
 }
 
 /// The error of a process that has too many files open.
@@ -188,7 +199,8 @@ impl Adapter for Blocking {
     }
 
     async fn connect(&self, url: &str, settings: Settings) -> Result<Session, Error> {
-        roadbed_blocking::connect(url).settings(settings).wait()
+        let connect = roadbed_blocking::connect(url).settings(settings);
+        beside(move || connect.wait()).await
     }
 
     fn serve(&self, listener: Listening, router: &RouterHandle) -> Stop {
@@ -250,7 +262,8 @@ impl Adapter for Own {
     }
 
     async fn connect(&self, url: &str, settings: Settings) -> Result<Session, Error> {
-        self.0.connect(url, &settings)
+        let (own, url) = (self.0.clone(), url.to_owned());
+        beside(move || own.connect(&url, &settings)).await
     }
 
     fn serve(&self, listener: Listening, router: &RouterHandle) -> Stop {

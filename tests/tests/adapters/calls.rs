@@ -299,12 +299,13 @@ pub(crate) async fn unregistered<A: Adapter>(world: &World<A>) -> Outcome {
 /// What was begun is still answered.
 pub(crate) async fn unregistered_while_serving<A: Adapter>(world: &World<A>) -> Outcome {
     let callee = world.session().await;
-    let gate = Gate::default();
-    let go_on = gate.clone();
+    let (begun, gate) = (Gate::default(), Gate::default());
+    let (begins, goes_on) = (begun.clone(), gate.clone());
     let slow = move |_: Invocation| {
-        let go_on = go_on.clone();
+        let goes_on = goes_on.clone();
+        begins.open();
         async move {
-            go_on.wait().await;
+            goes_on.wait().await;
             Ok("after all")
         }
     };
@@ -312,7 +313,7 @@ pub(crate) async fn unregistered_while_serving<A: Adapter>(world: &World<A>) -> 
     let caller = world.session().await;
     let mut call = Box::pin(caller.call("com.example.slow", ()).returning::<String>().into_future());
     assert!(poll_once(&mut call).await.is_none());
-    eventually(|| world.router.stats().calls == 1).await;
+    in_time(begun.wait()).await;
     in_time(registration.unregister()).await?;
     world.note(told(caller.call("com.example.slow", ()).await));
     gate.open();

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use async_io::Timer;
-use futures_lite::future::poll_once;
+use futures_lite::future::{poll_once, zip};
 use roadbed::Error;
 use roadbed::client::{Session, Settings};
 use roadbed::core::limits::Limits;
@@ -275,21 +275,17 @@ async fn gone_at<A: Adapter>(
 
 /// The other end goes while a session is being joined.
 async fn gone_while_joining<A: Adapter>(world: &World<A>, end: End) -> String {
-    let relay = std::sync::Arc::new(Relay::to(&world.url));
+    let relay = Relay::to(&world.url);
     relay.swallow();
-    let at_work = std::sync::Arc::clone(&relay);
-    // Beside it: an adapter may keep the thread until it has joined.
-    let ending = std::thread::spawn(move || {
-        while !at_work.is_carrying() {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        end.come(&at_work);
-    });
+    let ending = async {
+        eventually(|| relay.is_carrying()).await;
+        end.come(&relay);
+    };
     let start = Instant::now();
-    let result = in_time(world.adapter.connect(relay.url(), watchful())).await;
+    let joining = in_time(world.adapter.connect(relay.url(), watchful()));
+    let (result, ()) = zip(joining, ending).await;
     let span = start.elapsed();
     assert!(span < SILENCE + Duration::from_secs(5), "joining: {span:?}");
-    ending.join().unwrap();
     format!("HELLO sent: {}", told(result))
 }
 

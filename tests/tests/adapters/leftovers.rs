@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use futures_lite::future::poll_once;
+use futures_lite::future::{poll_once, zip};
 use libtest_mimic::{Failed, Trial};
 use roadbed::core::limits::Limits;
 use roadbed_tests::alloc;
@@ -71,9 +71,11 @@ async fn lose_in_every_way<A: Adapter>(world: &World<A>) {
     for way in 0..5 {
         connect_and_lose(world, way).await;
     }
-    faults::reset_at_every_step(world).await.unwrap();
-    faults::half_close_at_every_step(world).await.unwrap();
-    faults::black_hole_at_every_step(world).await.unwrap();
+    let ends = (faults::reset_at_every_step(world), faults::half_close_at_every_step(world));
+    let ends = zip(zip(ends.0, ends.1), faults::black_hole_at_every_step(world)).await;
+    for result in [ends.0.0, ends.0.1, ends.1] {
+        result.unwrap();
+    }
     // What was seen is not of interest here.
     drop(world.log().take());
 }
@@ -106,18 +108,27 @@ async fn connect_and_lose<A: Adapter>(world: &World<A>, way: u8) {
 /// What this process has.
 #[derive(Debug)]
 struct Held {
-    threads: usize,
+    /// Their names.
+    threads: Vec<String>,
     files: usize,
     heap: usize,
 }
 
 impl Held {
     fn now() -> Self {
-        let count = |folder: &str| std::fs::read_dir(folder).unwrap().count();
-        Self { threads: count("/proc/self/task"), files: count("/proc/self/fd"), heap: alloc::held() }
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+        // One that ends meanwhile has no name any more.
+        let name = |task: std::io::Result<std::fs::DirEntry>| {
+            std::fs::read_to_string(task.unwrap().path().join("comm")).ok().map(|name| name.trim().to_owned())
+        };
+        let threads = tasks.filter_map(name).collect();
+        let files = std::fs::read_dir("/proc/self/fd").unwrap().count();
+        Self { threads, files, heap: alloc::held() }
     }
 
     fn is_within(&self, before: &Self) -> bool {
-        self.threads <= before.threads && self.files <= before.files && self.heap <= before.heap + SLACK
+        self.threads.len() <= before.threads.len()
+            && self.files <= before.files
+            && self.heap <= before.heap + SLACK
     }
 }

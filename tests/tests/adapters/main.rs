@@ -90,7 +90,7 @@ fn trials<A: Adapter>() -> Vec<Trial> {
     let trial = |((name, scenario), way): ((&'static str, Scenario<A>), Way)| {
         Trial::test(format!("{name}/{}/{}", A::NAME, way.name()), move || {
             let seen = run(scenario, way)?;
-            Ok(TABLE.record(name, A::NAME, way, seen)?)
+            Ok(TABLE.record(name, A::NAME, way, &seen)?)
         })
     };
     places.map(trial).collect()
@@ -125,14 +125,15 @@ fn main() -> ExitCode {
     arguments.test_threads.get_or_insert(8);
 
     let mut all = Vec::new();
+    // Those that take longest come first.
+    #[cfg(target_os = "linux")]
+    all.extend(alone());
     all.extend(trials::<Tokio>());
     all.extend(trials::<AsyncStd>());
     all.extend(trials::<Smol>());
     all.extend(trials::<Blocking>());
     all.extend(trials::<Own>());
     all.push(single("waiting::the_whole_story", waiting::the_whole_story));
-    #[cfg(target_os = "linux")]
-    all.extend(alone());
     let conclusion = libtest_mimic::run(&arguments, all);
 
     if arguments.list || arguments.ignored {

@@ -43,7 +43,7 @@ impl Table {
         scenario: &'static str,
         adapter: &'static str,
         way: Way,
-        seen: Vec<String>,
+        seen: &[String],
     ) -> Result<(), String> {
         if seen.is_empty() {
             return Err("it has seen nothing".to_owned());
@@ -51,8 +51,8 @@ impl Table {
         let mut rows = self.0.lock().unwrap();
         let row = rows.entry(scenario).or_default();
         let (place, expected) =
-            row.first.get_or_insert_with(|| (format!("{adapter} over {}", way.name()), seen.clone()));
-        if *expected != seen {
+            row.first.get_or_insert_with(|| (format!("{adapter} over {}", way.name()), seen.to_vec()));
+        if expected != seen {
             return Err(format!("seen here:\n{seen:#?}\nseen on {place}:\n{expected:#?}"));
         }
         row.ran.insert((adapter, way));
