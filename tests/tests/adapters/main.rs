@@ -21,6 +21,8 @@ mod joining;
 #[cfg(target_os = "linux")]
 mod leftovers;
 mod load;
+mod payloads;
+mod procedures;
 mod relay;
 mod serving;
 mod sessions;
@@ -56,12 +58,13 @@ macro_rules! scenarios {
 }
 
 scenarios! {
-    calls: arguments_and_results, shapes_of_payloads, application_errors, binary, mixed_serializers,
-        large_payloads, payloads_over_the_limit, raised_limits, dropped_calls_are_cancelled,
-        calls_cancelled_in_place, deadlines, unregistered, unregistered_while_serving, many_calls_at_a_time,
-        twelve_callers, calls_from_a_handler, calls_of_its_own_procedures, handlers_that_fail,
-        names_that_are_taken, names_that_are_refused, names_in_unicode, invocations_by_hand,
-        callee_that_leaves, detached_registration;
+    payloads: arguments_and_results, shapes_of_payloads, application_errors, binary, mixed_serializers,
+        large_payloads, payloads_over_the_limit, raised_limits;
+    calls: dropped_calls_are_cancelled, calls_cancelled_in_place, deadlines, many_calls_at_a_time,
+        twelve_callers, calls_from_a_handler, calls_of_its_own_procedures;
+    procedures: unregistered, unregistered_while_serving, handlers_that_fail, names_that_are_taken,
+        names_that_are_refused, names_in_unicode, invocations_by_hand, callee_that_leaves,
+        detached_registration;
     events: acknowledged_publications, order, unsubscribed, publisher_exclusion, eligible_and_excluded,
         several_handlers, subscribed_anew, detached_subscription, refused_publications, fan_out,
         every_serializer_to_every_other, among_calls;
