@@ -3,6 +3,7 @@
 mod bench;
 mod checks;
 mod command;
+mod endurance;
 mod fuzz;
 mod interop;
 mod javascript;
@@ -23,6 +24,9 @@ cargo xtask peers
     target/peers, or below the folder that ROADBED_PEERS_DIR names.
 cargo xtask fuzz [TARGET] [--seconds N]
     Runs one fuzz target, or all in turn, for N seconds each (60), with cargo-fuzz and nightly.
+cargo xtask endurance [--calls N] [ADAPTER]
+    Twelve sessions that call one after the other, N times each (40000), on every adapter or the one named,
+    over TCP, Unix sockets and in memory. A wake-up that gets lost anywhere ends it.
 cargo xtask bench [--instructions] [WORD]...
     Runs the benchmarks whose title holds all the words. With --instructions it counts instructions, under
     valgrind, instead of time: those figures do not depend on what else the machine does.
@@ -46,6 +50,7 @@ fn main() -> ExitCode {
         Some((&"test", rest)) => checks::run(&root, rest),
         Some((&"peers", [])) => peers::install(&root),
         Some((&"fuzz", rest)) => fuzz::run(&root, rest),
+        Some((&"endurance", rest)) => endurance::run(&root, rest),
         Some((&"bench", rest)) => bench::run(&root, rest),
         Some((&("help" | "--help" | "-h"), _)) => {
             print!("{HELP}");

@@ -32,7 +32,8 @@ impl Graph {
     pub(crate) fn load(workspace: &Path) -> Self {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = Command::new(cargo)
-            .args(["metadata", "--format-version", "1", "--offline"])
+            // Not offline: what only other systems need has never been built here, and may have to come first.
+            .args(["metadata", "--format-version", "1", "--locked"])
             .current_dir(workspace)
             .output()
             .expect("cargo can be run");

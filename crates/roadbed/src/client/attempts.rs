@@ -81,6 +81,7 @@ impl Attempts {
                 None => all.extend(serializers.iter().map(|&serializer| attempt(serializer.into()))),
             }
         }
+        settings.check()?;
         let mut rest = all.into_iter();
         let now = rest.next().ok_or_else(|| UrlError::Empty(String::new()))?;
         Ok(Self { now, rest })

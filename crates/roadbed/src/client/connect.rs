@@ -101,3 +101,41 @@ impl<C: Connector> IntoFuture for Connect<C> {
         Box::pin(Fused::new(self.connect()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::memory::Pipe;
+    use crate::testing::sim::Sim;
+
+    /// Counts how often it is asked to connect.
+    #[derive(Clone, Default)]
+    struct Counting(Sim, Arc<AtomicUsize>);
+
+    impl Connector for Counting {
+        type Stream = Pipe;
+
+        fn runtime(&self) -> Arc<dyn Runtime> {
+            self.0.runtime()
+        }
+
+        async fn open(&self, _: &Address) -> io::Result<(Pipe, TransportDetails)> {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            Err(io::ErrorKind::ConnectionRefused.into())
+        }
+    }
+
+    #[test]
+    fn nothing_is_connected_for_settings_that_cannot_work() {
+        let connector = Counting::default();
+        let connect = || Connect::new(connector.clone(), "rs://localhost");
+        let error = connector.0.block_on(connect().realm("no realm").into_future()).unwrap_err();
+        assert!(matches!(error, Error::Config(_)), "{error}");
+        assert_eq!(connector.1.load(Ordering::Relaxed), 0);
+        let error = connector.0.block_on(connect().realm("realm1").into_future()).unwrap_err();
+        assert!(matches!(error, Error::Io(_)), "{error}");
+        assert_eq!(connector.1.load(Ordering::Relaxed), 1);
+    }
+}

@@ -82,6 +82,20 @@ impl Settings {
         }
     }
 
+    /// The serializers to ask for, best first: for those who connect by themselves, with
+    /// [`Attempts`](crate::url::Attempts).
+    pub fn preference(&self) -> &[Serializer] {
+        &self.serializers
+    }
+
+    /// Checks what can be checked before anything is connected; [`open`](super::open) does so too.
+    ///
+    /// # Errors
+    /// [`Error::Config`] names the first thing that cannot work.
+    pub fn check(&self) -> Result<(), Error> {
+        Ok(self.config.check()?)
+    }
+
     pub(crate) fn without_realm() -> Self {
         Self::with_config(ClientConfig::without_realm())
     }

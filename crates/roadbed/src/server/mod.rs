@@ -16,6 +16,7 @@
 //! }
 //! ```
 
+mod backoff;
 mod builder;
 mod peer;
 mod state;
@@ -39,6 +40,7 @@ pub use roadbed_router::{
     RouterConfig, RouterEvent, RouterStats, SessionInfo, TicketTable,
 };
 
+pub use backoff::Backoff;
 pub use builder::Builder;
 pub use peer::PeerDriver;
 
