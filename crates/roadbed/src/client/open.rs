@@ -179,6 +179,10 @@ impl Drive for Driver {
             Output::Idle(state.writer_sleeps(waker, can_write))
         })
     }
+
+    fn expects_more(&self) -> bool {
+        self.0.has_told_several()
+    }
 }
 
 impl Drop for Driver {

@@ -34,6 +34,13 @@ pub trait Drive: Send + Sync + 'static {
     /// What to write next, or how long to sleep. With `can_write` false, because bytes given before are
     /// not written yet, it never gives more. On [`Output::Idle`], `waker` is woken when to ask again.
     fn output(&self, can_write: bool, waker: &Waker) -> Output;
+
+    /// Whether several tasks were told something since this was asked last. Most of them answer at once:
+    /// a driver that shares their thread lets them have their turn before it writes, so that one write
+    /// takes all of it.
+    fn expects_more(&self) -> bool {
+        false
+    }
 }
 
 /// What a driver does with its reading side.

@@ -38,6 +38,8 @@ pub struct Run<D: Drive, S> {
     /// What is left to be written.
     output: Bytes,
     is_eof: bool,
+    /// Others had their turn since the last write.
+    has_yielded: bool,
     stage: Stage,
 }
 
@@ -57,6 +59,8 @@ enum Stage {
 enum Step {
     Progress,
     Pending,
+    /// Others first.
+    Yield,
 }
 
 impl<D: Drive, S: ByteStream> Run<D, S> {
@@ -72,6 +76,7 @@ impl<D: Drive, S: ByteStream> Run<D, S> {
             input: BytesMut::new(),
             output: Bytes::new(),
             is_eof: false,
+            has_yielded: false,
             stage: Stage::Open,
         }
     }
@@ -111,6 +116,12 @@ impl<D: Drive, S: ByteStream> Run<D, S> {
     /// Writes once, or runs the timers.
     fn write(&mut self, cx: &mut Context<'_>) -> Step {
         if self.output.is_empty() {
+            // Once a write, as there may always be more to read.
+            if self.drive.expects_more() && !self.has_yielded {
+                self.has_yielded = true;
+                return Step::Yield;
+            }
+            self.has_yielded = false;
             match self.drive.output(true, cx.waker()) {
                 Output::Write(bytes) => self.output = bytes,
                 Output::Idle(at) => return self.sleep(cx, at),
@@ -223,11 +234,13 @@ impl<D: Drive, S: ByteStream> Future for Run<D, S> {
                     // What was read may have made something to write; and only after that it is clear
                     // how long to sleep.
                     let write = if this.stage == Stage::Open { this.write(cx) } else { Step::Progress };
-                    if read == Step::Progress { read } else { write }
+                    if read == Step::Progress && write == Step::Pending { read } else { write }
                 }
             };
-            if step == Step::Pending {
-                return Poll::Pending;
+            match step {
+                Step::Progress => {}
+                Step::Pending => return Poll::Pending,
+                Step::Yield => break,
             }
         }
         cx.waker().wake_by_ref();
