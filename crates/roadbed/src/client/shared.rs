@@ -124,7 +124,15 @@ impl Shared {
         call_deadline: Option<Duration>,
         queues: QueueLimits,
     ) -> Self {
-        Self { state: Guarded::new(state), runtime, hooks, call_deadline, queues, joined: OnceLock::new(), told: AtomicUsize::new(0) }
+        Self {
+            state: Guarded::new(state),
+            runtime,
+            hooks,
+            call_deadline,
+            queues,
+            joined: OnceLock::new(),
+            told: AtomicUsize::new(0),
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
