@@ -6,7 +6,8 @@
 //! within one run, so that whatever else the machine does hits all of them. `--beside` names another build of
 //! this program, whose contenders take turns with ours: before and after a change.
 
-mod adapters;
+mod adapter;
+mod calls;
 mod child;
 mod protocol;
 mod raw_loop;
@@ -20,7 +21,6 @@ use rounds::{Contender, Plan};
 
 /// What all of them call.
 const PROCEDURE: &str = "com.example.echo";
-const REALM: &str = "realm1";
 
 /// Our contenders, and what they are compared with: it comes first.
 const NAMES: [&str; 7] = ["relay", "relay-tokio", "raw-loop", "tokio", "async-std", "smol", "blocking"];
@@ -51,7 +51,7 @@ fn serve(name: &str) {
         "relay" => relay::threads::serve(),
         "relay-tokio" => relay::tasks::serve(),
         "raw-loop" => raw_loop::serve(),
-        name => adapters::serve(name),
+        name => calls::serve(name),
     }
 }
 
@@ -61,7 +61,7 @@ fn load(name: &str, address: &str) {
         "relay" => relay::threads::load(address),
         "relay-tokio" => relay::tasks::load(address),
         "raw-loop" => raw_loop::load(address),
-        name => adapters::load(name, address),
+        name => calls::load(name, address),
     }
 }
 

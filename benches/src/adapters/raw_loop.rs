@@ -12,9 +12,10 @@ use roadbed_examples::client_loop::ClientLoop;
 use roadbed_examples::router_loop::RouterLoop;
 use roadbed_examples::stream::{Listener, Socket};
 
-use crate::adapters::{argument, config};
+use crate::PROCEDURE;
+use crate::adapter::{REALM, config};
+use crate::calls::argument;
 use crate::protocol::{self, Load};
-use crate::{PROCEDURE, REALM};
 
 /// Serves by the router loop.
 pub(crate) fn serve() {

@@ -16,9 +16,6 @@ use crate::runtime::{ByteStream, Runtime, Timer};
 /// Reads and writes of one poll, after which other tasks get their turn.
 const BUDGET: usize = 64;
 
-/// The largest read buffer that an idle connection keeps.
-const IDLE_BUFFER: usize = 4096;
-
 /// What is read at once of what nobody wants any more.
 const DISCARD: usize = 4096;
 
@@ -95,7 +92,8 @@ impl<D: Drive, S: ByteStream> Run<D, S> {
         self.input.reserve(room);
         match self.stream.poll_read(cx, &mut self.input) {
             Poll::Pending => {
-                if self.input.is_empty() && self.input.capacity() > IDLE_BUFFER {
+                // An idle connection keeps no buffer.
+                if self.input.is_empty() {
                     self.input = BytesMut::new();
                 }
                 Step::Pending
