@@ -1,7 +1,7 @@
 //! What the handles of a session and its driver share.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::Duration;
@@ -33,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) joined: OnceLock<Joined>,
     /// How many were told something since the driver asked last.
     told: AtomicUsize,
+    /// There was more output behind what the driver took last.
+    pub(crate) has_more: AtomicBool,
 }
 
 /// What is known of a joined session.
@@ -132,6 +134,7 @@ impl Shared {
             queues,
             joined: OnceLock::new(),
             told: AtomicUsize::new(0),
+            has_more: AtomicBool::new(false),
         }
     }
 

@@ -35,6 +35,12 @@ pub trait Drive: Send + Sync + 'static {
     /// not written yet, it never gives more. On [`Output::Idle`], `waker` is woken when to ask again.
     fn output(&self, can_write: bool, waker: &Waker) -> Output;
 
+    /// What comes right behind the bytes that [`output`](Self::output) gave just now, if that is known: so
+    /// one write can take a large payload and what is in front of it.
+    fn more(&self) -> Option<Bytes> {
+        None
+    }
+
     /// Whether several tasks were told something since this was asked last. Most of them answer at once:
     /// a driver that shares their thread lets them have their turn before it writes, so that one write
     /// takes all of it.

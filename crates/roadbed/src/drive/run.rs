@@ -16,6 +16,9 @@ use crate::runtime::{ByteStream, Runtime, Timer};
 /// Reads and writes of one poll, after which other tasks get their turn.
 const BUDGET: usize = 64;
 
+/// Output up to this size may be the envelope of a large payload, which is written together with it.
+const ENVELOPE: usize = 4096;
+
 /// What is read at once of what nobody wants any more.
 const DISCARD: usize = 4096;
 
@@ -32,8 +35,9 @@ pub struct Run<D: Drive, S> {
     /// less than setting the timer for every call.
     armed: Option<Timestamp>,
     input: BytesMut,
-    /// What is left to be written.
+    /// What is left to be written, and what comes behind it.
     output: Bytes,
+    next: Bytes,
     is_eof: bool,
     /// Others had their turn since the last write.
     has_yielded: bool,
@@ -72,6 +76,7 @@ impl<D: Drive, S: ByteStream> Run<D, S> {
             armed: None,
             input: BytesMut::new(),
             output: Bytes::new(),
+            next: Bytes::new(),
             is_eof: false,
             has_yielded: false,
             stage: Stage::Open,
@@ -126,13 +131,13 @@ impl<D: Drive, S: ByteStream> Run<D, S> {
                 Output::End => return self.close(),
                 Output::Drop => return self.done(),
             }
-        }
-        match self.stream.poll_write(cx, &self.output) {
-            Poll::Ready(Ok(0)) => self.failed(&io::ErrorKind::WriteZero.into()),
-            Poll::Ready(Ok(count)) => {
-                self.output.advance(count);
-                Step::Progress
+            if self.output.len() <= ENVELOPE {
+                self.next = self.drive.more().unwrap_or_default();
             }
+        }
+        match self.flush(cx) {
+            Poll::Ready(Ok(0)) => self.failed(&io::ErrorKind::WriteZero.into()),
+            Poll::Ready(Ok(_)) => Step::Progress,
             Poll::Ready(Err(error)) => self.failed(&error),
             Poll::Pending => match self.drive.output(false, cx.waker()) {
                 Output::Idle(at) => self.sleep(cx, at),
@@ -140,6 +145,24 @@ impl<D: Drive, S: ByteStream> Run<D, S> {
                 Output::Drop => self.done(),
             },
         }
+    }
+
+    /// Writes some of what is left.
+    fn flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let written = if self.next.is_empty() {
+            self.stream.poll_write(cx, &self.output)
+        } else {
+            self.stream.poll_write_both(cx, &self.output, &self.next)
+        };
+        if let Poll::Ready(Ok(count)) = written {
+            let first = count.min(self.output.len());
+            self.output.advance(first);
+            if self.output.is_empty() {
+                self.output = std::mem::take(&mut self.next);
+                self.output.advance(count - first);
+            }
+        }
+        written
     }
 
     /// Waits for `at`, unless that has come.
@@ -176,12 +199,9 @@ impl<D: Drive, S: ByteStream> Run<D, S> {
     fn closing(&mut self, cx: &mut Context<'_>, until: Timestamp, is_shut: bool) -> Step {
         let mut step = Step::Pending;
         if !self.output.is_empty() {
-            match self.stream.poll_write(cx, &self.output) {
+            match self.flush(cx) {
                 Poll::Pending => {}
-                Poll::Ready(Ok(count)) if count > 0 => {
-                    self.output.advance(count);
-                    step = Step::Progress;
-                }
+                Poll::Ready(Ok(count)) if count > 0 => step = Step::Progress,
                 Poll::Ready(_) => return self.done(),
             }
         } else if !is_shut {
