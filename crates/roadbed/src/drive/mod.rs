@@ -6,6 +6,8 @@
 //! [`blocking`](crate::blocking) gives each a thread. An event loop of your own calls them as it likes.
 
 mod run;
+#[cfg(test)]
+mod tests;
 
 use std::task::Waker;
 
