@@ -30,6 +30,12 @@ cargo xtask endurance [--calls N] [ADAPTER]
 cargo xtask bench [--instructions] [WORD]...
     Runs the benchmarks whose title holds all the words. With --instructions it counts instructions, under
     valgrind, instead of time: those figures do not depend on what else the machine does.
+cargo xtask bench adapters [--rounds N] [--millis N] [--beside PROGRAM] [NAME]...
+    Calls a second over loopback TCP of each adapter through our router, beside a relay that only copies
+    bytes, and xconn-core with its router (built below target/peers). --beside names another build of the
+    same benchmark, which takes turns with this one: before and after a change.
+cargo xtask bench memory [NAME]...
+    What an idle session holds: a client's on each adapter, and a router's peer.
 ";
 
 /// How a command ended for whoever started it.

@@ -91,6 +91,7 @@ mod guard;
 pub mod memory;
 mod park;
 mod payload;
+mod pool;
 pub mod runtime;
 #[cfg(feature = "router")]
 pub mod server;

@@ -4,9 +4,10 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use futures_channel::oneshot;
 use roadbed_core::connection::{Connection, Endpoint};
 use roadbed_core::transport::TransportDetails;
@@ -178,6 +179,7 @@ impl Drive for Driver {
             state.run_timers(now, after);
             let bytes = if can_write { state.connection.poll_transmit() } else { None };
             if let Some(bytes) = bytes {
+                self.0.has_more.store(state.connection.queued() > 0, Ordering::Relaxed);
                 return Output::Write(bytes);
             }
             // Only now, with the output fetched, the last event may come.
@@ -187,6 +189,18 @@ impl Drive for Driver {
             }
             Output::Idle(state.writer_sleeps(waker, can_write))
         })
+    }
+
+    fn more(&self) -> Option<Bytes> {
+        // Asked by the same thread as `output`, and a hint otherwise.
+        if !self.0.has_more.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.0.with(|state, _| state.connection.poll_transmit())
+    }
+
+    fn expects_more(&self) -> bool {
+        self.0.has_told_several()
     }
 }
 

@@ -6,6 +6,8 @@
 //! [`blocking`](crate::blocking) gives each a thread. An event loop of your own calls them as it likes.
 
 mod run;
+#[cfg(test)]
+mod tests;
 mod tunnel;
 
 use std::task::Waker;
@@ -44,6 +46,19 @@ pub trait Drive: Send + Sync + 'static {
     /// What to write next, or how long to sleep. With `can_write` false, because bytes given before are
     /// not written yet, it never gives more. On [`Output::Idle`], `waker` is woken when to ask again.
     fn output(&self, can_write: bool, waker: &Waker) -> Output;
+
+    /// What comes right behind the bytes that [`output`](Self::output) gave just now, if that is known: so
+    /// one write can take a large payload and what is in front of it.
+    fn more(&self) -> Option<Bytes> {
+        None
+    }
+
+    /// Whether several tasks were told something since this was asked last. Most of them answer at once:
+    /// a driver that shares their thread lets them have their turn before it writes, so that one write
+    /// takes all of it.
+    fn expects_more(&self) -> bool {
+        false
+    }
 }
 
 /// What a driver does with its reading side.

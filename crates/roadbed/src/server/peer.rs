@@ -1,9 +1,10 @@
 //! The driver of one peer.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use roadbed_core::link::Link;
 use roadbed_core::time::Timestamp;
 use roadbed_core::transport::TransportDetails;
@@ -17,6 +18,8 @@ use crate::drive::{Drive, Output, Room};
 pub struct PeerDriver {
     router: RouterHandle,
     key: usize,
+    /// There was more output behind what was taken last.
+    has_more: AtomicBool,
 }
 
 impl PeerDriver {
@@ -24,7 +27,7 @@ impl PeerDriver {
         let mut link = Link::server(&router.0.link, router.0.runtime.now());
         link.set_secure(details.is_secure);
         let key = router.with(|state, _| state.insert(link, details));
-        Self { router, key }
+        Self { router, key, has_more: AtomicBool::new(false) }
     }
 
     /// Lets `act` at the state, then wakes the half of this connection that has something to do by it.
@@ -86,6 +89,8 @@ impl Drive for PeerDriver {
             if can_write && let Some(bytes) = state.get(key).and_then(|slot| slot.link.poll_transmit()) {
                 // There is room for what the router holds back, and perhaps for input.
                 state.pull(key, now);
+                let has_more = state.get(key).is_some_and(|slot| slot.link.queued() > 0);
+                self.has_more.store(has_more, Ordering::Relaxed);
                 return Output::Write(bytes);
             }
             // Only now, with the output fetched, the last event may come.
@@ -97,6 +102,18 @@ impl Drive for PeerDriver {
                 return if is_lost { Output::Drop } else { Output::End };
             }
             Output::Idle(state.writer_sleeps(key, waker, can_write))
+        })
+    }
+
+    fn more(&self) -> Option<Bytes> {
+        // Asked by the same thread as `output`, and a hint otherwise.
+        if !self.has_more.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.with(|state, key, now, _| {
+            let bytes = state.get(key)?.link.poll_transmit()?;
+            state.pull(key, now);
+            Some(bytes)
         })
     }
 }
