@@ -64,6 +64,14 @@ pub enum Error {
     /// The connection could not be opened.
     #[error("cannot connect: {0}")]
     Io(Arc<io::Error>),
+    /// There is no trust between the two ends, or what came was not TLS.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Tls(#[from] roadbed_tls::TlsError),
+    /// A configuration of TLS that cannot work; nothing was connected.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    TlsConfig(#[from] roadbed_tls::TlsConfigError),
     /// A hook refused the session.
     #[error(transparent)]
     Vetoed(Veto),
@@ -133,6 +141,8 @@ impl Error {
             Self::Ended(reason) => reason.is_retryable(),
             Self::Timeout | Self::Command(CommandError::WouldBlock { .. }) => true,
             Self::Io(error) => is_transient(error.kind()),
+            #[cfg(feature = "tls")]
+            Self::Tls(error) => error.is_retryable(),
             _ => false,
         }
     }

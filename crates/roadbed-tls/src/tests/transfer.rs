@@ -44,7 +44,7 @@ fn every_split_gives_the_same() {
 
 #[test]
 fn much_goes_through_little_buffers() {
-    let sent: Vec<u8> = (0..1_000_000_u32).flat_map(|number| number.to_le_bytes()).take(3_000_000).collect();
+    let sent: Vec<u8> = (0..1_000_000_u32).flat_map(u32::to_le_bytes).take(3_000_000).collect();
     for server in versions() {
         for (piece, take) in [(7_001, 1_000), (16_384, 30_000), (100_000, 1_000_000)] {
             let mut pair = Pair::open(&CLIENT, &server);

@@ -31,6 +31,8 @@ pub use event::{Event, Lagged};
 pub use handler::{ArgumentError, HandlerError};
 pub use hooks::{Challenge, Closed, UserError};
 pub use invocation::Invocation;
+#[cfg(feature = "tls")]
+pub use open::open_secure;
 pub use open::{Driver, Joining, open};
 pub use publish::{Acknowledged, Acknowledging, Publish, Publishing};
 pub use register::{Register, RegisterQueue, Registering, RegisteringQueue};

@@ -42,6 +42,8 @@ pub struct Settings {
     pub(crate) serializers: Vec<Serializer>,
     pub(crate) call_deadline: Option<Duration>,
     pub(crate) queues: QueueLimits,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<roadbed_tls::TlsClientConfig>,
 }
 
 /// Bounds of the queues between a driver and those who take from it slowly, or not at all.
@@ -72,6 +74,8 @@ impl Settings {
             serializers: PREFERENCE.to_vec(),
             call_deadline: Some(CALL_DEADLINE),
             queues: QueueLimits::default(),
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 
@@ -168,6 +172,13 @@ setters! {
     /// `wamp.error.unavailable`. Default: 1,024.
     fn invocation_queue(invocations: usize) self {
         self.queues.invocations = invocations.max(1);
+    }
+
+    /// Sets whom to trust, and which certificate to show, where TLS is spoken. Default: whom the operating
+    /// system trusts, and none.
+    #[cfg(feature = "tls")]
+    fn tls(config: roadbed_tls::TlsClientConfig) self {
+        self.tls = Some(config);
     }
 
     /// Calls `hook` when the transport is there, before the session is asked for.
