@@ -149,6 +149,9 @@ impl TlsLayer {
             }
         }
         self.flush();
+        if self.stage == Stage::Open {
+            self.side.release();
+        }
     }
 
     /// The peer ended its stream. Without `close_notify` before, that is a failure. Call it when what was read has

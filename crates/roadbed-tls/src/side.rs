@@ -1,7 +1,7 @@
 //! rustls's connections behind one face: the client's, the server's, and a server's before it knows what
 //! the client asks for.
 
-use std::io::{BufRead, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 
 use bytes::{Buf, BufMut, BytesMut};
 use rustls::server::{Accepted, AcceptedAlert, Acceptor};
@@ -24,6 +24,15 @@ pub(crate) enum Side {
     Server(Box<ServerConnection>),
     /// It failed before it was a connection.
     Failed,
+}
+
+/// A stream with nothing to read at the moment.
+struct Nothing;
+
+impl Read for Nothing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
 }
 
 /// What one step came to.
@@ -58,6 +67,13 @@ impl Side {
         let count = result.unwrap_or(0);
         ciphertext.advance(count);
         count
+    }
+
+    /// Gives back what rustls has grown its buffer to, if nothing is in it. It does so when it is about to read,
+    /// so it is let, and given nothing. An end of the stream, which is told by reading nothing, is another thing.
+    pub(crate) fn release(&mut self) {
+        // This is the error that the reading is to end in.
+        either!(self, connection => drop(connection.read_tls(&mut Nothing)), else {});
     }
 
     /// Makes of what was read what can be made of it. Sets `has_binding` once that is known.
