@@ -70,7 +70,8 @@ pub struct TlsLayer {
     received: usize,
     /// The peer sends in bulk.
     is_bulk: bool,
-    /// `close_notify` was sent, or is not worth sending.
+    /// `close_notify` was sent, or is not worth sending. Nothing is read any more: to a fault behind that,
+    /// rustls would answer with a second last word, which a debug build of it takes for a bug.
     is_closed: bool,
     has_ems: bool,
     binding: Option<Bytes>,
@@ -140,7 +141,7 @@ impl TlsLayer {
         }
         let limit = plaintext.len().saturating_add(PLAINTEXT_LIMIT);
         while !ciphertext.is_empty() && plaintext.len() < limit {
-            if matches!(self.stage, Stage::PeerClosed | Stage::Failed) {
+            if self.is_closed || matches!(self.stage, Stage::PeerClosed | Stage::Failed) {
                 ciphertext.clear();
                 break;
             }
@@ -149,7 +150,7 @@ impl TlsLayer {
             }
         }
         self.flush();
-        if self.stage == Stage::Open {
+        if self.stage == Stage::Open && !self.is_closed {
             self.side.release();
         }
     }
@@ -159,6 +160,7 @@ impl TlsLayer {
     pub fn handle_eof(&mut self, now: Timestamp) {
         self.clock.observe(now);
         match self.stage {
+            _ if self.is_closed => {}
             Stage::Handshaking => self.fail(TlsError::HandshakeTruncated),
             Stage::Open => self.fail(TlsError::Truncated),
             Stage::PeerClosed | Stage::Failed => {}
@@ -179,7 +181,8 @@ impl TlsLayer {
         }
     }
 
-    /// Says that we send nothing more (`close_notify`). What the peer sends is still read, until its own.
+    /// Ends the connection: says so (`close_notify`), and takes nothing more in either direction. No event follows;
+    /// write what [`poll_transmit`](Self::poll_transmit) still has, and close.
     pub fn close(&mut self) {
         if !self.is_closed {
             self.is_closed = true;

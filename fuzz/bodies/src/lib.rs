@@ -18,6 +18,7 @@ pub mod rawsocket;
 pub mod router;
 pub mod samples;
 pub mod source;
+pub mod tls;
 pub mod values;
 
 /// A body: panics when a property does not hold for these bytes.
@@ -38,6 +39,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("link", link::link),
     ("connection", connection::connection),
     ("router", router::router),
+    ("tls_server", tls::tls_server),
 ];
 
 /// The body of this name.
