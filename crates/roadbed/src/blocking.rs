@@ -16,12 +16,12 @@ use bytes::{Buf, Bytes, BytesMut};
 use roadbed_core::time::Timestamp;
 use roadbed_core::transport::TransportDetails;
 
-use crate::client::{Connect, Session, open};
-use crate::drive::{Drive, LINGER, Output, Room};
+use crate::client::{Attempt, Attempts, Connect, Session};
+use crate::drive::{Drive, LINGER, Output, Room, Tunnel};
 use crate::error::Error;
 use crate::park::{Parker, ThreadTimer, block_on};
 use crate::runtime::{Runtime, SystemClock, Task, Timer};
-use crate::url::{Address, Attempts, Url};
+use crate::url::Address;
 
 /// What is read at once of what nobody wants any more.
 const DISCARD: usize = 4096;
@@ -84,19 +84,24 @@ impl<C: BlockingConnector> Connect<C> {
     /// # Errors
     /// Why there is no session.
     pub fn wait(self) -> Result<Session, Error> {
-        let Self { connector, url, settings } = self;
-        let url: Url = url.parse()?;
-        let runtime = connector.runtime();
-        let mut attempts = Attempts::new(&url, &settings.serializers)?;
+        let mut attempts = Attempts::new(&self.urls, &self.settings)?;
         loop {
-            let (socket, details) = connector.open(url.address())?;
-            let (joining, driver) = open(&settings, Arc::clone(&runtime), attempts.serializer(), details)?;
-            start(driver, socket, Arc::clone(&runtime))?;
-            match joining.wait() {
+            match self.attempt_waiting(attempts.now()) {
                 Err(error) if attempts.retry(&error) => {}
                 result => return result,
             }
         }
+    }
+
+    fn attempt_waiting(&self, attempt: &Attempt) -> Result<Session, Error> {
+        let runtime = self.connector.runtime();
+        let (socket, details) = self.connector.open(attempt.address())?;
+        let (joining, driver) = attempt.open(&self.settings, Arc::clone(&runtime), details)?;
+        match attempt.tunnel()? {
+            Some(connect) => start(Tunnel::new(driver, connect), socket, runtime)?,
+            None => start(driver, socket, runtime)?,
+        }
+        joining.wait()
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 use roadbed_core::error::{CloseReason, CommandError, ConfigError, PayloadError, RequestError, WampError};
+use roadbed_core::transport::ProxyError;
 use roadbed_core::uri::{Uri, UriError};
 use serde::de::DeserializeOwned;
 
@@ -72,6 +73,9 @@ pub enum Error {
     #[cfg(feature = "tls")]
     #[error(transparent)]
     TlsConfig(#[from] roadbed_tls::TlsConfigError),
+    /// The proxy opened no way to the router.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// A hook refused the session.
     #[error(transparent)]
     Vetoed(Veto),
@@ -143,6 +147,9 @@ impl Error {
             Self::Io(error) => is_transient(error.kind()),
             #[cfg(feature = "tls")]
             Self::Tls(error) => error.is_retryable(),
+            Self::Proxy(ProxyError::Truncated { .. }) => true,
+            // The proxy did not reach the router, this time.
+            Self::Proxy(ProxyError::Refused { status, .. }) => *status >= 500,
             _ => false,
         }
     }

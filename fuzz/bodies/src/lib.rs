@@ -19,6 +19,7 @@ pub mod router;
 pub mod samples;
 pub mod source;
 pub mod tls;
+pub mod upgrade;
 pub mod values;
 
 /// A body: panics when a property does not hold for these bytes.
@@ -40,6 +41,10 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("connection", connection::connection),
     ("router", router::router),
     ("tls_server", tls::tls_server),
+    ("sniffing", upgrade::sniffing),
+    ("websocket_request", upgrade::websocket_request),
+    ("websocket_answer", upgrade::websocket_answer),
+    ("proxy_answer", upgrade::proxy_answer),
 ];
 
 /// The body of this name.

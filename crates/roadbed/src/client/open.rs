@@ -3,13 +3,14 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+#[cfg(feature = "tls")]
+use std::sync::OnceLock;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
 use futures_channel::oneshot;
 use roadbed_core::connection::{Connection, Endpoint};
-use roadbed_core::serializer::Serializer;
 use roadbed_core::transport::TransportDetails;
 
 use super::hooks;
@@ -22,13 +23,14 @@ use crate::error::Error;
 use crate::runtime::{ByteStream, Runtime};
 
 /// Opens a connection over a transport that is there already: run the [`Driver`], await the [`Joining`].
-/// Adapters do this for their sockets; do it yourself for a transport of your own.
+/// Adapters do this for their sockets; do it yourself for a transport of your own. A serializer stands for a
+/// RawSocket that asks for it.
 ///
 /// ```
 /// use roadbed::client::{self, Session, Settings};
 /// use roadbed::core::{serializer::Serializer, transport::TransportDetails};
 /// use roadbed::runtime::{ByteStream, Runtime};
-/// # use std::sync::{Arc, Mutex, PoisonError};
+/// # use std::sync::Arc;
 ///
 /// async fn join(stream: impl ByteStream, runtime: Arc<dyn Runtime>) -> Result<Session, roadbed::Error> {
 ///     let settings = Settings::new("realm1");
@@ -44,10 +46,10 @@ use crate::runtime::{ByteStream, Runtime};
 pub fn open(
     settings: &Settings,
     runtime: Arc<dyn Runtime>,
-    serializer: Serializer,
+    endpoint: impl Into<Endpoint>,
     details: TransportDetails,
 ) -> Result<(Joining, Driver), Error> {
-    let (joining, core) = prepare(settings, runtime, serializer, None)?;
+    let (joining, core) = prepare(settings, runtime, &endpoint.into(), None)?;
     core.transport_ready(details);
     Ok((joining, Driver(Layered::Plain(core))))
 }
@@ -62,23 +64,25 @@ pub fn open(
 pub fn open_secure(
     settings: &Settings,
     runtime: Arc<dyn Runtime>,
-    serializer: Serializer,
+    endpoint: impl Into<Endpoint>,
     details: TransportDetails,
     host: &str,
     protocol: roadbed_tls::Protocol,
 ) -> Result<(Joining, Driver), Error> {
     use roadbed_tls::{TlsClientConfig, TlsLayer};
 
-    let system;
-    let config = match &settings.tls {
-        Some(config) => config,
-        None => {
-            system = TlsClientConfig::system()?;
-            &system
+    /// What the system trusts, read once.
+    static SYSTEM: OnceLock<TlsClientConfig> = OnceLock::new();
+
+    let config = match (&settings.tls, SYSTEM.get()) {
+        (Some(config), _) | (None, Some(config)) => config,
+        (None, None) => {
+            let system = TlsClientConfig::system()?;
+            SYSTEM.get_or_init(|| system)
         }
     };
     let layer = TlsLayer::client(config, host, protocol, runtime.now(), runtime.utc())?;
-    let (joining, core) = prepare(settings, Arc::clone(&runtime), serializer, Some(details))?;
+    let (joining, core) = prepare(settings, Arc::clone(&runtime), &endpoint.into(), Some(details))?;
     let secure = crate::drive::Secure::new(core, layer, runtime);
     Ok((joining, Driver(Layered::Secure(Box::new(secure)))))
 }
@@ -87,13 +91,12 @@ pub fn open_secure(
 fn prepare(
     settings: &Settings,
     runtime: Arc<dyn Runtime>,
-    serializer: Serializer,
+    endpoint: &Endpoint,
     expected: Option<TransportDetails>,
 ) -> Result<(Joining, Core), Error> {
     let config = settings.config.clone().build()?;
     let now = runtime.now();
-    let endpoint = Endpoint::rawsocket(serializer);
-    let connection = Connection::client(config, &endpoint, runtime.seed(), now, runtime.utc());
+    let connection = Connection::client(config, endpoint, runtime.seed(), now, runtime.utc());
     let (opening, opened) = oneshot::channel();
     let state = State::new(connection, opening);
     let Settings { hooks, call_deadline, queues, .. } = settings.clone();

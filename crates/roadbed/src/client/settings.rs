@@ -15,8 +15,10 @@ use roadbed_core::transport::TransportDetails;
 use roadbed_core::uri::Uri;
 
 use super::Session;
+use super::attempts::WebSocketSettings;
 use super::hooks::{Challenge, Closed, Hooks, UserError};
 use crate::error::{Error, Veto};
+use crate::url::{Proxy, UrlError};
 
 /// Serializers by preference: the compact ones first.
 const PREFERENCE: [Serializer; 3] = [Serializer::MsgPack, Serializer::Cbor, Serializer::Json];
@@ -44,6 +46,9 @@ pub struct Settings {
     pub(crate) queues: QueueLimits,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<roadbed_tls::TlsClientConfig>,
+    pub(crate) websocket: WebSocketSettings,
+    /// Told when it is used.
+    pub(crate) proxy: Option<Result<Proxy, UrlError>>,
 }
 
 /// Bounds of the queues between a driver and those who take from it slowly, or not at all.
@@ -76,6 +81,8 @@ impl Settings {
             queues: QueueLimits::default(),
             #[cfg(feature = "tls")]
             tls: None,
+            websocket: WebSocketSettings::default(),
+            proxy: None,
         }
     }
 
@@ -87,12 +94,12 @@ impl Settings {
 /// Defines the setters twice: on [`Settings`], and, passed on, on a connect builder.
 macro_rules! setters {
     ($(
-        $(#[$doc:meta])*
+        $(#[$attribute:meta])*
         fn $name:ident $([$($generics:tt)*])? ($($argument:ident: $type:ty),*) $self:ident $body:block
     )*) => {
         impl Settings {
             $(
-                $(#[$doc])*
+                $(#[$attribute])*
                 pub fn $name $(<$($generics)*>)? (mut $self, $($argument: $type),*) -> Self {
                     $body
                     $self
@@ -102,7 +109,7 @@ macro_rules! setters {
 
         impl<C> super::Connect<C> {
             $(
-                $(#[$doc])*
+                $(#[$attribute])*
                 pub fn $name $(<$($generics)*>)? (mut self, $($argument: $type),*) -> Self {
                     self.settings = self.settings.$name($($argument),*);
                     self
@@ -179,6 +186,31 @@ setters! {
     #[cfg(feature = "tls")]
     fn tls(config: roadbed_tls::TlsClientConfig) self {
         self.tls = Some(config);
+    }
+
+    /// Connects through an HTTP proxy, `http://host:port` or `http://user:password@host:port`; see
+    /// [`Proxy`]. Unix sockets need none.
+    fn proxy(proxy: impl AsRef<str>) self {
+        self.proxy = Some(proxy.as_ref().parse());
+    }
+
+    /// Sends one more header where a WebSocket is opened, such as `Authorization` or `Cookie`.
+    fn header(name: impl Into<String>, value: impl Into<String>) self {
+        // Checked with the addresses, when it is used.
+        self.websocket.headers.push((name.into(), value.into()));
+    }
+
+    /// Asks for the batched forms of the subprotocols where a WebSocket is opened, and for the others after
+    /// them: what is sent together is framed together.
+    fn batched() self {
+        self.websocket.is_batched = true;
+    }
+
+    /// Offers to compress where a WebSocket is opened. Compressing what is secret together with what others
+    /// choose can give it away by its length.
+    #[cfg(feature = "deflate")]
+    fn deflate(deflate: roadbed_core::transport::websocket::DeflateConfig) self {
+        self.websocket.deflate = Some(deflate);
     }
 
     /// Calls `hook` when the transport is there, before the session is asked for.

@@ -53,6 +53,14 @@ macro_rules! layered {
             self.$field.outer().lost();
         }
 
+        fn secured(&self, channel_binding: Option<bytes::Bytes>) {
+            self.$field.outer().secured(channel_binding);
+        }
+
+        fn failed(&self, error: $crate::error::Error) {
+            self.$field.outer().failed(error);
+        }
+
         fn output(&self, can_write: bool, waker: &Waker) -> Output {
             self.$field.outer().output(can_write, waker)
         }

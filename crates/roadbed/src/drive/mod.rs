@@ -9,6 +9,7 @@ mod layered;
 mod run;
 #[cfg(feature = "tls")]
 mod secure;
+mod tunnel;
 
 use std::task::Waker;
 
@@ -19,6 +20,7 @@ pub(crate) use layered::{Layered, layered};
 pub use run::Run;
 #[cfg(feature = "tls")]
 pub use secure::Secure;
+pub use tunnel::Tunnel;
 
 use crate::error::Error;
 

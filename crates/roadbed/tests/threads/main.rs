@@ -4,6 +4,7 @@
 mod certificates;
 mod net;
 mod peers;
+mod proxy;
 mod secure;
 mod story;
 mod stress;
