@@ -50,7 +50,9 @@ fn tls_reaches_what_rustls_needs_and_nothing_else() {
     // Traits and errors: there is no socket and no file in them.
     let io = ["self", "BufRead", "Read", "Write"].map(|item| format!("side.rs: std::io::{item} is named"));
     let clock = ["std::sync::atomic", "AtomicU64"].map(|name| format!("clock.rs: {name} is named"));
-    let allowed: Vec<String> = io.into_iter().chain(clock).collect();
+    // The README, for its tests.
+    let readme = ["lib.rs: include_str is named".to_owned()];
+    let allowed: Vec<String> = io.into_iter().chain(clock).chain(readme).collect();
     for offence in &offences {
         assert!(allowed.iter().any(|allowed| offence.ends_with(allowed)), "{offence}");
     }
