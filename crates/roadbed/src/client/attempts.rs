@@ -42,15 +42,9 @@ impl fmt::Debug for WebSocketSettings {
 pub(crate) struct Attempt {
     url: Arc<Url>,
     proxy: Option<Arc<Proxy>>,
-    way: Way,
-}
-
-#[derive(Clone, Debug)]
-enum Way {
-    /// A RawSocket client names exactly one serializer, and a router that does not have it closes.
-    RawSocket(Serializer),
-    /// All serializers at once: the router chooses.
-    WebSocket(Arc<WebSocketClientConfig>),
+    /// What is spoken there. A RawSocket client names exactly one serializer, and a router that does not have it
+    /// closes; of a WebSocket's the router chooses.
+    endpoint: Endpoint,
 }
 
 /// The attempts of a list of addresses, in order.
@@ -83,10 +77,10 @@ impl Attempts {
             if let (Some(proxy), Address::Tcp { host, port }) = (&proxy, url.address()) {
                 proxy.connect(host, *port)?;
             }
-            let attempt = |way| Attempt { url: Arc::clone(&url), proxy: proxy.clone(), way };
+            let attempt = |endpoint| Attempt { url: Arc::clone(&url), proxy: proxy.clone(), endpoint };
             match websocket(&url, serializers, &settings.websocket)? {
-                Some(config) => all.push(attempt(Way::WebSocket(Arc::new(config)))),
-                None => all.extend(serializers.iter().map(|&serializer| attempt(Way::RawSocket(serializer)))),
+                Some(config) => all.push(attempt(Endpoint::websocket(config))),
+                None => all.extend(serializers.iter().map(|&serializer| attempt(serializer.into()))),
             }
         }
         let mut rest = all.into_iter();
@@ -129,31 +123,20 @@ impl Attempt {
         runtime: Arc<dyn Runtime>,
         details: TransportDetails,
     ) -> Result<(Joining, Driver), Error> {
-        let (endpoint, details) = (self.endpoint()?, self.details(details));
+        let (endpoint, details) = (self.endpoint.clone(), self.details(details));
         if !self.url.is_secure() {
             return open::open(settings, runtime, endpoint, details);
         }
         // From here on there is TLS, or an error.
         #[cfg(feature = "tls")]
         if let Address::Tcp { host, .. } = self.url.address() {
-            let protocol = match self.way {
-                Way::RawSocket(_) => roadbed_tls::Protocol::Raw,
-                Way::WebSocket(_) => roadbed_tls::Protocol::Http,
+            let protocol = match self.url.request() {
+                None => roadbed_tls::Protocol::Raw,
+                Some(_) => roadbed_tls::Protocol::Http,
             };
             return open::open_secure(settings, runtime, endpoint, details, host, protocol);
         }
         Err(UrlError::NoTls(without_query(&self.url)).into())
-    }
-
-    /// What the router is to speak.
-    fn endpoint(&self) -> Result<Endpoint, Error> {
-        match &self.way {
-            Way::RawSocket(serializer) => Ok(Endpoint::rawsocket(*serializer)),
-            Way::WebSocket(config) => {
-                let text = format!("no transport for {config:?}");
-                Err(std::io::Error::new(std::io::ErrorKind::Unsupported, text).into())
-            }
-        }
     }
 
     /// How to ask the proxy for the router; `None` without a proxy.

@@ -51,7 +51,8 @@ struct Core {
 
 impl Core {
     fn new(router: RouterHandle, details: TransportDetails) -> Self {
-        let link = Link::server(&router.0.link, router.0.runtime.now());
+        let mut link = Link::server(&router.0.link, router.0.runtime.now());
+        link.set_secure(details.is_secure);
         let key = router.with(|state, _| state.insert(link, details));
         Self { router, key }
     }
@@ -113,6 +114,7 @@ impl Drive for Core {
         self.with(|state, key, _, _| {
             if let Some(slot) = state.get(key) {
                 slot.details.is_secure = true;
+                slot.link.set_secure(true);
                 slot.details.channel_binding = channel_binding;
             }
         });

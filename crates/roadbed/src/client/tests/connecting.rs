@@ -4,6 +4,7 @@ use std::future::{IntoFuture, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -23,7 +24,7 @@ use crate::url::{Address, UrlError};
 
 /// What listens at an address.
 #[derive(Clone, Copy)]
-enum Place {
+pub(super) enum Place {
     Nobody,
     Router,
     /// A proxy in front of the router, that answers in these pieces.
@@ -39,40 +40,73 @@ const TUNNEL: Place = Proxy(&["HTTP/1.1 200 Connection established\r\n\r\n"]);
 
 /// Hosts by name, and what was asked of them.
 #[derive(Clone)]
-struct Network {
+pub(super) struct Network {
     sim: Sim,
     router: RouterHandle,
     hosts: Vec<(&'static str, Place)>,
     seen: Arc<Mutex<Vec<String>>>,
+    traffic: Arc<Mutex<Vec<u8>>>,
+}
+
+/// A stream of which everything is noted.
+pub(super) struct Tapped {
+    pipe: Pipe,
+    traffic: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Network {
-    fn new(world: &World, hosts: &[(&'static str, Place)]) -> Self {
+    pub(super) fn new(world: &World, hosts: &[(&'static str, Place)]) -> Self {
         let (sim, router) = (world.sim.clone(), world.router.clone());
-        Self { sim, router, hosts: hosts.to_vec(), seen: Arc::default() }
+        Self { sim, router, hosts: hosts.to_vec(), seen: Arc::default(), traffic: Arc::default() }
     }
 
-    fn connect(&self, url: &str) -> Connect<Self> {
+    pub(super) fn connect(&self, url: &str) -> Connect<Self> {
         Connect::new(self.clone(), url).realm("realm1")
     }
 
-    fn join(&self, connect: Connect<Self>) -> Result<Session, Error> {
+    pub(super) fn join(&self, connect: Connect<Self>) -> Result<Session, Error> {
         self.sim.block_on(connect.into_future())
     }
 
     fn seen(&self) -> Vec<String> {
         std::mem::take(&mut *self.seen.lock().unwrap())
     }
+
+    /// What clients sent and received since this was asked last.
+    pub(super) fn traffic(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.traffic.lock().unwrap())
+    }
+}
+
+impl ByteStream for Tapped {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
+        let filled = buffer.len();
+        let poll = self.pipe.poll_read(cx, buffer);
+        self.traffic.lock().unwrap().extend(&buffer[filled..]);
+        poll
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let poll = self.pipe.poll_write(cx, bytes);
+        if let Poll::Ready(Ok(count)) = poll {
+            self.traffic.lock().unwrap().extend(&bytes[..count]);
+        }
+        poll
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.pipe.poll_shutdown(cx)
+    }
 }
 
 impl Connector for Network {
-    type Stream = Pipe;
+    type Stream = Tapped;
 
     fn runtime(&self) -> Arc<dyn Runtime> {
         self.sim.runtime()
     }
 
-    async fn open(&self, address: &Address) -> io::Result<(Pipe, TransportDetails)> {
+    async fn open(&self, address: &Address) -> io::Result<(Tapped, TransportDetails)> {
         self.seen.lock().unwrap().push(address.to_string());
         let name = match address {
             Address::Tcp { host, .. } => host.as_str(),
@@ -87,6 +121,7 @@ impl Connector for Network {
                 self.sim.runtime().spawn(Box::pin(self.clone().serve(place, there)));
             }
         }
+        let here = Tapped { pipe: here, traffic: Arc::clone(&self.traffic) };
         Ok((here, TransportDetails::tcp(address.to_string(), true)))
     }
 }
@@ -227,6 +262,7 @@ fn secure_addresses_are_spoken_to_over_tls_or_not_at_all() {
         urls[1..].iter().fold(connect, |connect, url| connect.or(*url))
     };
     network.join(connect(&[&url])).unwrap();
+    network.join(connect(&[&format!("wss://{}/ws", tls::HOST)])).unwrap();
     network.join(connect(&[&url]).proxy("http://proxy:3128")).unwrap();
     assert!(network.seen().iter().any(|seen| seen == "rs://proxy:3128"));
     // Whoever cannot show who it is, is passed over.
@@ -234,7 +270,7 @@ fn secure_addresses_are_spoken_to_over_tls_or_not_at_all() {
     assert!(matches!(error, Error::Tls(TlsError::Certificate(_))), "{error}");
     network.join(connect(&["rss://impostor", &url])).unwrap();
     // The transport was never there for those who were refused.
-    assert_eq!(*secure.lock().unwrap(), [true; 3]);
+    assert_eq!(*secure.lock().unwrap(), [true; 4]);
 
     let world = World::new();
     let network = Network::new(&world, &[(tls::HOST, Says(b"\x7F\xB1\0\0"))]);
