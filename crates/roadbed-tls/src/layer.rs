@@ -274,17 +274,17 @@ impl TlsLayer {
         }
         self.received = self.received.saturating_add(count);
         let progress = self.side.process(&self.clock, &mut self.has_ems, &mut self.output);
-        if self.stage == Stage::Handshaking
-            && self.side.common().is_some_and(|common| !common.is_handshaking())
-        {
-            self.opened();
+        if self.stage == Stage::Handshaking {
+            // A fault right behind the handshake leaves no channel binding, so it counts as one in it.
+            if progress.is_ok() && self.side.common().is_some_and(|common| !common.is_handshaking()) {
+                self.opened();
+            } else {
+                return progress.map(drop).map_err(TlsError::from);
+            }
         }
         // What came before the fault is genuine.
         self.side.take_plaintext(plaintext);
         if progress?.peer_has_closed {
-            if self.stage == Stage::Handshaking {
-                return Err(TlsError::HandshakeTruncated);
-            }
             self.stage = Stage::PeerClosed;
             self.events.push_back(TlsEvent::PeerClosed);
         }

@@ -102,3 +102,23 @@ fn every_changed_byte_of_a_handshake_is_survived() {
         assert!(server.error().is_some());
     }
 }
+
+#[test]
+fn a_fault_right_behind_the_handshake_opens_nothing() {
+    for server in versions() {
+        let mut pair = Pair::new(&CLIENT, &server);
+        pair.server.feed(&pair.client.output());
+        pair.client.feed(&pair.server.output());
+        let mut last = pair.client.output();
+        if pair.client.layer.is_writable() {
+            pair.client.send("early");
+            last.extend(pair.client.output());
+        }
+        last.extend_from_slice(&[23, 3, 3, 0, 24]);
+        last.extend_from_slice(&[7; 24]);
+        pair.server.feed(&last);
+        assert_eq!(pair.server.events.len(), 1, "{:?}", pair.server.events);
+        assert!(pair.server.error().is_some() && pair.server.plaintext.is_empty());
+        assert_eq!(pair.server.layer.channel_binding(), None);
+    }
+}
