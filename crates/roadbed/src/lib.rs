@@ -107,3 +107,5 @@ mod sync {
 pub use error::{Error, Veto};
 pub use payload::{AsItIs, IntoPayload, IntoReply, Reply, ViaSerde};
 pub use roadbed_core as core;
+#[cfg(feature = "tls")]
+pub use roadbed_tls as tls;

@@ -47,12 +47,12 @@ use std::thread::{self, JoinHandle, Thread};
 use std::time::Duration;
 
 use roadbed::Error;
-use roadbed::client::{Session, Settings, open};
+use roadbed::client::{Attempts, Session, Settings};
 use roadbed::core::time::Timestamp;
 use roadbed::drive::Drive;
 use roadbed::runtime::{Runtime, SystemClock, Task, Timer};
 use roadbed::server::RouterHandle;
-use roadbed::url::{Address, Attempts, Url};
+use roadbed::url::Address;
 
 use self::listening::Listening;
 use self::peer::Peer;
@@ -125,11 +125,10 @@ impl OwnLoop {
     /// # Errors
     /// Why there is no session.
     pub fn connect(&self, url: &str, settings: &Settings) -> Result<Session, Error> {
-        let url: Url = url.parse()?;
-        settings.check()?;
-        let mut attempts = Attempts::new(&url, settings.preference())?;
+        let mut attempts = Attempts::new(&[url.to_owned()], settings)?;
         loop {
-            let socket = match url.address() {
+            let attempt = attempts.now();
+            let socket = match attempt.address() {
                 Address::Tcp { host, port } => {
                     let stream = TcpStream::connect((host.as_str(), *port))?;
                     stream.set_nodelay(true)?;
@@ -139,7 +138,7 @@ impl OwnLoop {
                 _ => return Err(io::Error::from(io::ErrorKind::Unsupported).into()),
             };
             let runtime: Arc<dyn Runtime> = Arc::new(self.clone());
-            let (joining, driver) = open(settings, runtime, attempts.serializer(), socket.details())?;
+            let (joining, driver) = attempt.open(settings, runtime, socket.details())?;
             self.drive(driver, socket)?;
             match joining.wait() {
                 Err(error) if attempts.retry(&error) => {}

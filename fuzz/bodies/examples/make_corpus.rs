@@ -37,6 +37,7 @@ fn seeds(target: &str) -> Seeds {
         "link" => link(),
         "connection" => connection(),
         "router" => router(),
+        "tls_server" => tls_server(),
         "sniffing" => sniffing(),
         "websocket_request" => requests(),
         "websocket_answer" => answers(),
@@ -322,4 +323,28 @@ fn connection() -> Seeds {
     .into_iter()
     .map(|(name, seed)| (name.to_owned(), seed))
     .collect()
+}
+
+/// The client's version, how much of the handshake is there, and steps.
+fn tls_server() -> Seeds {
+    let mut seeds = Seeds::new();
+    for version in 0..2 {
+        let mut seed = |name: &str, bytes: &[u8]| {
+            seeds.push((format!("{name}_{version}"), [&[version][..], bytes].concat()));
+        };
+        // Something is said, twice; an answer; both close.
+        seed("talk", b"\x03\x03\0\x05hello\x04\x03\0\x05again\x04\x06\0\x02ok\x04\x07\x01\x04\x07\0\x04");
+        seed("bulk", b"\x03\x07\x02\x07\x02\x07\x02\x04\x04");
+        seed("tampered", b"\x03\x03\0\x05hello\x05\0\x08\x04");
+        seed("tampered_hello", b"\0\x05\0\x40\x04");
+        seed("close_in_handshake", b"\x01\x02\x01\x01\0\x02\x01\0\x04\x07\0\x04");
+        seed("early_data", b"\x01\x02\x03\x01\0\x04data\x04");
+    }
+    seeds.push(("no_tls".to_owned(), b"\0\0\0\0\x12GET / HTTP/1.1\r\n\r\n".to_vec()));
+    seeds.push(("rawsocket".to_owned(), b"\0\0\0\0\x04\x7F\xF1\0\0".to_vec()));
+    // Handshake records: an empty one, one that claims a long message, one cut short.
+    seeds.push(("empty_records".to_owned(), b"\x01\0\x02\x02\0\0\0\x02\x02\0\0\0".to_vec()));
+    seeds.push(("long_message".to_owned(), b"\x01\0\x02\x02\0\0\x04\x01\xFF\xFF\xFF".to_vec()));
+    seeds.push(("half_a_record".to_owned(), b"\x01\0\0\0\x07\x16\x03\x01\0\x40\x01\0".to_vec()));
+    seeds
 }

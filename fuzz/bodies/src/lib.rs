@@ -18,6 +18,7 @@ pub mod rawsocket;
 pub mod router;
 pub mod samples;
 pub mod source;
+pub mod tls;
 pub mod upgrade;
 pub mod values;
 
@@ -39,6 +40,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("link", link::link),
     ("connection", connection::connection),
     ("router", router::router),
+    ("tls_server", tls::tls_server),
     ("sniffing", upgrade::sniffing),
     ("websocket_request", upgrade::websocket_request),
     ("websocket_answer", upgrade::websocket_answer),

@@ -8,10 +8,8 @@ use std::sync::Arc;
 use roadbed_core::transport::TransportDetails;
 
 use super::attempts::{Attempt, Attempts};
-use super::open::open;
 use super::session::Session;
 use super::settings::Settings;
-use crate::drive::{Run, Tunnel};
 use crate::error::Error;
 use crate::fuse::Fused;
 use crate::runtime::{ByteStream, Runtime};
@@ -80,15 +78,8 @@ impl<C: Connector> Connect<C> {
     async fn attempt(&self, attempt: &Attempt) -> Result<Session, Error> {
         let runtime = self.connector.runtime();
         let (stream, details) = self.connector.open(attempt.address()).await?;
-        let (endpoint, details) = (attempt.endpoint(), attempt.details(details));
-        let (joining, driver) = open(&self.settings, Arc::clone(&runtime), endpoint, details)?;
-        match attempt.tunnel()? {
-            Some(connect) => {
-                let tunnel = Arc::new(Tunnel::new(driver, connect));
-                runtime.spawn(Box::pin(Run::new(tunnel, stream, Arc::clone(&runtime))));
-            }
-            None => runtime.spawn(Box::pin(driver.run(stream))),
-        }
+        let (joining, driver) = attempt.open(&self.settings, Arc::clone(&runtime), details)?;
+        runtime.spawn(Box::pin(driver.run(stream)));
         joining.await
     }
 }

@@ -5,7 +5,10 @@
 //! [`Run`] composes both into one future over a [`ByteStream`](crate::runtime::ByteStream);
 //! [`blocking`](crate::blocking) gives each a thread. An event loop of your own calls them as it likes.
 
+mod layered;
 mod run;
+#[cfg(feature = "tls")]
+mod secure;
 #[cfg(test)]
 mod tests;
 mod tunnel;
@@ -15,7 +18,10 @@ use std::task::Waker;
 use bytes::{Bytes, BytesMut};
 use roadbed_core::time::Timestamp;
 
+pub(crate) use layered::{Layered, layered};
 pub use run::Run;
+#[cfg(feature = "tls")]
+pub use secure::Secure;
 pub use tunnel::Tunnel;
 
 use crate::error::Error;
@@ -36,6 +42,12 @@ pub trait Drive: Send + Sync + 'static {
 
     /// The stream broke: nothing can be read or written any more.
     fn lost(&self);
+
+    /// The stream turned out to be encrypted, with this channel binding. Whoever puts a layer of encryption
+    /// under a connection says so once, before the first [`feed`](Self::feed).
+    fn secured(&self, channel_binding: Option<Bytes>) {
+        let _ = channel_binding;
+    }
 
     /// A layer under the connection failed: nothing can be read or written any more, and this is why.
     fn failed(&self, error: Error) {
