@@ -34,6 +34,9 @@ fn seeds(target: &str) -> Seeds {
         "cbor_value" => named(samples::values(Serializer::Cbor)),
         "transcode" | "payload_typed" => payloads(),
         "rawsocket_client" | "rawsocket_server" => rawsocket(target == "rawsocket_server"),
+        "websocket_client" | "websocket_server" => frames(),
+        "websocket_deflate" => deflate(),
+        "websocket_peer" => peer(),
         "link" => link(),
         "connection" => connection(),
         "router" => router(),
@@ -177,6 +180,58 @@ fn proxy_answers() -> Seeds {
         ("interim", &[0], &["HTTP/1.1 100 Continue", "", "HTTP/1.1 200 OK"]),
         ("credentials", &[0], &["HTTP/1.1 407 Proxy Authentication Required", "Proxy-Authenticate: Basic"]),
     ])
+}
+
+/// First octet by its number, and payload.
+fn built(parts: &[(u8, &[u8])]) -> Vec<u8> {
+    let part =
+        |(first, body): &(u8, &[u8])| [&[*first, u8::try_from(body.len()).unwrap_or(0)], *body].concat();
+    parts.iter().flat_map(part).collect()
+}
+
+/// Limit, compression, raw or built; pieces; frames.
+fn frames() -> Seeds {
+    let text: &[(u8, &[u8])] = &[(0, b"[1]"), (6, b"?"), (1, b"\xFF"), (8, b"\x03\xE8")];
+    let parts: &[(u8, &[u8])] = &[(2, b"\xF0\x9F"), (6, b"?"), (4, b""), (5, b"\x98\x80"), (8, b"")];
+    let large: &[(u8, &[u8])] = &[(0, &[b'x'; 100]), (3, &[0; 90]), (5, &[0; 90])];
+    let packed: &[(u8, &[u8])] = &[(9, b"\xF2\x48\xCD\xC9\xC9\x07\x00"), (9, b"\xF2\x00\x11\x00\x00")];
+    [
+        ("text", [&[0, 0, 0, 2, 1, 4][..], &built(text)].concat()),
+        ("fragments", [&[2, 0, 0, 0][..], &built(parts)].concat()),
+        ("limited", [&[1, 0, 0, 0][..], &built(large)].concat()),
+        ("compressed", [&[0, 1, 0, 48, 0, 1, 3][..], &built(packed)].concat()),
+        ("raw", b"\0\0\x01\0\x81\x02hi\x88\0".to_vec()),
+        ("masked", b"\0\0\x01\0\x81\x82\0\0\0\0hi\x88\x80\0\0\0\0".to_vec()),
+    ]
+    .into_iter()
+    .map(|(name, seed)| (name.to_owned(), seed))
+    .collect()
+}
+
+/// Limit, parameters, threshold, direction, damage; pieces; messages.
+fn deflate() -> Seeds {
+    let messages = [&[9, 5][..], b"hello", &[50, 8], b"[1,2,3,]", &[0, 0]].concat();
+    [
+        ("whole", [&[0, 0, 48, 0, 0, 0, 2, 3, 9][..], &messages].concat()),
+        ("small_window", [&[0, 3, 0, 0, 1, 0, 0][..], &messages].concat()),
+        ("damaged", [&[0, 0, 48, 0, 0, 1, 0, 9, 4, 0][..], &messages].concat()),
+        ("too_large", [&[1, 0, 48, 0, 0, 0, 0][..], &messages].concat()),
+    ]
+    .into_iter()
+    .map(|(name, seed)| (name.to_owned(), seed))
+    .collect()
+}
+
+/// Role, what is tested; frames, or messages.
+fn peer() -> Seeds {
+    let parts: &[(u8, &[u8])] = &[(2, b"ab"), (6, b"?"), (4, b""), (5, b"c"), (1, b"\xFF"), (8, b"")];
+    let mut seeds = Seeds::new();
+    for role in 0..2 {
+        seeds.push((format!("frames_{role}"), [&[role, 0][..], &built(parts)].concat()));
+        let messages = [role, 1, 0, 0, 0, 2, b'h', b'i', 0, 1, 0, 3, 1, 2, 3, 3];
+        seeds.push((format!("messages_{role}"), messages.to_vec()));
+    }
+    seeds
 }
 
 /// Limits, ids, realms; two peers; then peer, step and what the step takes.

@@ -10,6 +10,7 @@ mod answers;
 mod client;
 pub mod connection;
 pub mod corpus;
+pub mod frames;
 pub mod link;
 pub mod messages;
 pub mod mutate;
@@ -37,6 +38,10 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("payload_typed", payloads::payload_typed),
     ("rawsocket_client", rawsocket::rawsocket_client),
     ("rawsocket_server", rawsocket::rawsocket_server),
+    ("websocket_client", frames::websocket_client),
+    ("websocket_server", frames::websocket_server),
+    ("websocket_deflate", frames::websocket_deflate),
+    ("websocket_peer", frames::websocket_peer),
     ("link", link::link),
     ("connection", connection::connection),
     ("router", router::router),

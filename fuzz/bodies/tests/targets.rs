@@ -33,6 +33,8 @@ const ENTRY_POINTS: &[(&str, &str, Reached)] = &[
     ("core/transport/sniff.rs", "sniff", By(&["sniffing"])),
     ("core/transport/websocket/handshake/client.rs", "read", By(&["websocket_answer"])),
     ("core/transport/websocket/handshake/server.rs", "read", By(&["websocket_request"])),
+    ("core/transport/websocket/socket.rs", "handle_input", By(&["link"])),
+    ("core/transport/websocket/stream/mod.rs", "handle_input", By(&["websocket_client", "websocket_server"])),
     ("core/transport/websocket/http/request.rs", "parse", By(&["websocket_request"])),
     ("router/router/mod.rs", "handle_message", By(&["router"])),
     ("router/router/mod.rs", "handle_violation", By(&["router"])),
