@@ -101,7 +101,7 @@ fn cores() {
                 link.handle_input(now, &mut BytesMut::from(&up[..]));
                 while let Some(event) = link.poll_event() {
                     match event {
-                        LinkEvent::Open { serializer, max_send } => {
+                        LinkEvent::Open { serializer, max_send, .. } => {
                             peer = Some(router.attach(now, serializer, max_send, TransportDetails::local()));
                         }
                         LinkEvent::Message(message) => router.handle_message(now, peer.unwrap(), message),
