@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask help` lists them.
 
+mod autobahn;
 mod bench;
 mod checks;
 mod command;
@@ -19,6 +20,9 @@ cargo xtask test [--stage NAME]... [--list]
 cargo xtask peers
     Installs the foreign peers of the interop stage (Crossbar.io, autobahn-python) below target/peers, or
     below the folder that ROADBED_PEERS_DIR names.
+cargo xtask autobahn
+    Puts the WebSocket layer before the Autobahn TestSuite, all cases of it: some minutes. The test stage of that
+    name tries those that take seconds. The suite is installed below target/peers; it needs Python 2.7.
 cargo xtask fuzz [TARGET] [--seconds N]
     Runs one fuzz target, or all in turn, for N seconds each (60), with cargo-fuzz and nightly.
 cargo xtask bench [--instructions] [WORD]...
@@ -43,6 +47,7 @@ fn main() -> ExitCode {
     let end = match arguments.split_first() {
         Some((&"test", rest)) => checks::run(&root, rest),
         Some((&"peers", [])) => install_peers(&root),
+        Some((&"autobahn", [])) => autobahn::run(&root),
         Some((&"fuzz", rest)) => fuzz::run(&root, rest),
         Some((&"bench", rest)) => bench::run(&root, rest),
         Some((&("help" | "--help" | "-h"), _)) => {

@@ -26,10 +26,7 @@ const NAMES: &[&str] = &["python3", "python3.14", "python3.13", "python3.12", "p
 
 /// The Python that has the peers; installs them at the first time (about 75 s).
 pub(crate) fn ensure(root: &Path) -> Result<PathBuf, String> {
-    let folder = match std::env::var_os(FOLDER_VARIABLE) {
-        Some(folder) => root.join(folder).join("py"),
-        None => root.join("target/peers/py"),
-    };
+    let folder = peers_folder(root).join("py");
     let python = folder.join("bin/python");
     if is_ready(&folder, &python) {
         return Ok(python);
@@ -41,6 +38,14 @@ pub(crate) fn ensure(root: &Path) -> Result<PathBuf, String> {
     install(&python)?;
     fs::write(folder.join(STAMP), stamp()).map_err(|error| format!("cannot write {STAMP}: {error}"))?;
     Ok(python)
+}
+
+/// Where foreign programs are installed.
+pub(crate) fn peers_folder(root: &Path) -> PathBuf {
+    match std::env::var_os(FOLDER_VARIABLE) {
+        Some(folder) => root.join(folder),
+        None => root.join("target/peers"),
+    }
 }
 
 /// What a finished install of today's versions leaves in its stamp.
@@ -55,7 +60,7 @@ fn is_ready(folder: &Path, python: &Path) -> bool {
 }
 
 /// A Python that is new enough and can make environments, or why there is none.
-fn find_python() -> Result<&'static str, String> {
+pub(crate) fn find_python() -> Result<&'static str, String> {
     let mut found = Vec::new();
     for name in NAMES {
         let code = "import sys; print(*sys.version_info[:2])";
@@ -79,7 +84,7 @@ fn is_new_enough(version: &str) -> bool {
 }
 
 /// Removes what an earlier install left, and nothing else.
-fn clear(folder: &Path) -> Result<(), String> {
+pub(crate) fn clear(folder: &Path) -> Result<(), String> {
     let is_empty = fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
     if is_empty {
         return Ok(());
@@ -105,7 +110,7 @@ fn install(python: &Path) -> Result<(), String> {
 }
 
 /// `pip install`, tried again once: most failures are the network's.
-fn pip(python: &Path, arguments: &[&str]) -> Result<(), String> {
+pub(crate) fn pip(python: &Path, arguments: &[&str]) -> Result<(), String> {
     let install = || {
         let mut command = Command::new(python);
         command.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]);
