@@ -6,7 +6,9 @@ mod checks;
 mod command;
 mod fuzz;
 mod interop;
+mod javascript;
 mod no_std;
+mod peers;
 mod python;
 mod runner;
 
@@ -18,8 +20,8 @@ cargo xtask test [--stage NAME]... [--list]
     Every check of the project, or the named stages, in order. A stage that fails does not keep the later
     ones from running. With CI=true a stage that cannot run here fails; otherwise it is skipped, aloud.
 cargo xtask peers
-    Installs the foreign peers of the interop stage (Crossbar.io, autobahn-python) below target/peers, or
-    below the folder that ROADBED_PEERS_DIR names.
+    Installs the foreign peers of the interop stage (Crossbar.io, autobahn-python, autobahn-js, wampy) below
+    target/peers, or below the folder that ROADBED_PEERS_DIR names.
 cargo xtask autobahn
     Puts the WebSocket layer before the Autobahn TestSuite, all cases of it: some minutes. The test stage of that
     name tries those that take seconds. The suite is installed below target/peers; it needs Python 2.7.
@@ -46,7 +48,7 @@ fn main() -> ExitCode {
     let root = root();
     let end = match arguments.split_first() {
         Some((&"test", rest)) => checks::run(&root, rest),
-        Some((&"peers", [])) => install_peers(&root),
+        Some((&"peers", [])) => peers::install(&root),
         Some((&"autobahn", [])) => autobahn::run(&root),
         Some((&"fuzz", rest)) => fuzz::run(&root, rest),
         Some((&"bench", rest)) => bench::run(&root, rest),
@@ -74,18 +76,4 @@ fn root() -> PathBuf {
         std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     let manifest = PathBuf::from(manifest);
     manifest.parent().map_or(manifest.clone(), Path::to_owned)
-}
-
-/// `cargo xtask peers`.
-fn install_peers(root: &Path) -> End {
-    match python::ensure(root) {
-        Ok(python) => {
-            println!("installed: {}", python.display());
-            End::Success
-        }
-        Err(why) => {
-            eprintln!("{why}");
-            End::Failure
-        }
-    }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::command::{output, run};
-use crate::python;
+use crate::{peers, python};
 
 /// What is installed, at the versions that the expected results were written for.
 const SUITE: &str = "autobahntestsuite==25.10.1";
@@ -22,7 +22,7 @@ const PYENV_VERSION: &str = "2.7.18";
 
 /// The program `wstest`; installs it at the first time (about half a minute).
 pub(super) fn ensure(root: &Path) -> Result<PathBuf, String> {
-    let folder = python::peers_folder(root).join("autobahn");
+    let folder = peers::folder(root).join("autobahn");
     let program = folder.join("py27/bin/wstest");
     let stamp = format!("{SUITE}\n");
     if fs::read_to_string(folder.join(STAMP)).is_ok_and(|found| found == stamp) && program.is_file() {
