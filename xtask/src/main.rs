@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask help` lists them.
 
+mod autobahn;
 mod bench;
 mod checks;
 mod command;
@@ -22,6 +23,9 @@ cargo xtask test [--stage NAME]... [--list]
 cargo xtask peers
     Installs the foreign peers of the interop stage (Crossbar.io, autobahn-python, autobahn-js, wampy) below
     target/peers, or below the folder that ROADBED_PEERS_DIR names.
+cargo xtask autobahn
+    Puts the WebSocket layer before the Autobahn TestSuite, all cases of it: some minutes. The test stage of that
+    name tries those that take seconds. The suite is installed below target/peers; it needs Python 2.7.
 cargo xtask fuzz [TARGET] [--seconds N]
     Runs one fuzz target, or all in turn, for N seconds each (60), with cargo-fuzz and nightly.
 cargo xtask endurance [--calls N] [ADAPTER]
@@ -55,6 +59,7 @@ fn main() -> ExitCode {
     let end = match arguments.split_first() {
         Some((&"test", rest)) => checks::run(&root, rest),
         Some((&"peers", [])) => peers::install(&root),
+        Some((&"autobahn", [])) => autobahn::run(&root),
         Some((&"fuzz", rest)) => fuzz::run(&root, rest),
         Some((&"endurance", rest)) => endurance::run(&root, rest),
         Some((&"bench", rest)) => bench::run(&root, rest),
