@@ -135,7 +135,7 @@ impl Echo {
             match self.messages.poll_event() {
                 Some(MessageEvent::Message { kind, body }) => return Ok(Some((kind, body))),
                 Some(_) => {
-                    self.messages.close(self.clock.now());
+                    self.messages.close(self.clock.now(), 1000, "");
                     self.write()?;
                     return Ok(None);
                 }
