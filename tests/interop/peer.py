@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Drives a WAMP router with autobahn-python (asyncio, RawSocket), and reports what it finds.
+"""Drives WAMP routers with autobahn-python (asyncio, RawSocket), and reports what it finds.
 
-Each scenario prints one line of JSON on standard output,
+Every scenario runs at each address with each serializer and prints one line of JSON on standard output,
 
-    {"scenario": "call", "ok": true, "detail": null, "ms": 12}
+    {"url": "rs://127.0.0.1:1", "serializer": "json", "scenario": "call", "ok": true, "detail": null, "ms": 12}
 
 with "skipped": true beside "ok": true where --known-quirks tells not to try. The exit code is 0 only if
 every scenario was ok, 1 if one was not, 2 for a wrong command line.
@@ -11,6 +11,7 @@ every scenario was ok, 1 if one was not, 2 for a wrong command line.
 
 import argparse
 import asyncio
+import itertools
 import json
 import sys
 import time
@@ -28,12 +29,15 @@ class Skip(Exception):
 class Context:
     """What a scenario has: the router's address, what was asked for, and the sessions it opens."""
 
-    def __init__(self, options):
+    def __init__(self, options, url, serializers):
         self.realm = options.realm
         self.authid = options.authid
         self.ticket = options.ticket
         self.ticket_realm = options.ticket_realm or options.realm
         self._options = options
+        self._url = url
+        # Of the caller or publisher, and of the callee or subscriber.
+        self._serializer, self._other = serializers
         self._sessions = []
         self._at_end = []
 
@@ -50,13 +54,13 @@ class Context:
         options = self._options
         wanted.setdefault("realm", self.realm)
         wanted.setdefault("max_message", options.max_message)
-        session = await common.join(options.url, serializer or options.serializer, **wanted)
+        session = await common.join(self._url, serializer or self._serializer, **wanted)
         self._sessions.append(session)
         return session
 
     async def pair(self):
         """Callee or subscriber, and caller or publisher: each may speak its own serializer."""
-        return await self.join(self._options.other_serializer), await self.join()
+        return await self.join(self._other), await self.join()
 
     def at_end(self, function):
         """Calls it when the scenario is over, before its sessions end."""
@@ -70,11 +74,11 @@ class Context:
             await self._sessions.pop().bye()
 
 
-async def run(name, options):
+async def run(name, options, url, serializer):
     """Runs one scenario; its line."""
     function, _ = SCENARIOS[name]
-    context = Context(options)
-    line = {"scenario": name, "ok": True, "detail": None}
+    context = Context(options, url, pair_of(serializer))
+    line = {"url": url, "serializer": serializer, "scenario": name, "ok": True, "detail": None}
     begin = time.monotonic()
     try:
         try:
@@ -92,44 +96,61 @@ async def run(name, options):
     return line
 
 
-def chosen(options):
-    """The names of the scenarios to run."""
+def pair_of(serializer):
+    """The two serializers of json+cbor; those of json are the same."""
+    one, _, other = serializer.partition("+")
+    return one, other or one
+
+
+def chosen(options, groups):
+    """The names of the scenarios to run, of these groups unless they are named."""
     if options.scenario != ["all"]:
         return options.scenario
-    groups = {"basic"}
-    if options.large:
-        groups.add("large")
-    if options.ticket is not None:
-        groups.add("ticket")
     return [name for name, (_, group) in SCENARIOS.items() if group in groups]
 
 
 async def main(options):
     """All chosen scenarios, one after the other; whether all were ok."""
     ok = True
-    for name in chosen(options):
-        line = await run(name, options)
-        ok = ok and line["ok"]
-        print(json.dumps(line), flush=True)
+    groups = {"basic"} if options.ticket is None else {"basic", "ticket"}
+    for urls, groups_there in ((options.url, groups), (options.large_url, {"large"})):
+        for url, serializer in itertools.product(urls, options.serializer):
+            one, other = pair_of(serializer)
+            if groups_there == {"large"} and one != other:
+                # It takes long, and shows nothing that shorter payloads do not.
+                continue
+            for name in chosen(options, groups_there):
+                line = await run(name, options, url, serializer)
+                ok = ok and line["ok"]
+                print(json.dumps(line), flush=True)
     return ok
+
+
+def serializers(text):
+    """A value of --serializer."""
+    for name in pair_of(text):
+        if name not in common.SERIALIZERS:
+            raise argparse.ArgumentTypeError(f"no serializer {name!r}")
+    return text
 
 
 def command_line():
     """The options."""
     parser = argparse.ArgumentParser(description="Drives a WAMP router with autobahn-python over RawSocket.")
-    parser.add_argument("--url", help="rs://HOST:PORT or unix:/PATH")
+    parser.add_argument("--url", action="append", help="rs://HOST:PORT or unix:/PATH; repeatable")
     parser.add_argument("--realm", default="realm1")
-    parser.add_argument("--serializer", choices=common.SERIALIZERS, default="msgpack")
     parser.add_argument(
-        "--other-serializer",
-        choices=common.SERIALIZERS,
-        help="of the callee and the subscriber, so that the router has to transcode; default: the same",
+        "--serializer",
+        action="append",
+        type=serializers,
+        help="json, msgpack or cbor; json+cbor: callee and subscriber speak another one, so that the router"
+        " has to transcode; repeatable; default: msgpack",
     )
     parser.add_argument(
         "--scenario", action="append", help="a name, repeatable; or all, which is the default"
     )
     parser.add_argument(
-        "--large", action="store_true", help="all includes 8 MiB: the router's limit is raised"
+        "--large-url", action="append", help="all includes 8 MiB, sent here in each serializer that is alone: the router's limit is raised",
     )
     parser.add_argument("--authid", help="with --ticket: all includes the ticket scenarios")
     parser.add_argument("--ticket")
@@ -145,6 +166,9 @@ def command_line():
     parser.add_argument("--list", action="store_true", help="print the names of the scenarios")
     options = parser.parse_args()
     options.scenario = options.scenario or ["all"]
+    options.serializer = options.serializer or ["msgpack"]
+    options.url = options.url or []
+    options.large_url = options.large_url or []
     unknown = [name for name in options.scenario if name not in SCENARIOS and name != "all"]
     if unknown:
         parser.error(f"no such scenario: {', '.join(unknown)}")
@@ -155,7 +179,9 @@ def command_line():
     needs_ticket = [name for name in options.scenario if SCENARIOS.get(name, (None, ""))[1] == "ticket"]
     if needs_ticket and options.ticket is None:
         parser.error(f"{needs_ticket[0]} needs --authid and --ticket")
-    if options.url is None and not options.list:
+    if options.large_url and options.scenario != ["all"]:
+        parser.error("--large-url is for all scenarios")
+    if not (options.url or options.large_url or options.list):
         parser.error("--url is missing")
     return options
 

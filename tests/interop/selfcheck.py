@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Tries the programs of this folder against Crossbar.io: what fails here is not Roadbed's fault.
 
-    selfcheck.py FOLDER [--full]
+    selfcheck.py FOLDER [--full] [--node NODE --packages FOLDER]
 
 Starts Crossbar with its files in FOLDER, runs every scenario of peer.py against it and calls what
 serve_peer.py serves: MessagePack over TCP, with --full all serializers and their mixtures, and the Unix
-socket too. One line a run; exit code 0 only if all went well.
+socket too. With --node it runs the scenarios of the JavaScript peers over WebSocket likewise, and those of
+autobahn-js over RawSocket. One line a run; exit code 0 only if all went well.
 """
 
 import argparse
@@ -44,17 +45,35 @@ def program(name, *arguments):
 
 def try_peer(url, serializer, other, tickets, realm):
     """All scenarios of peer.py; the failed ones, and how many there were of each kind."""
+    command = [sys.executable, os.path.join(HERE, "peer.py"), *everything(url, tickets, realm)]
+    return run_peer([*command, "--serializer", f"{serializer}+{other}"])
+
+
+def try_javascript(script, options, url, serializers, ready):
+    """All scenarios of one of the JavaScript peers."""
+    command = [options.node, os.path.join(HERE, script), "--packages", options.packages, "--progressive"]
+    command += everything(url, ready["tickets"], ready["ticket_realm"])
+    for serializer in serializers:
+        command += ["--serializer", serializer]
+    return run_peer(command)
+
+
+def everything(url, tickets, realm):
+    """The part of a command line that all peers understand."""
     authid, ticket = next(iter(tickets.items()))
-    command = [sys.executable, os.path.join(HERE, "peer.py"), "--url", url, "--known-quirks", "crossbar"]
-    command += ["--serializer", serializer, "--other-serializer", other, "--large"]
-    command += ["--authid", authid, "--ticket", ticket, "--ticket-realm", realm]
+    where = ["--url", url, "--large-url", url, "--known-quirks", "crossbar"]
+    return [*where, "--authid", authid, "--ticket", ticket, "--ticket-realm", realm]
+
+
+def run_peer(command):
+    """The failed scenarios, and how many there were of each kind."""
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=SECONDS, check=False
     )
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     failed = [line for line in lines if not line["ok"]]
     if done.returncode != 0 and not failed:
-        failed.append({"scenario": "peer.py", "detail": f"exit code {done.returncode}"})
+        failed.append({"scenario": os.path.basename(command[1]), "detail": f"exit code {done.returncode}"})
     skipped = sum("skipped" in line for line in lines)
     return failed, f"{len(lines) - skipped - len(failed)} passed, {len(failed)} failed, {skipped} skipped"
 
@@ -112,7 +131,11 @@ def main():
     parser = argparse.ArgumentParser(description="Tries peer.py and serve_peer.py against Crossbar.io.")
     parser.add_argument("folder")
     parser.add_argument("--full", action="store_true")
+    parser.add_argument("--node", help="Node.js, to try the JavaScript peers too")
+    parser.add_argument("--packages", help="the folder with node_modules")
     options = parser.parse_args()
+    if (options.node is None) != (options.packages is None):
+        parser.error("--node and --packages belong together")
     ok = True
     with program("crossbar_router.py", options.folder) as crossbar:
         ready = json.loads(crossbar.stdout.readline() or '{"ready": false, "detail": "no answer"}')
@@ -123,16 +146,29 @@ def main():
         for url in urls:
             kind = common.address(url)[0]
             for one, other in itertools.product(serializers, repeat=2):
-                failed, counts = try_peer(url, one, other, ready["tickets"], ready["ticket_realm"])
-                ok = ok and not failed
-                print(f"peer.py over {kind}, {one} and {other}: {counts}", flush=True)
-                for line in failed:
-                    print(f"  {line['scenario']}: {line['detail']}", flush=True)
+                outcome = try_peer(url, one, other, ready["tickets"], ready["ticket_realm"])
+                ok = tell(f"peer.py over {kind}, {one} and {other}", outcome) and ok
             for one in serializers:
                 trouble = try_service(url, one)
                 ok = ok and trouble is None
                 print(f"serve_peer.py over {kind}, {one}: {trouble or 'ok'}", flush=True)
+        if options.node:
+            runs = [("autobahn_peer.mjs", url, ["json"]) for url in urls]
+            names = [*serializers, "json+cbor", "cbor+msgpack"] if options.full else serializers
+            runs += [(script, ready["websocket"], names) for script in ("autobahn_peer.mjs", "wampy_peer.mjs")]
+            for script, url, names in runs:
+                outcome = try_javascript(script, options, url, names, ready)
+                ok = tell(f"{script} to {url.split(':')[0]}, {', '.join(names)}", outcome) and ok
     sys.exit(0 if ok else 1)
+
+
+def tell(what, outcome):
+    """Prints what came of a run; whether it went well."""
+    failed, counts = outcome
+    print(f"{what}: {counts}", flush=True)
+    for line in failed:
+        print(f"  {line['scenario']}: {line['detail']}", flush=True)
+    return not failed
 
 
 if __name__ == "__main__":

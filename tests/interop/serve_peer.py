@@ -2,14 +2,15 @@
 """Joins a router with autobahn-python and serves what a client under test can call and subscribe to.
 
     serve_peer.py --url rs://HOST:PORT|unix:/PATH [--realm realm1] [--serializer msgpack]
+                  [--prefix com.roadbed.test]
 
 Prints READY when everything is registered; runs until standard input ends. Exit code 1 with one line on
 standard error if it cannot join, or if the router ends the session first. All names begin with
-com.roadbed.test:
+the prefix:
 
     .add2 (a, b)                    a + b
     .echo (*args, **kwargs)         the same args and kwargs
-    .fail (*args, **kwargs)         the error com.roadbed.test.error with the same args and kwargs
+    .fail (*args, **kwargs)         the error .error with the same args and kwargs
     .slow ()                        nothing, until canceled; then prints INTERRUPTED, publishes
                                     .interrupted and answers the error wamp.error.canceled
     .running ()                     how many calls of .slow are under way
@@ -28,14 +29,13 @@ from autobahn.wamp.types import CallResult, PublishOptions
 
 import common
 
-PREFIX = "com.roadbed.test"
-
 
 class Service:
     """The procedures, and what they remember."""
 
-    def __init__(self, session):
+    def __init__(self, session, prefix):
         self.session = session
+        self.prefix = prefix
         self.running = 0
         self.inbox = []
         self.asked_to_leave = asyncio.Event()
@@ -53,11 +53,11 @@ class Service:
             "leave": self.leave,
         }
         for name, procedure in procedures.items():
-            await self.session.register(procedure, f"{PREFIX}.{name}")
-        await self.session.subscribe(self.arrived, f"{PREFIX}.inbox")
+            await self.session.register(procedure, f"{self.prefix}.{name}")
+        await self.session.subscribe(self.arrived, f"{self.prefix}.inbox")
 
     def fail(self, *args, **kwargs):
-        raise ApplicationError(f"{PREFIX}.error", *args, **kwargs)
+        raise ApplicationError(f"{self.prefix}.error", *args, **kwargs)
 
     async def slow(self):
         self.running += 1
@@ -65,7 +65,7 @@ class Service:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             print("INTERRUPTED", flush=True)
-            self.session.publish(f"{PREFIX}.interrupted")
+            self.session.publish(f"{self.prefix}.interrupted")
             raise ApplicationError("wamp.error.canceled", "by the callee") from None
         finally:
             self.running -= 1
@@ -77,7 +77,7 @@ class Service:
     async def emit(self, count, *args, **kwargs):
         options = PublishOptions(acknowledge=True)
         for number in range(count):
-            await self.session.publish(f"{PREFIX}.tick", number, *args, options=options, **kwargs)
+            await self.session.publish(f"{self.prefix}.tick", number, *args, options=options, **kwargs)
         return count
 
     def arrived(self, *args, **kwargs):
@@ -115,7 +115,7 @@ async def main(options):
     except (common.Refused, OSError) as error:
         print(f"cannot join: {error}", file=sys.stderr)
         return 1
-    service = Service(session)
+    service = Service(session, options.prefix)
     await service.start()
     print("READY", flush=True)
     wanted = [asyncio.create_task(stdin_ended()), asyncio.create_task(service.asked_to_leave.wait())]
@@ -134,6 +134,7 @@ if __name__ == "__main__":
     PARSER.add_argument("--url", required=True)
     PARSER.add_argument("--realm", default="realm1")
     PARSER.add_argument("--serializer", choices=common.SERIALIZERS, default="msgpack")
+    PARSER.add_argument("--prefix", default="com.roadbed.test")
     PARSER.add_argument("--max-message", type=int, default=common.DEFAULT_MAX_MESSAGE)
     PARSER.add_argument("--authid")
     PARSER.add_argument("--ticket")

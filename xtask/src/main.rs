@@ -5,7 +5,9 @@ mod checks;
 mod command;
 mod fuzz;
 mod interop;
+mod javascript;
 mod no_std;
+mod peers;
 mod python;
 mod runner;
 
@@ -17,8 +19,8 @@ cargo xtask test [--stage NAME]... [--list]
     Every check of the project, or the named stages, in order. A stage that fails does not keep the later
     ones from running. With CI=true a stage that cannot run here fails; otherwise it is skipped, aloud.
 cargo xtask peers
-    Installs the foreign peers of the interop stage (Crossbar.io, autobahn-python) below target/peers, or
-    below the folder that ROADBED_PEERS_DIR names.
+    Installs the foreign peers of the interop stage (Crossbar.io, autobahn-python, autobahn-js, wampy) below
+    target/peers, or below the folder that ROADBED_PEERS_DIR names.
 cargo xtask fuzz [TARGET] [--seconds N]
     Runs one fuzz target, or all in turn, for N seconds each (60), with cargo-fuzz and nightly.
 cargo xtask bench [--instructions] [WORD]...
@@ -42,7 +44,7 @@ fn main() -> ExitCode {
     let root = root();
     let end = match arguments.split_first() {
         Some((&"test", rest)) => checks::run(&root, rest),
-        Some((&"peers", [])) => install_peers(&root),
+        Some((&"peers", [])) => peers::install(&root),
         Some((&"fuzz", rest)) => fuzz::run(&root, rest),
         Some((&"bench", rest)) => bench::run(&root, rest),
         Some((&("help" | "--help" | "-h"), _)) => {
@@ -69,18 +71,4 @@ fn root() -> PathBuf {
         std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     let manifest = PathBuf::from(manifest);
     manifest.parent().map_or(manifest.clone(), Path::to_owned)
-}
-
-/// `cargo xtask peers`.
-fn install_peers(root: &Path) -> End {
-    match python::ensure(root) {
-        Ok(python) => {
-            println!("installed: {}", python.display());
-            End::Success
-        }
-        Err(why) => {
-            eprintln!("{why}");
-            End::Failure
-        }
-    }
 }

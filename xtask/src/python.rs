@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::command::{output, run};
+use crate::peers;
 
 /// The peers, at the versions that the tests were written for.
 const PEERS: &[&str] = &["crossbar==26.10.1", "autobahn[all]==26.10.2"];
@@ -15,9 +16,6 @@ const REBUILT: &str = "bjdata==0.6.6";
 /// The oldest Python that Crossbar.io accepts.
 const OLDEST: (u32, u32) = (3, 11);
 
-/// Names the folder to use in place of target/peers.
-const FOLDER_VARIABLE: &str = "ROADBED_PEERS_DIR";
-
 /// In the environment's folder; written last, so an install that broke off has none.
 const STAMP: &str = "roadbed-peers.txt";
 
@@ -26,10 +24,7 @@ const NAMES: &[&str] = &["python3", "python3.14", "python3.13", "python3.12", "p
 
 /// The Python that has the peers; installs them at the first time (about 75 s).
 pub(crate) fn ensure(root: &Path) -> Result<PathBuf, String> {
-    let folder = match std::env::var_os(FOLDER_VARIABLE) {
-        Some(folder) => root.join(folder).join("py"),
-        None => root.join("target/peers/py"),
-    };
+    let folder = peers::folder(root).join("py");
     let python = folder.join("bin/python");
     if is_ready(&folder, &python) {
         return Ok(python);

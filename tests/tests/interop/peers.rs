@@ -1,19 +1,38 @@
 //! Foreign peers as child processes. Each ends with its standard input, so none outlives the test.
 
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use serde_json::Value;
 
+use crate::routers::Addresses;
+
 /// The Python with the installed peers, named by the stage `interop`; without it the tests say so and
 /// pass, because `cargo test` alone installs nothing.
 pub(crate) fn python() -> Option<PathBuf> {
-    let python = std::env::var_os("ROADBED_PYTHON").map(PathBuf::from);
-    if python.is_none() {
-        println!("not run: ROADBED_PYTHON names no Python with the peers (cargo xtask test --stage interop)");
+    named("ROADBED_PYTHON", "Python with the peers")
+}
+
+/// Node.js, and the folder with the packages that it is to load.
+pub(crate) struct Node {
+    program: PathBuf,
+    packages: PathBuf,
+}
+
+/// Node.js with the installed peers; as for Python.
+pub(crate) fn node() -> Option<Node> {
+    let program = named("ROADBED_NODE", "Node.js with the peers")?;
+    let packages = named("ROADBED_NODE_PACKAGES", "folder with packages of Node.js")?;
+    Some(Node { program, packages })
+}
+
+fn named(variable: &str, what: &str) -> Option<PathBuf> {
+    let path = std::env::var_os(variable).map(PathBuf::from);
+    if path.is_none() {
+        println!("not run: {variable} names no {what} (cargo xtask test --stage interop)");
     }
-    python
+    path
 }
 
 /// A script of tests/interop.
@@ -31,8 +50,9 @@ impl Folder {
         Self(folder)
     }
 
-    pub(crate) fn path(&self, file: &str) -> PathBuf {
-        self.0.join(file)
+    /// The path of a Unix socket.
+    pub(crate) fn socket(&self, name: &str) -> PathBuf {
+        self.0.join(format!("{name}.sock"))
     }
 }
 
@@ -82,9 +102,10 @@ pub(crate) struct Crossbar {
 }
 
 impl Crossbar {
-    pub(crate) fn start(python: &PathBuf, folder: &Folder) -> Self {
-        let mut peer =
-            Peer::start(Command::new(python).arg(script("crossbar_router.py")).arg(folder.path("node")));
+    pub(crate) fn start(python: &Path, folder: &Folder) -> Self {
+        let mut peer = Peer::start(
+            Command::new(python).arg(script("crossbar_router.py")).arg(folder.0.join("crossbar")),
+        );
         let addresses: Value = serde_json::from_str(&peer.line()).unwrap();
         assert_eq!(addresses["ready"], true, "{addresses}");
         Self { _peer: peer, addresses }
@@ -96,25 +117,38 @@ impl Crossbar {
     }
 }
 
-/// Runs peer.py against a router and checks that every scenario it reports went well.
-pub(crate) fn run_scenarios(python: &PathBuf, arguments: &[&str]) {
-    let output = Command::new(python)
-        .arg(script("peer.py"))
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    let reports: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let bad: Vec<&Value> = reports.iter().filter(|report| report["ok"] != true).collect();
-    let skipped = reports.iter().filter(|report| report["skipped"] == true).count();
-    println!(
-        "peer.py {}: {} scenarios, {skipped} skipped, {} failed",
-        arguments.join(" "),
-        reports.len(),
-        bad.len()
-    );
-    assert!(bad.is_empty() && output.status.success() && !reports.is_empty(), "{bad:#?}");
-    assert_eq!(skipped, 0, "a scenario was skipped");
+/// Runs peer.py with all scenarios against our routers; what it reports.
+pub(crate) fn autobahn_python(python: &Path, to: &Addresses, serializers: &[&str]) -> Vec<Value> {
+    let mut command = Command::new(python);
+    command.arg(script("peer.py"));
+    command.args(["--authid", "alice", "--ticket", "secret-alice", "--ticket-realm", "realm2"]);
+    reports(&mut command, to, serializers)
+}
+
+/// Runs autobahn_peer.mjs likewise.
+pub(crate) fn autobahn_js(node: &Node, to: &Addresses, serializers: &[&str]) -> Vec<Value> {
+    let mut command = Command::new(&node.program);
+    command.arg(script("autobahn_peer.mjs")).arg("--packages").arg(&node.packages);
+    command.args(["--authid", "alice", "--ticket", "secret-alice", "--ticket-realm", "realm2"]);
+    reports(&mut command, to, serializers)
+}
+
+/// Runs a foreign client, which prints a line for each scenario.
+fn reports(command: &mut Command, to: &Addresses, serializers: &[&str]) -> Vec<Value> {
+    for url in [&to.tcp, &to.unix] {
+        command.args(["--url", url]);
+    }
+    for url in [&to.large_tcp, &to.large_unix] {
+        command.args(["--large-url", url]);
+    }
+    for serializer in serializers {
+        command.args(["--serializer", serializer]);
+    }
+    // Its exit code tells no more than the lines do, and what is missing is counted.
+    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).lines().map(report).collect()
+}
+
+fn report(line: &str) -> Value {
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line}"))
 }

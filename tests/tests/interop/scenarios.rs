@@ -1,0 +1,237 @@
+//! Our clients through Crossbar.io, with autobahn-python at the other end.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::process::Command;
+
+use roadbed_core::error::uris;
+use roadbed_core::limits::Limits;
+use roadbed_core::options::CancelMode;
+use roadbed_core::payload::{Binary, Payload};
+use roadbed_core::serializer::Serializer;
+use roadbed_core::session::ClientConfig;
+use roadbed_core::uri::Uri;
+use roadbed_core::value::{Dict, Value};
+
+use crate::client::Client;
+use crate::peers::{Crossbar, Peer, script};
+use crate::report::{Cell, Row, text_of};
+use crate::subject::Subject;
+
+/// What a scenario has.
+struct Stage<'a> {
+    client: &'a mut dyn Client,
+    /// Below it is everything that serve_peer.py offers.
+    prefix: &'a str,
+}
+
+impl Stage<'_> {
+    fn at(&self, name: &str) -> String {
+        format!("{}.{name}", self.prefix)
+    }
+
+    /// Arguments in the client's serializer.
+    fn args(&self, args: &impl serde::Serialize) -> Payload {
+        Payload::from_args(self.client.serializer(), args).unwrap()
+    }
+
+    /// The result of a call that succeeds.
+    fn ask(&mut self, name: &str, payload: Payload) -> Payload {
+        let procedure = self.at(name);
+        self.client.call(&procedure, payload).unwrap()
+    }
+}
+
+type Scenario = fn(&mut Stage<'_>);
+
+/// What one session does, in this order.
+const SCENARIOS: [(&str, Scenario); 14] = [
+    ("call", call),
+    ("application_error", application_error),
+    ("no_such_procedure", no_such_procedure),
+    ("cancel_killnowait", |stage| cancel(stage, CancelMode::KillNoWait)),
+    ("cancel_kill", |stage| cancel(stage, CancelMode::Kill)),
+    ("binary", binary),
+    ("text", |stage| text(stage, &[0, 1, 125, 126, 65_535, 65_536, 512 << 10])),
+    ("large", |stage| text(stage, &[8 << 20])),
+    ("values", values),
+    ("events", events),
+    ("unsubscribe", unsubscribe),
+    ("publish", publish),
+    ("register", register),
+    ("unregister", unregister),
+];
+
+/// Scenarios that join by themselves: with a ticket, and leaving.
+const JOINING: usize = 3;
+
+/// Rows for a subject over both transports.
+pub(crate) fn through_crossbar(subject: &dyn Subject, python: &Path, crossbar: &Crossbar) -> Vec<Row> {
+    let prefix = format!("com.roadbed.{}", subject.name().replace('-', "_"));
+    // The peer speaks another serializer than most of our clients, so that Crossbar transcodes as well.
+    let mut served = Peer::start(Command::new(python).arg(script("serve_peer.py")).args([
+        "--url",
+        crossbar.url("tcp"),
+        "--serializer",
+        "cbor",
+        "--prefix",
+        &prefix,
+    ]));
+    assert_eq!(served.line().trim(), "READY");
+    let row = |transport| {
+        let cell = |serializer: Serializer| {
+            let mut cell = Cell::new(name_of(serializer), SCENARIOS.len() + JOINING);
+            let url = crossbar.url(transport);
+            let done = catch_unwind(AssertUnwindSafe(|| play(subject, url, serializer, &prefix, &mut cell)));
+            if let Err(panic) = done {
+                cell.failures.push(text_of(&*panic).to_owned());
+            }
+            cell
+        };
+        Row {
+            peer: "through Crossbar.io to autobahn-python",
+            subject: format!("{} client", subject.name()),
+            transport,
+            cells: [Serializer::Json, Serializer::MsgPack, Serializer::Cbor].map(cell).into(),
+        }
+    };
+    vec![row("tcp"), row("unix")]
+}
+
+fn name_of(serializer: Serializer) -> &'static str {
+    match serializer {
+        Serializer::Json => "json",
+        Serializer::MsgPack => "msgpack",
+        Serializer::Cbor => "cbor",
+        other => panic!("{other} has no column"),
+    }
+}
+
+/// All scenarios in one serializer. The first that fails ends the session, and with it the rest.
+fn play(subject: &dyn Subject, url: &str, serializer: Serializer, prefix: &str, cell: &mut Cell) {
+    let limits = Limits::default().message_size(16 << 20);
+    let config = ClientConfig::new(Uri::from_static("realm1")).limits(limits);
+    let mut client = subject.join(url, config, serializer).unwrap();
+    for (name, scenario) in SCENARIOS {
+        let mut stage = Stage { client: &mut *client, prefix };
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| scenario(&mut stage))) {
+            cell.failures.push(format!("{name}: {}", text_of(&*panic)));
+            return;
+        }
+        cell.passed += 1;
+    }
+    client.leave();
+    cell.passed += 1;
+
+    let ticket = |ticket: &str| {
+        let config = ClientConfig::new(Uri::from_static("realm2")).authid("alice").ticket(ticket.to_owned());
+        subject.join(url, config, serializer)
+    };
+    ticket("secret-alice").unwrap().leave();
+    cell.passed += 1;
+    let Err(refused) = ticket("wrong") else { panic!("joined with a wrong ticket") };
+    assert!(refused.as_str().starts_with("wamp.error."), "{refused}");
+    cell.passed += 1;
+}
+
+fn call(stage: &mut Stage<'_>) {
+    let sum = stage.ask("add2", stage.args(&(2, 3)));
+    assert_eq!(sum.args::<(i64,)>().unwrap(), (5,));
+}
+
+fn application_error(stage: &mut Stage<'_>) {
+    let limit = Dict::from([("limit", Value::from(7))]);
+    let reasons = Payload::build(stage.client.serializer(), &("too small", 3), &limit).unwrap();
+    let error = stage.client.call(&stage.at("fail"), reasons).unwrap_err();
+    assert_eq!(error.uri.as_str(), stage.at("error"));
+    assert_eq!(error.payload.args::<(String, i64)>().unwrap(), ("too small".into(), 3));
+    assert_eq!(error.payload.kwargs::<Dict>().unwrap(), limit);
+}
+
+fn no_such_procedure(stage: &mut Stage<'_>) {
+    let error = stage.client.call(&stage.at("nobody"), Payload::EMPTY).unwrap_err();
+    assert_eq!(error.uri, uris::NO_SUCH_PROCEDURE);
+}
+
+fn cancel(stage: &mut Stage<'_>, mode: CancelMode) {
+    stage.client.start(&stage.at("slow"));
+    // Not canceled before the callee has it.
+    wait_for_running(stage, 1);
+    let error = stage.client.cancel(mode).unwrap_err();
+    assert!(error.is_canceled(), "{error}");
+    // The callee was told as well.
+    wait_for_running(stage, 0);
+}
+
+/// Asks until so many calls of `slow` are under way.
+fn wait_for_running(stage: &mut Stage<'_>, wanted: u64) {
+    while stage.ask("running", Payload::EMPTY).args::<(u64,)>().unwrap().0 != wanted {}
+}
+
+fn binary(stage: &mut Stage<'_>) {
+    let bytes = Binary::from((0..=255).collect::<Vec<u8>>());
+    let echoed = stage.ask("echo", stage.args(&(&bytes,)));
+    assert_eq!(echoed.args::<(Binary,)>().unwrap().0, bytes);
+}
+
+fn text(stage: &mut Stage<'_>, sizes: &[usize]) {
+    for size in sizes {
+        let text = "x".repeat(*size);
+        let echoed = stage.ask("echo", stage.args(&(&text,)));
+        assert!(echoed.args::<(String,)>().unwrap().0 == text, "{size} bytes of text came back differently");
+    }
+}
+
+fn values(stage: &mut Stage<'_>) {
+    let args = vec![Value::Null, Value::from(-1_i64), Value::from(u64::MAX), Value::from(0.5), "é😀".into()];
+    let kwargs = Dict::from([("list", Value::from(vec![Value::from(true)])), ("empty", Dict::new().into())]);
+    let payload = Payload::build(stage.client.serializer(), &args, &kwargs).unwrap();
+    let echoed = stage.ask("echo", payload);
+    assert_eq!(echoed.args::<Vec<Value>>().unwrap(), args);
+    assert_eq!(echoed.kwargs::<Dict>().unwrap(), kwargs);
+}
+
+fn events(stage: &mut Stage<'_>) {
+    stage.client.subscribe(&stage.at("tick"));
+    stage.ask("emit", stage.args(&(3, "tock")));
+    for number in 0..3 {
+        let (got, word) = stage.client.event().args::<(u64, String)>().unwrap();
+        assert_eq!((got, &*word), (number, "tock"), "events come in order");
+    }
+}
+
+/// The end of the subscription that `events` made: what is published afterwards does not arrive, and a new
+/// subscription sees only what comes after it.
+fn unsubscribe(stage: &mut Stage<'_>) {
+    stage.client.unsubscribe();
+    stage.ask("emit", stage.args(&(1, "missed")));
+    stage.client.subscribe(&stage.at("tick"));
+    stage.ask("emit", stage.args(&(1, "seen")));
+    assert_eq!(stage.client.event().args::<(u64, String)>().unwrap().1, "seen");
+    stage.client.unsubscribe();
+}
+
+fn publish(stage: &mut Stage<'_>) {
+    let kwargs = Dict::from([("day", Value::from(7))]);
+    let payload = Payload::build(stage.client.serializer(), &("letter",), &kwargs).unwrap();
+    stage.client.publish(&stage.at("inbox"), payload);
+    let received = stage.ask("received", Payload::EMPTY);
+    let (letters,) = received.args::<(Vec<(Vec<String>, Dict)>,)>().unwrap();
+    assert_eq!(letters, [(vec!["letter".to_owned()], kwargs)]);
+}
+
+fn register(stage: &mut Stage<'_>) {
+    stage.client.register(&stage.at("double"), |payload, serializer| {
+        let (number,) = payload.args::<(i64,)>().unwrap();
+        Payload::from_args(serializer, &(number * 2,)).unwrap()
+    });
+    // Through the router, back to this very session.
+    let doubled = stage.ask("double", stage.args(&(21,)));
+    assert_eq!(doubled.args::<(i64,)>().unwrap(), (42,));
+}
+
+fn unregister(stage: &mut Stage<'_>) {
+    stage.client.unregister();
+    let error = stage.client.call(&stage.at("double"), Payload::EMPTY).unwrap_err();
+    assert_eq!(error.uri, uris::NO_SUCH_PROCEDURE);
+}
