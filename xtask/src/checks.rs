@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::command::{cargo, output, run as run_command};
 use crate::runner::{self, Outcome, Stage};
-use crate::{End, interop, no_std};
+use crate::{End, browser, interop, no_std};
 
 /// Test targets of `roadbed-tests` that have to hold in release as well: what they measure, stack and heap,
 /// depends on the optimizer. A name without such a target is an error, so rename both together.
@@ -28,6 +28,7 @@ const STAGES: &[Stage] = &[
     Stage { name: "no-std", what: "roadbed-core needs no std", run: no_std::check },
     Stage { name: "fuzz-smoke", what: "the fuzz bodies, a few seconds on stable", run: fuzz_smoke },
     Stage { name: "interop", what: "foreign peers over real sockets", run: interop::check },
+    Stage { name: "browser", what: "pages in a real browser", run: browser::check },
 ];
 
 /// Runs what the command line asks for.

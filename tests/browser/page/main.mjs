@@ -22,15 +22,15 @@ async function autobahn(source) {
 }
 
 const settings = Object.fromEntries(new URLSearchParams(location.search));
-window.addEventListener("error", ({ message }) => table.fail("page", message));
-window.addEventListener("unhandledrejection", ({ reason }) => table.fail("page", reason));
+window.addEventListener("error", ({ message }) => table.fail(message));
+window.addEventListener("unhandledrejection", ({ reason }) => table.fail(reason));
 try {
   const sockets = watchSockets();
   const join = await LIBRARIES[settings.library]();
   const { run } = await import("./steps.mjs");
   await run({ ...settings, join, sockets });
 } catch (error) {
-  table.fail("page", error);
+  table.fail(error);
 } finally {
   window.finish();
 }

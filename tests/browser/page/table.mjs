@@ -9,10 +9,16 @@ function add(...cells) {
   for (const cell of cells) row.insertCell().textContent = cell;
 }
 
-export const table = {
-  fail: (name, error) => add(name, "failed", text(error)),
+// Thrown by a step that failed, which has its row already.
+class Told extends Error {}
 
-  // Runs a step; what goes wrong in it ends the page, as the later ones build on it.
+export const table = {
+  // What went wrong outside of a step.
+  fail(error) {
+    if (!(error instanceof Told)) add("script", "failed", text(error));
+  },
+
+  // Runs a step; if it fails the page ends, as the later ones build on it.
   async step(name, run) {
     let timer;
     const late = new Promise((_, reject) => {
@@ -23,7 +29,8 @@ export const table = {
       add(name, "ok", "");
       return result;
     } catch (error) {
-      throw new Error(`${name}: ${text(error)}`, { cause: error });
+      add(name, "failed", text(error));
+      throw new Told(name);
     } finally {
       clearTimeout(timer);
     }

@@ -81,8 +81,9 @@ fn pages_and_rust_programs_share_a_realm() {
                 let page = Page { library, serializer, router: url, prefix: &prefix };
                 let mut steps = Step::complete(browser.steps_of(&page.address(&web)), "page", PAGE_STEPS);
                 steps.extend(Step::complete(partner.end(), "partner", partner::STEPS));
+                let console = browser.console();
                 if steps.iter().any(|step| step.failure.is_some()) {
-                    println!("{case}: {}", browser.console().join("\n"));
+                    console.iter().for_each(|line| println!("{case}: {line}"));
                 }
                 report.add(case, steps);
             }
