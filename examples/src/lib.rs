@@ -13,3 +13,8 @@ pub mod stream;
 #[doc = include_str!("../../README.md")]
 #[cfg(doctest)]
 pub struct Readme;
+
+/// The code in docs/custom-transport.md compiles.
+#[doc = include_str!("../../docs/custom-transport.md")]
+#[cfg(doctest)]
+pub struct CustomTransport;

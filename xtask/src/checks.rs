@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::command::{cargo, output, run as run_command};
+use crate::command::{cargo, output, run as run_command, run_and_read};
 use crate::runner::{self, Outcome, Stage};
 use crate::{End, browser, interop, no_std};
 
@@ -22,7 +22,7 @@ const STAGES: &[Stage] = &[
     Stage { name: "doc", what: "the documentation builds, without a dead link", run: doc },
     Stage { name: "test", what: "unit, integration and documentation tests", run: test },
     Stage { name: "release", what: "tests of stack and heap in release", run: release },
-    Stage { name: "quickstart", what: "what the README begins with, in a few seconds", run: quickstart },
+    Stage { name: "quickstart", what: "the examples that tell a story, in a few seconds", run: quickstart },
     Stage { name: "loom", what: "sleeping and waking, under every interleaving", run: loom },
     Stage { name: "deny", what: "dependencies, their licences and sources", run: deny },
     Stage { name: "no-std", what: "roadbed-core needs no std", run: no_std::check },
@@ -106,14 +106,25 @@ fn release(root: &Path) -> Outcome {
 /// What "a few seconds" are.
 const QUICKSTART_LIMIT: Duration = Duration::from_secs(10);
 
+/// The examples that tell a story, and what has to be in it: its end, where nothing is left of anybody.
+const STORIES: &[(&str, &str)] = &[
+    ("quickstart", "is empty again: 0 peers, 0 sessions"),
+    ("loop_quickstart", "is empty again: 0 peers, 0 sessions"),
+    ("message_channel", "is empty again: 0 peers, 0 sessions"),
+    ("child_pipes", "the child has ended: exit status: 0"),
+];
+
 fn quickstart(root: &Path) -> Outcome {
-    let examples = ["quickstart", "loop_quickstart"];
     let try_all = || {
-        for example in examples {
-            run_command(cargo(root).args(["build", "--example", example]))?;
+        for &(example, end) in STORIES {
+            let package = ["--package", "roadbed-examples", "--example", example];
+            run_command(cargo(root).arg("build").args(package))?;
             let begin = Instant::now();
-            run_command(cargo(root).args(["run", "--quiet", "--example", example]))?;
+            let story = run_and_read(cargo(root).args(["run", "--quiet"]).args(package))?;
             let took = begin.elapsed();
+            if !story.contains(end) {
+                return Err(format!("{example} does not say {end:?}"));
+            }
             if took > QUICKSTART_LIMIT {
                 return Err(format!("{example} took {took:.1?}, allowed are {QUICKSTART_LIMIT:?}"));
             }

@@ -31,6 +31,17 @@ pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     }
 }
 
+/// As [`run`], and returns what was printed to standard output, which is shown at the end.
+pub(crate) fn run_and_read(command: &mut Command) -> Result<String, String> {
+    let line = command_line(command);
+    println!("$ {line}");
+    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+    let output = output.map_err(|error| format!("{line}: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    print!("{text}");
+    if output.status.success() { Ok(text) } else { Err(format!("{line}: {}", output.status)) }
+}
+
 /// What a program prints, if it can be started and says that it succeeded.
 pub(crate) fn output(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
@@ -63,6 +74,13 @@ fn quote(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_printed_is_returned_unless_it_failed() {
+        let cargo = || cargo(Path::new("."));
+        assert!(run_and_read(cargo().arg("--version")).is_ok_and(|text| text.starts_with("cargo ")));
+        assert!(run_and_read(cargo().arg("no-such-command")).is_err());
+    }
 
     #[test]
     fn a_command_is_shown_as_typed() {

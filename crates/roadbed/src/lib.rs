@@ -47,6 +47,10 @@
 //! }
 //! ```
 //!
+//! A future of this crate that has given its result stays pending if it is polled again, and wakes nobody;
+//! none of them panics. (Those of `async fn`s, such as [`Session::closed`](client::Session::closed), are the
+//! compiler's, and do.)
+//!
 //! # What is dropped is given up
 //!
 //! | dropped | what happens |
@@ -82,6 +86,7 @@ pub mod blocking;
 pub mod client;
 pub mod drive;
 mod error;
+mod fuse;
 mod guard;
 pub mod memory;
 mod park;

@@ -65,6 +65,27 @@ impl Encoded {
             Chunks::Many(chunks) => chunks,
         }
     }
+
+    /// The whole message in one piece, for transports that carry whole messages. Free where it is one chunk;
+    /// a chained payload is copied.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use roadbed_core::serializer::Encoded;
+    ///
+    /// let encoded = Encoded::chained([Bytes::from_static(b"[33,1"), Bytes::from_static(b",2]")]);
+    /// assert_eq!(encoded.to_bytes(), "[33,1,2]");
+    /// ```
+    pub fn to_bytes(&self) -> Bytes {
+        match self.chunks() {
+            [chunk] => chunk.clone(),
+            chunks => {
+                let mut whole = BytesMut::with_capacity(self.len);
+                chunks.iter().for_each(|chunk| whole.extend_from_slice(chunk));
+                whole.freeze()
+            }
+        }
+    }
 }
 
 impl From<Bytes> for Encoded {

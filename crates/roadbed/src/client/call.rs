@@ -148,6 +148,8 @@ impl<T: DeserializeOwned> IntoFuture for Returning<T> {
 }
 
 /// A call under way whose result is one value.
+///
+/// Polled again after its result, it stays pending and wakes nobody.
 #[derive(Debug)]
 #[must_use = "nothing is sent before it is awaited"]
 pub struct ReturningFuture<T> {

@@ -11,6 +11,7 @@ use super::open::open;
 use super::session::Session;
 use super::settings::Settings;
 use crate::error::Error;
+use crate::fuse::Fused;
 use crate::runtime::{ByteStream, Runtime};
 use crate::url::{Address, Attempts, Url};
 
@@ -76,6 +77,6 @@ impl<C: Connector> IntoFuture for Connect<C> {
     type IntoFuture = Pin<Box<dyn Future<Output = Result<Session, Error>> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.connect())
+        Box::pin(Fused::new(self.connect()))
     }
 }

@@ -19,6 +19,7 @@ use super::shared::{After, Shared};
 use super::state::State;
 use crate::drive::{Drive, Output, Room, Run};
 use crate::error::Error;
+use crate::fuse::Fused;
 use crate::runtime::{ByteStream, Runtime};
 
 /// Opens a connection over a transport that is there already: run the [`Driver`], await the [`Joining`].
@@ -59,7 +60,7 @@ pub fn open(
     let shared = Arc::new(Shared::new(state, runtime, hooks, call_deadline, queues));
     // Dropped before the session is joined, it gives up.
     let session = Session::new(Arc::clone(&shared));
-    let joining = Joining(Box::pin(join(session, Arc::clone(&shared), opened)));
+    let joining = Joining(Fused::new(join(session, Arc::clone(&shared), opened)));
     Ok((joining, Driver(shared)))
 }
 
@@ -83,7 +84,7 @@ async fn join(
 
 /// A session that is being joined: await it, or `wait()` for it. Dropped, it gives up, and the driver ends.
 #[must_use = "dropped, it gives up"]
-pub struct Joining(Pin<Box<dyn Future<Output = Result<Session, Error>> + Send>>);
+pub struct Joining(Fused<Result<Session, Error>>);
 
 impl Joining {
     /// Waits in this thread.
@@ -99,7 +100,7 @@ impl Future for Joining {
     type Output = Result<Session, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx)
+        Pin::new(&mut self.0).poll(cx)
     }
 }
 

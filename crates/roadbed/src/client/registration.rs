@@ -48,6 +48,12 @@ impl Registration {
     pub fn detach(mut self) {
         self.is_over = true;
     }
+
+    /// The same registration, whose end is now the affair of what is returned.
+    fn take(&mut self) -> Self {
+        let is_over = std::mem::replace(&mut self.is_over, true);
+        Self { shared: Arc::clone(&self.shared), id: self.id, procedure: self.procedure.clone(), is_over }
+    }
 }
 
 impl Drop for Registration {
@@ -63,7 +69,8 @@ impl Drop for Registration {
 /// waits in the thread that asks. It ends with the session, or when the dealer takes the registration
 /// back.
 ///
-/// Dropped, it unregisters, and those that wait in it are told `wamp.error.canceled`.
+/// Dropped, it unregisters, and those that wait in it are told `wamp.error.canceled`;
+/// [`unregister`](Self::unregister) lets them be answered before.
 ///
 /// ```
 /// # async fn example(session: roadbed::client::Session) -> Result<(), Box<dyn std::error::Error>> {
@@ -108,6 +115,21 @@ impl Invocations {
             // Such a queue gives back what it has no room for.
             Popped::Lost(_) | Popped::End => None,
         })
+    }
+
+    /// Ends the registration: await it, or `wait()` for it. The invocations that wait in the queue can still
+    /// be taken and answered; after them it ends.
+    ///
+    /// ```
+    /// # async fn example(mut calls: roadbed::client::Invocations) -> Result<(), roadbed::Error> {
+    /// calls.unregister().await?;
+    /// while let Some(call) = calls.next().await {
+    ///     call.reply("the last ones")?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn unregister(&mut self) -> Unregister {
+        Unregister(self.registration.take())
     }
 
     /// The invocations, each waited for in this thread.

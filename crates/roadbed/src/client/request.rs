@@ -56,7 +56,8 @@ pub(crate) enum Sent<I, T> {
     Done(T),
 }
 
-/// A request on its way: not sent yet, or waiting for its answer. Dropped, it gives up.
+/// A request on its way: not sent yet, or waiting for its answer. Dropped, it gives up. Polled again after
+/// its result, it stays pending.
 pub(crate) struct Request<C: Command> {
     shared: Arc<Shared>,
     stage: Stage<C>,
@@ -204,6 +205,8 @@ impl<C: Command> Drop for Request<C> {
 macro_rules! request_future {
     ($(#[$doc:meta])* $future:ident($command:ty) of $builder:ident -> $output:ty, $map:expr) => {
         $(#[$doc])*
+        ///
+        /// Polled again after its result, it stays pending and wakes nobody.
         #[must_use = "nothing is sent before it is awaited"]
         pub struct $future(crate::client::request::Request<$command>);
 

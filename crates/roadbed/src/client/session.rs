@@ -21,6 +21,7 @@ use super::register::{Register, RegisterQueue};
 use super::shared::Shared;
 use super::subscribe::Subscribe;
 use crate::error::Error;
+use crate::fuse::Fused;
 use crate::payload::{IntoPayload, IntoReply};
 
 /// One joined session. Clones are the same session; all of them may be used from anywhere.
@@ -180,7 +181,7 @@ impl IntoFuture for Leave {
     type IntoFuture = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.leave())
+        Box::pin(Fused::new(self.leave()))
     }
 }
 

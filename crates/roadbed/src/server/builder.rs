@@ -55,7 +55,11 @@ impl Builder {
 
     /// Calls `observer` with every event of the router: sessions joined and left, peers refused, and
     /// questions to be answered with [`grant`](RouterHandle::grant), [`challenge`](RouterHandle::challenge)
-    /// or [`deny`](RouterHandle::deny), now or later. It runs on the drivers, so it should not take long.
+    /// or [`deny`](RouterHandle::deny), now or later.
+    ///
+    /// Events come one at a time, in the order in which they happened, on the driver that found the first of
+    /// them: what takes long belongs into a task of its own. What the observer itself brings about, such as
+    /// by [`kill`](RouterHandle::kill), comes after it has returned.
     pub fn on_event(mut self, observer: impl Fn(&RouterHandle, RouterEvent) + Send + Sync + 'static) -> Self {
         self.observer = Some(Arc::new(observer));
         self
@@ -69,7 +73,7 @@ impl Builder {
         let Self { config, link, observer } = self;
         config.check()?;
         let router = Router::new(config.into_shared(), runtime.seed(), runtime.now(), runtime.utc());
-        let state = Guarded::new(State::new(router));
+        let state = Guarded::new(State::new(router, observer.is_some()));
         Ok(RouterHandle(Arc::new(Shared { state, runtime, link, observer })))
     }
 }

@@ -46,6 +46,7 @@ use self::state::{After, State};
 use crate::client::{self, Joining, Settings};
 use crate::drive::Run;
 use crate::error::Error;
+use crate::fuse::Fused;
 use crate::guard::Guarded;
 use crate::memory;
 use crate::runtime::{ByteStream, Runtime};
@@ -169,19 +170,28 @@ impl RouterHandle {
             state.settle(now, after);
             result
         });
-        let After { wakers, events, empty } = after;
+        let After { wakers, event, empty } = after;
         wakers.into_iter().for_each(std::task::Waker::wake);
         for waiter in empty {
             // Whoever waited may be gone.
             let _ = waiter.send(());
         }
-        if let Some(observer) = &self.0.observer {
-            for event in events {
-                // What the observer left behind is its owner's affair.
-                let _ = catch_unwind(AssertUnwindSafe(|| observer(self, event)));
-            }
+        if let Some(event) = event {
+            self.tell(event);
         }
         result
+    }
+
+    /// Tells the observer what happened, one event after the other, until nothing is left to tell. Others
+    /// that find something to tell meanwhile leave it to this thread, so the order of the router is kept.
+    fn tell(&self, event: RouterEvent) {
+        let Some(observer) = &self.0.observer else { return };
+        let mut next = Some(event);
+        while let Some(event) = next {
+            // What the observer left behind is its owner's affair.
+            let _ = catch_unwind(AssertUnwindSafe(|| observer(self, event)));
+            (next, ()) = self.0.state.with(|state, (): &mut ()| state.next_to_tell());
+        }
     }
 }
 
@@ -238,6 +248,6 @@ impl IntoFuture for Shutdown {
     type IntoFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
+        Box::pin(Fused::new(self.run()))
     }
 }

@@ -17,7 +17,8 @@ use crate::guard::Sleeper;
 #[derive(Default)]
 pub(super) struct After {
     pub(super) wakers: Vec<Waker>,
-    pub(super) events: Vec<RouterEvent>,
+    /// An event to be told, and then all that follow: nobody else is telling.
+    pub(super) event: Option<RouterEvent>,
     pub(super) empty: Vec<oneshot::Sender<()>>,
 }
 
@@ -29,6 +30,20 @@ pub(super) struct State {
     /// Whose driver also sleeps for the router's own deadlines. There is one whenever there is a peer.
     timekeeper: Option<usize>,
     empty: Vec<oneshot::Sender<()>>,
+    /// Whether somebody wants to be told of events, and whether a thread is at it.
+    telling: Telling,
+}
+
+/// Who tells the observer of events. They stay in the router, which bounds them, until one thread takes
+/// them one by one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Telling {
+    /// There is no observer.
+    Never,
+    /// Whoever finds an event tells it.
+    Free,
+    /// A thread is at it, and will tell the new ones too.
+    Busy,
 }
 
 /// A connection.
@@ -49,8 +64,16 @@ pub(super) struct Slot {
 }
 
 impl State {
-    pub(super) fn new(router: Router) -> Self {
-        Self { router, slots: Slab::new(), peers: HashMap::new(), timekeeper: None, empty: Vec::new() }
+    pub(super) fn new(router: Router, is_observed: bool) -> Self {
+        let telling = if is_observed { Telling::Free } else { Telling::Never };
+        Self {
+            router,
+            slots: Slab::new(),
+            peers: HashMap::new(),
+            timekeeper: None,
+            empty: Vec::new(),
+            telling,
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -261,13 +284,31 @@ impl State {
             self.take_events(key, now);
             self.rouse(key, after);
         }
-        after.events.extend(std::iter::from_fn(|| self.router.poll_event()));
+        match self.telling {
+            Telling::Never => while self.router.poll_event().is_some() {},
+            Telling::Free => {
+                after.event = self.router.poll_event();
+                if after.event.is_some() {
+                    self.telling = Telling::Busy;
+                }
+            }
+            Telling::Busy => {}
+        }
         let Some(keeper) = self.timekeeper else { return };
         let due = self.router.poll_timeout();
         let Some(slot) = self.slots.get_mut(keeper) else { return };
         if due.is_some_and(|at| slot.until.is_none_or(|until| at < until)) {
             after.wakers.extend(slot.writer.rouse());
         }
+    }
+
+    /// The next event to be told, by the one thread that tells; `None` ends its turn.
+    pub(super) fn next_to_tell(&mut self) -> Option<RouterEvent> {
+        let event = self.router.poll_event();
+        if event.is_none() {
+            self.telling = Telling::Free;
+        }
+        event
     }
 
     /// Wakes the halves of a connection that have something to do.

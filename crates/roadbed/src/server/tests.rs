@@ -204,3 +204,79 @@ fn a_decision_may_come_later() {
     assert_eq!(session.details().authrole.as_deref(), Some("friend"));
     assert_eq!(router.deny(second.decision, &uris::AUTHENTICATION_DENIED, "too late"), Err(NotAwaited));
 }
+
+#[test]
+fn events_come_one_at_a_time_and_in_order_whoever_brings_them_about() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let (seen, is_telling) = (Arc::clone(&told), Arc::new(Mutex::new(())));
+    let world = World::with(Limits::default(), |builder| {
+        builder.on_event(move |router, event| {
+            let alone = is_telling.try_lock().expect("one event at a time");
+            match event {
+                RouterEvent::Joined { peer, session } => {
+                    // This ends the session at once, and so brings about the next event.
+                    router.kill(peer, &uris::KILLED, "go away");
+                    seen.lock().unwrap().push(("joined", session.id));
+                }
+                RouterEvent::Left { session, .. } => seen.lock().unwrap().push(("left", session.id)),
+                _ => {}
+            }
+            drop(alone);
+        })
+    });
+    let ids: Vec<_> = (0..3)
+        .map(|_| {
+            let session = world.session();
+            world.sim.block_on(session.closed());
+            session.id()
+        })
+        .collect();
+    let expected: Vec<_> = ids.iter().flat_map(|id| [("joined", *id), ("left", *id)]).collect();
+    assert_eq!(*told.lock().unwrap(), expected);
+}
+
+#[test]
+fn events_of_many_threads_come_in_order() {
+    const THREADS: usize = 8;
+    // A session is told to have joined before it is told to have left, and never two at once.
+    let (told, is_telling) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(())));
+    let seen = Arc::clone(&told);
+    let config =
+        RouterConfig::new().realm(Uri::new("realm1").unwrap(), Authentication::new().anonymous("guest"));
+    let router = RouterHandle::builder(config)
+        .on_event(move |_, event| {
+            let alone = is_telling.try_lock().expect("one event at a time");
+            match event {
+                RouterEvent::Joined { session, .. } => seen.lock().unwrap().push((session.id, true)),
+                RouterEvent::Left { session, .. } => seen.lock().unwrap().push((session.id, false)),
+                _ => {}
+            }
+            // Whoever would overtake now has the time for it.
+            std::thread::yield_now();
+            drop(alone);
+        })
+        .start(Arc::new(crate::blocking::Threads::new(|| [9; 32])))
+        .unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                for _ in 0..50 {
+                    let session = router.attach_local(&settings()).unwrap().wait().unwrap();
+                    session.leave().wait().unwrap();
+                }
+            });
+        }
+    });
+    router.shutdown(seconds(5)).wait();
+    // The thread that tells may not be through with the last ones.
+    let start = std::time::Instant::now();
+    while told.lock().unwrap().len() < 2 * THREADS * 50 && start.elapsed() < seconds(10) {
+        std::thread::yield_now();
+    }
+    let mut open = std::collections::BTreeSet::new();
+    let told = told.lock().unwrap();
+    for (session, has_joined) in told.iter() {
+        assert!(if *has_joined { open.insert(*session) } else { open.remove(session) }, "{told:?}");
+    }
+    assert_eq!((told.len(), open.len()), (2 * THREADS * 50, 0));
+}

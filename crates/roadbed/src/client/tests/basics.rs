@@ -1,3 +1,6 @@
+use std::future::IntoFuture;
+use std::time::Duration;
+
 use super::*;
 use crate::client::HandlerError;
 use crate::error::Error;
@@ -71,4 +74,34 @@ async fn story(callee: &Session, session: &Session) -> Result<(), Box<dyn std::e
     let error = session.call("com.example.add", (2, 3)).await.unwrap_err();
     assert!(matches!(error, Error::Ended(_)), "{error}");
     Ok(())
+}
+
+/// Polls `future` to its result, and then once too often.
+macro_rules! poll_on {
+    ($world:ident, $future:expr) => {{
+        let mut future = Box::pin($future.into_future());
+        let output = $world.sim.block_on(future.as_mut());
+        assert!($world.sim.poll_once(future.as_mut(), 10).is_pending());
+        output
+    }};
+}
+
+#[test]
+fn a_future_that_gave_its_result_stays_pending() {
+    let world = World::new();
+    let session = poll_on!(world, world.router.attach_local(&settings()).unwrap()).unwrap();
+    let registration = poll_on!(world, session.register("com.example.one", |_| async { Ok(1) })).unwrap();
+    assert!(poll_on!(world, session.call("com.example.one", ())).is_ok());
+    assert!(poll_on!(world, session.call("com.example.none", ())).is_err());
+    assert!(poll_on!(world, session.call("not a uri", ())).is_err());
+    assert_eq!(poll_on!(world, session.call("com.example.one", ()).returning::<i64>()).unwrap(), 1);
+    let subscription = poll_on!(world, session.subscribe("com.example.t")).unwrap();
+    poll_on!(world, session.publish("com.example.t", ())).unwrap();
+    poll_on!(world, session.publish("com.example.t", ()).acknowledge()).unwrap();
+    poll_on!(world, subscription.unsubscribe()).unwrap();
+    poll_on!(world, registration.unregister()).unwrap();
+    let mut queue = poll_on!(world, session.register_queue("com.example.two")).unwrap();
+    poll_on!(world, queue.unregister()).unwrap();
+    poll_on!(world, session.leave()).unwrap();
+    poll_on!(world, world.router.shutdown(Duration::from_secs(1)));
 }

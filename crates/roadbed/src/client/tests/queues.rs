@@ -58,6 +58,48 @@ fn a_subscription_holds_no_more_bytes_than_it_may() {
 }
 
 #[test]
+fn a_queue_that_was_unregistered_can_still_be_emptied() {
+    let world = World::new();
+    let (callee, caller) = (world.session(), world.session());
+    let mut queue = world.sim.block_on(callee.register_queue("com.example.r").into_future()).unwrap();
+    let mut calls: Vec<_> =
+        (0..3).map(|number| Box::pin(caller.call("com.example.r", (number,)).into_future())).collect();
+    for call in &mut calls {
+        assert!(world.sim.poll_once(call.as_mut(), 50).is_pending());
+    }
+    let first = world.sim.block_on(queue.next()).unwrap();
+    world.sim.block_on(queue.unregister().into_future()).unwrap();
+    assert_eq!(world.router.stats().registrations, 0);
+    let late = world.sim.block_on(caller.call("com.example.r", ()).into_future()).unwrap_err();
+    assert_eq!(late.uri(), Some(&uris::NO_SUCH_PROCEDURE));
+    // A second time there is nothing to end.
+    world.sim.block_on(queue.unregister().into_future()).unwrap();
+    first.reply(0).unwrap();
+    for expected in 1..3 {
+        let invocation = world.sim.block_on(queue.next()).unwrap();
+        assert_eq!(invocation.get::<i32>().unwrap(), expected);
+        invocation.reply(expected).unwrap();
+    }
+    assert!(world.sim.block_on(queue.next()).is_none());
+    for (expected, call) in calls.into_iter().enumerate() {
+        assert_eq!(world.sim.block_on(call).unwrap().get::<usize>().unwrap(), expected);
+    }
+    drop((queue, callee, caller));
+    world.assert_empty();
+}
+
+#[test]
+fn an_end_that_nobody_waits_for_comes_all_the_same() {
+    let world = World::new();
+    let callee = world.session();
+    let mut queue = world.sim.block_on(callee.register_queue("com.example.r").into_future()).unwrap();
+    drop(queue.unregister());
+    world.sim.settle();
+    assert_eq!(world.router.stats().registrations, 0);
+    assert!(world.sim.block_on(queue.next()).is_none());
+}
+
+#[test]
 fn every_handler_of_a_topic_gets_every_event_in_order() {
     let world = World::new();
     let (publisher, subscriber) = (world.session(), world.session());
