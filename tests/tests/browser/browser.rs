@@ -110,7 +110,8 @@ impl Driver {
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         // "ChromeDriver was started successfully on port 1234."
-        let port = |line: String| line.split("successfully on port ").nth(1)?.trim_end_matches('.').parse().ok();
+        let port =
+            |line: String| line.split("successfully on port ").nth(1)?.trim_end_matches('.').parse().ok();
         let port = lines.find_map(port).expect("the driver ended without a word");
         // It may have more to say, and a pipe that is closed or full would stop it.
         thread::spawn(move || lines.for_each(drop));
