@@ -45,8 +45,8 @@ pub(crate) struct Browser {
 impl Browser {
     /// Starts it, with an empty profile. It accepts any certificate, as those of the test are made by the
     /// test.
-    pub(crate) fn start(programs: &Programs) -> Self {
-        let profile = std::env::temp_dir().join(format!("roadbed-{}-browser", std::process::id()));
+    pub(crate) fn start(programs: &Programs, name: &str) -> Self {
+        let profile = std::env::temp_dir().join(format!("roadbed-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&profile).unwrap();
         let mut arguments = ARGUMENTS.map(str::to_owned).to_vec();
         arguments.push(format!("--user-data-dir={}", profile.display()));

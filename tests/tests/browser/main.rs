@@ -46,7 +46,7 @@ const PAGE_STEPS: &[&str] = &[
     "leave",
 ];
 
-/// What the test needs from outside, named by the stage `browser`; without it the test says so and passes,
+/// What the tests need from outside, named by the stage `browser`; without it they say so and pass,
 /// because `cargo test` alone installs nothing.
 fn outside() -> Option<(Programs, PathBuf)> {
     let named = |variable: &str| {
@@ -65,8 +65,8 @@ fn outside() -> Option<(Programs, PathBuf)> {
 fn pages_and_rust_programs_share_a_realm() {
     let Some((programs, packages)) = outside() else { return };
     let web = WebServer::start(&packages);
-    let router = router::router(web.origin());
-    let browser = Browser::start(&programs);
+    let router = Router::start(web.origin());
+    let browser = Browser::start(&programs, "realm");
     let mut report = Report::new(format!("Chromium {}", browser.version));
     for library in LIBRARIES {
         for (scheme, url) in router.urls() {
@@ -91,6 +91,28 @@ fn pages_and_rust_programs_share_a_realm() {
     }
     println!("\n{report}");
     report.check();
+    router.end();
+}
+
+#[test]
+fn pages_of_other_origins_are_refused() {
+    let Some((programs, packages)) = outside() else { return };
+    let web = WebServer::start(&packages);
+    // Another port is another origin.
+    let other = WebServer::start(&packages);
+    let router = Router::start(web.origin());
+    let browser = Browser::start(&programs, "origin");
+    for library in LIBRARIES {
+        for (scheme, url) in router.urls() {
+            let page = Page { library, serializer: "json", router: url, prefix: "com.example.nobody" };
+            let steps = browser.steps_of(&page.address(&other));
+            let failed = |step: &Step| step.name == "join" && step.failure.is_some();
+            assert!(steps.len() == 1 && steps.iter().all(failed), "{library} over {scheme}: {steps:?}");
+            let console = browser.console().join("\n");
+            assert!(console.contains("Unexpected response code: 403"), "{library} over {scheme}: {console}");
+        }
+    }
+    router.end();
 }
 
 /// What a page is told.

@@ -1,52 +1,66 @@
 //! The router between pages and their partners.
 
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::net::TcpListener;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use roadbed::core::transport::websocket::OriginPolicy;
+use roadbed::core::uri::Uri;
+use roadbed::server::{Authentication, RouterConfig, RouterHandle};
+use roadbed::tls::{Identity, TlsServerConfig};
+use roadbed_blocking::{Serving, serve, threads};
 
-/// A router that runs until dropped, and where it listens.
+/// A router, and where it listens: one port for everything.
 pub(crate) struct Router {
     ws: String,
-    wss: Option<String>,
+    wss: String,
     /// For the partners.
     pub(crate) rs: String,
-    child: Child,
+    handle: RouterHandle,
+    serving: Serving,
 }
 
 impl Router {
     pub(crate) const REALM: &str = "realm1";
 
+    /// Starts one that lets in pages of this origin.
+    pub(crate) fn start(origin: &str) -> Self {
+        let config =
+            RouterConfig::new().realm(Uri::from_static(Self::REALM), Authentication::new().anonymous("guest"));
+        let handle = RouterHandle::builder(config)
+            .origins(OriginPolicy::allow([origin]).unwrap())
+            .tls(TlsServerConfig::new(identity()).unwrap())
+            .start(threads())
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = serve(listener, &handle).unwrap();
+        let url = |scheme: &str| format!("{scheme}://{address}");
+        Self { ws: url("ws"), wss: url("wss"), rs: url("rs"), handle, serving }
+    }
+
     /// Where pages connect to.
-    pub(crate) fn urls(&self) -> Vec<(&'static str, &str)> {
-        let wss = self.wss.as_deref().map(|url| ("wss", url));
-        [("ws", self.ws.as_str())].into_iter().chain(wss).collect()
+    pub(crate) fn urls(&self) -> [(&'static str, &str); 2] {
+        [("ws", &self.ws), ("wss", &self.wss)]
+    }
+
+    /// Ends it, once nothing is left of anybody.
+    pub(crate) fn end(self) {
+        let start = Instant::now();
+        while self.handle.connections() > 0 {
+            assert!(start.elapsed() < Duration::from_secs(10), "left behind: {:?}", self.handle.stats());
+            thread::sleep(Duration::from_millis(10));
+        }
+        let stats = self.handle.stats();
+        let left = [stats.peers, stats.sessions, stats.subscriptions, stats.registrations, stats.calls];
+        assert_eq!(left, [0; 5], "{stats:?}");
+        self.serving.stop();
+        self.handle.shutdown(Duration::from_secs(5)).wait();
     }
 }
 
-/// Starts one that lets in pages of this origin.
-pub(crate) fn router(_origin: &str) -> Router {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/crossbar_router.py");
-    let python = std::env::var_os("ROADBED_PYTHON").unwrap();
-    let folder = std::env::temp_dir().join(format!("roadbed-{}-cb", std::process::id()));
-    let mut child = Command::new(python)
-        .arg(script)
-        .arg(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let addresses: Value = serde_json::from_str(&line).unwrap();
-    let url = |name: &str| addresses[name].as_str().unwrap().to_owned();
-    Router { ws: url("websocket"), wss: None, rs: url("tcp"), child }
-}
-
-impl Drop for Router {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
-    }
+/// A certificate for the address that pages connect to, made for this run.
+fn identity() -> Identity {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    Identity::from_pem(made.cert.pem().as_bytes(), made.signing_key.serialize_pem().as_bytes()).unwrap()
 }
