@@ -77,14 +77,14 @@ impl Connection {
     fn transport_closed(&mut self, now: Timestamp, reason: TransportClose) {
         match reason {
             TransportClose::Local => {}
-            TransportClose::Eof => self.session.handle_eof(now),
+            TransportClose::Eof | TransportClose::Peer { .. } => self.session.handle_eof(now),
             TransportClose::Timeout => {
                 // Whoever is gone fetches nothing.
                 self.is_released = true;
                 self.session.end(CloseReason::Timeout(Deadline::Liveness), false);
             }
             // A stream cut inside a frame is a loss, not a fault of the peer's.
-            TransportClose::Failed(TransportError::Truncated { .. }) => {
+            TransportClose::Failed(error) if error.is_truncation() => {
                 self.session.end(CloseReason::Eof, false);
             }
             TransportClose::Failed(error) => self.session.handle_violation(now, error.into()),

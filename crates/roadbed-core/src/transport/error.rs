@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use super::RawSocketError;
+use super::websocket::UpgradeError;
+use super::{RawSocketError, WebSocketError};
 
 /// An error of a transport: what happened, where, and against which limit.
 ///
@@ -49,6 +50,19 @@ pub enum TransportError {
     /// A fault in the terms of the RawSocket transport.
     #[error(transparent)]
     RawSocket(#[from] RawSocketError),
+    /// A fault in the terms of the WebSocket transport.
+    #[error(transparent)]
+    WebSocket(#[from] WebSocketError),
+}
+
+impl TransportError {
+    /// Whether the stream was cut: a loss, rather than a fault of the peer's.
+    pub const fn is_truncation(&self) -> bool {
+        matches!(
+            self,
+            Self::Truncated { .. } | Self::WebSocket(WebSocketError::Upgrade(UpgradeError::Truncated { .. }))
+        )
+    }
 }
 
 /// What a frame carries.

@@ -1,10 +1,12 @@
 //! Sessions over an embedded router, under simulated time.
 
 mod basics;
+mod connecting;
 mod dropping;
 mod ending;
 mod hooks;
 mod queues;
+mod websocket;
 
 use roadbed_core::serializer::Serializer;
 use roadbed_core::uri::Uri;
