@@ -2,10 +2,12 @@
 //!
 //! [`client_loop`] drives a [`Connection`](roadbed_core::connection::Connection), [`router_loop`] serves a
 //! [`Router`](roadbed_router::Router). Both are meant to be read, and to be written anew for the event loop
-//! you have; docs/embedding.md goes through them line by line.
+//! you have; docs/embedding.md goes through them line by line. [`own_loop`] runs sessions and a router with
+//! their handles instead, all in one thread that never waits for a socket.
 
 pub mod client_loop;
 pub mod clock;
+pub mod own_loop;
 pub mod router_loop;
 pub mod stream;
 

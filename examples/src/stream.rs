@@ -68,6 +68,17 @@ impl Socket {
         }
     }
 
+    /// Whether reads and writes wait; where they do not, they fail with `WouldBlock` instead.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn set_nonblocking(&self, is_nonblocking: bool) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.set_nonblocking(is_nonblocking),
+            Self::Unix(stream) => stream.set_nonblocking(is_nonblocking),
+        }
+    }
+
     /// Ends one or both directions. The peer may have been first; then there is nothing left to do.
     pub fn end(&self, how: Shutdown) {
         let _ = match self {
@@ -101,6 +112,17 @@ impl Socket {
         };
         buffer.truncate(filled + result.as_ref().copied().unwrap_or(0));
         result
+    }
+
+    /// Writes once, and says how many bytes.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write(bytes),
+            Self::Unix(stream) => stream.write(bytes),
+        }
     }
 
     /// Writes all of `bytes`, however long that takes.
@@ -149,6 +171,17 @@ impl Listener {
                 let path = address.as_pathname().unwrap_or(std::path::Path::new(""));
                 Ok(format!("unix:{}", path.display()))
             }
+        }
+    }
+
+    /// Whether [`accept`](Self::accept) waits; where it does not, it fails with `WouldBlock` instead.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn set_nonblocking(&self, is_nonblocking: bool) -> io::Result<()> {
+        match self {
+            Self::Tcp(listener) => listener.set_nonblocking(is_nonblocking),
+            Self::Unix(listener) => listener.set_nonblocking(is_nonblocking),
         }
     }
 

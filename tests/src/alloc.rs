@@ -1,16 +1,22 @@
-//! A global allocator that counts what the current thread does.
+//! A global allocator that counts what the current thread does, and what the process holds.
 //!
 //! A test binary installs it with `#[global_allocator] static COUNTING: Counting = Counting;` and asks
-//! [`measure`] what a piece of code cost. Other threads do not disturb the counts.
+//! [`measure`] what a piece of code cost; other threads do not disturb that count. [`held`] and [`highest`]
+//! are about all threads together.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
 
 thread_local! {
     static LIVE: Cell<isize> = const { Cell::new(0) };
     static PEAK: Cell<isize> = const { Cell::new(0) };
     static COUNT: Cell<usize> = const { Cell::new(0) };
 }
+
+/// Of all threads, and the most it was.
+static HELD: AtomicIsize = AtomicIsize::new(0);
+static HIGHEST: AtomicIsize = AtomicIsize::new(0);
 
 /// The counting allocator; it passes everything on to the system's.
 #[derive(Debug)]
@@ -28,6 +34,16 @@ pub struct Usage {
 }
 
 fn record(size: usize, freed: usize) {
+    if size > 0 {
+        let held = HELD.fetch_add(size as isize, Relaxed).wrapping_add(size as isize);
+        // Writing is what costs where threads meet, and seldom needed.
+        if held > HIGHEST.load(Relaxed) {
+            HIGHEST.fetch_max(held, Relaxed);
+        }
+    }
+    if freed > 0 {
+        HELD.fetch_sub(freed as isize, Relaxed);
+    }
     // Layout sizes never exceed isize::MAX. Thread-locals may be gone while a thread ends.
     let _ = LIVE.try_with(|live| {
         // A buffer that moves exists twice for a moment.
@@ -83,4 +99,19 @@ pub fn measure<T>(code: impl FnOnce() -> T) -> (T, Usage) {
         allocations: COUNT.get() - count,
     };
     (value, usage)
+}
+
+/// Bytes that all threads hold. 0 when [`Counting`] is not installed.
+pub fn held() -> usize {
+    usize::try_from(HELD.load(Relaxed)).unwrap_or(0)
+}
+
+/// The most bytes that all threads held at one time, since [`forget_highest`].
+pub fn highest() -> usize {
+    usize::try_from(HIGHEST.load(Relaxed)).unwrap_or(0)
+}
+
+/// Begins to look for the most anew.
+pub fn forget_highest() {
+    HIGHEST.store(HELD.load(Relaxed), Relaxed);
 }

@@ -1,9 +1,11 @@
 //! The project's own commands: `cargo xtask help` lists them.
 
+mod autobahn;
 mod bench;
 mod browser;
 mod checks;
 mod command;
+mod endurance;
 mod fuzz;
 mod interop;
 mod javascript;
@@ -22,11 +24,23 @@ cargo xtask test [--stage NAME]... [--list]
 cargo xtask peers
     Installs the foreign peers of the interop stage (Crossbar.io, autobahn-python, autobahn-js, wampy) below
     target/peers, or below the folder that ROADBED_PEERS_DIR names.
+cargo xtask autobahn
+    Puts the WebSocket layer before the Autobahn TestSuite, all cases of it: some minutes. The test stage of that
+    name tries those that take seconds. The suite is installed below target/peers; it needs Python 2.7.
 cargo xtask fuzz [TARGET] [--seconds N]
     Runs one fuzz target, or all in turn, for N seconds each (60), with cargo-fuzz and nightly.
+cargo xtask endurance [--calls N] [ADAPTER]
+    Twelve sessions that call one after the other, N times each (40000), on every adapter or the one named,
+    over TCP, Unix sockets and in memory. A wake-up that gets lost anywhere ends it.
 cargo xtask bench [--instructions] [WORD]...
     Runs the benchmarks whose title holds all the words. With --instructions it counts instructions, under
     valgrind, instead of time: those figures do not depend on what else the machine does.
+cargo xtask bench adapters [--rounds N] [--millis N] [--beside PROGRAM] [NAME]...
+    Calls a second over loopback TCP of each adapter through our router, beside a relay that only copies
+    bytes, and xconn-core with its router (built below target/peers). --beside names another build of the
+    same benchmark, which takes turns with this one: before and after a change.
+cargo xtask bench memory [NAME]...
+    What an idle session holds: a client's on each adapter, and a router's peer.
 ";
 
 /// How a command ended for whoever started it.
@@ -46,7 +60,9 @@ fn main() -> ExitCode {
     let end = match arguments.split_first() {
         Some((&"test", rest)) => checks::run(&root, rest),
         Some((&"peers", [])) => peers::install(&root),
+        Some((&"autobahn", [])) => autobahn::run(&root),
         Some((&"fuzz", rest)) => fuzz::run(&root, rest),
+        Some((&"endurance", rest)) => endurance::run(&root, rest),
         Some((&"bench", rest)) => bench::run(&root, rest),
         Some((&("help" | "--help" | "-h"), _)) => {
             print!("{HELP}");

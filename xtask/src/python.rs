@@ -50,7 +50,7 @@ fn is_ready(folder: &Path, python: &Path) -> bool {
 }
 
 /// A Python that is new enough and can make environments, or why there is none.
-fn find_python() -> Result<&'static str, String> {
+pub(crate) fn find_python() -> Result<&'static str, String> {
     let mut found = Vec::new();
     for name in NAMES {
         let code = "import sys; print(*sys.version_info[:2])";
@@ -74,7 +74,7 @@ fn is_new_enough(version: &str) -> bool {
 }
 
 /// Removes what an earlier install left, and nothing else.
-fn clear(folder: &Path) -> Result<(), String> {
+pub(crate) fn clear(folder: &Path) -> Result<(), String> {
     let is_empty = fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
     if is_empty {
         return Ok(());
@@ -100,7 +100,7 @@ fn install(python: &Path) -> Result<(), String> {
 }
 
 /// `pip install`, tried again once: most failures are the network's.
-fn pip(python: &Path, arguments: &[&str]) -> Result<(), String> {
+pub(crate) fn pip(python: &Path, arguments: &[&str]) -> Result<(), String> {
     let install = || {
         let mut command = Command::new(python);
         command.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]);

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,9 +55,7 @@ impl Connector for Sockets {
         match address.clone() {
             Address::Tcp { host, port } => {
                 let mut result = Err(io::Error::new(io::ErrorKind::NotFound, "the host has no address"));
-                // The resolver of the operating system blocks.
-                let lookup = move || (host.as_str(), port).to_socket_addrs();
-                for address in blocking::unblock(lookup).await? {
+                for address in resolve(host, port).await? {
                     let connecting = Async::<TcpStream>::connect(address);
                     match in_time(connecting).await.and_then(Stream::tcp) {
                         Ok(opened) => return Ok(opened),
@@ -74,6 +72,15 @@ impl Connector for Sockets {
             _ => Err(io::ErrorKind::Unsupported.into()),
         }
     }
+}
+
+/// The addresses of a host.
+async fn resolve(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![(address, port).into()]);
+    }
+    // The resolver of the operating system blocks, and so it gets a thread, which its pool keeps.
+    blocking::unblock(move || Ok((host.as_str(), port).to_socket_addrs()?.collect())).await
 }
 
 async fn in_time<T>(connecting: impl Future<Output = io::Result<T>>) -> io::Result<T> {

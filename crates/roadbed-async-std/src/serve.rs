@@ -5,21 +5,15 @@ use std::io;
 use std::net::TcpListener;
 #[cfg(unix)]
 use std::os::unix::net::UnixListener;
-use std::time::Duration;
 
 use async_io::{Async, Timer};
 use futures_channel::oneshot;
 use futures_lite::future::or;
 use roadbed::core::transport::TransportDetails;
 use roadbed::runtime::Runtime;
-use roadbed::server::RouterHandle;
+use roadbed::server::{Backoff, RouterHandle};
 
 use crate::{AsyncIo, Stream};
-
-/// How long to wait after a failure that is not about one connection, such as too many open files; and at
-/// most, when they follow one another.
-const PAUSE: Duration = Duration::from_millis(10);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What connections are accepted from.
 pub trait Listener: Send + 'static {
@@ -92,26 +86,20 @@ pub fn serve_on(runtime: &AsyncIo, listener: impl Listener, router: &RouterHandl
 }
 
 async fn accept_all(runtime: AsyncIo, mut listener: impl Listener, router: RouterHandle) {
-    let mut pause = PAUSE;
+    let mut backoff = Backoff::new();
     loop {
         match listener.accept().await {
             Ok((stream, details)) => {
-                pause = PAUSE;
+                backoff.accepted();
                 runtime.spawn(Box::pin(router.accept(stream, details)));
             }
-            Err(error) if is_of_one_peer(&error) => {}
-            Err(_) => {
-                Timer::after(pause).await;
-                pause = LONGEST_PAUSE.min(pause * 2);
+            Err(error) => {
+                if let Some(pause) = backoff.failed(&error) {
+                    Timer::after(pause).await;
+                }
             }
         }
     }
-}
-
-/// Whether a failure is about a connection that was gone before it could be accepted.
-fn is_of_one_peer(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, NotConnected};
-    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | NotConnected)
 }
 
 /// A listener at work. It goes on when this is dropped.

@@ -1,12 +1,12 @@
 //! Sockets as streams of bytes.
 
 use std::fmt;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{Shutdown, TcpStream};
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_io::Async;
@@ -24,12 +24,19 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// is read then costs more than reading twice.
 const READ: usize = 64 * 1024;
 
+/// A read of so much is likely to be followed by another one at once.
+const STREAM: usize = 16 * 1024;
+
 trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
 
 /// A stream of `futures-io`, as drivers use it.
-pub struct Stream(Kind);
+pub struct Stream {
+    kind: Kind,
+    /// The last read left room, so it took all there was: there is nothing until the socket says so.
+    is_drained: bool,
+}
 
 enum Kind {
     Tcp(Async<TcpStream>),
@@ -42,7 +49,7 @@ impl Stream {
     /// Any stream of bytes that reads and writes as `futures-io` has it. Its `poll_close` has to end the
     /// writing side; that of [`Async`] does not.
     pub fn new(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
-        Self(Kind::Other(Box::new(stream)))
+        Self::of(Kind::Other(Box::new(stream)))
     }
 
     /// A TCP connection. Its options are set: no delay, and a peer that is gone is noticed after 90 s.
@@ -57,17 +64,31 @@ impl Stream {
         socket.set_tcp_user_timeout(Some(3 * SILENCE))?;
         let peer = stream.get_ref().peer_addr()?;
         let details = TransportDetails::tcp(peer.to_string(), peer.ip().to_canonical().is_loopback());
-        Ok((Self(Kind::Tcp(stream)), details))
+        Ok((Self::of(Kind::Tcp(stream)), details))
     }
 
     /// A Unix socket.
     #[cfg(unix)]
     pub fn unix(stream: Async<UnixStream>) -> (Self, TransportDetails) {
-        (Self(Kind::Unix(stream)), TransportDetails::local())
+        (Self::of(Kind::Unix(stream)), TransportDetails::local())
+    }
+
+    const fn of(kind: Kind) -> Self {
+        Self { kind, is_drained: false }
+    }
+
+    /// Waits until there is something to read, where that can be known without reading.
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &self.kind {
+            Kind::Tcp(stream) => stream.poll_readable(cx),
+            #[cfg(unix)]
+            Kind::Unix(stream) => stream.poll_readable(cx),
+            Kind::Other(_) => Poll::Ready(Ok(())),
+        }
     }
 
     fn duplex(&mut self) -> Pin<&mut dyn Duplex> {
-        match &mut self.0 {
+        match &mut self.kind {
             Kind::Tcp(stream) => Pin::new(stream),
             #[cfg(unix)]
             Kind::Unix(stream) => Pin::new(stream),
@@ -78,12 +99,17 @@ impl Stream {
 
 impl ByteStream for Stream {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
+        if self.is_drained {
+            ready!(self.poll_readable(cx))?;
+        }
         let filled = buffer.len();
         let room = (buffer.capacity() - filled).min(READ);
         buffer.resize(filled + room, 0);
         let result = self.duplex().poll_read(cx, buffer.get_mut(filled..).unwrap_or_default());
         let count = if let Poll::Ready(Ok(count)) = result { count } else { 0 };
         buffer.truncate(filled + count);
+        // Much at a time is a stream of it, and trying again costs less than waiting to be told.
+        self.is_drained = count < room.min(STREAM);
         result
     }
 
@@ -91,8 +117,17 @@ impl ByteStream for Stream {
         self.duplex().poll_write(cx, bytes)
     }
 
+    fn poll_write_both(
+        &mut self,
+        cx: &mut Context<'_>,
+        first: &[u8],
+        second: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.duplex().poll_write_vectored(cx, &[IoSlice::new(first), IoSlice::new(second)])
+    }
+
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.0 {
+        match &mut self.kind {
             Kind::Tcp(stream) => Poll::Ready(stream.get_ref().shutdown(Shutdown::Write)),
             #[cfg(unix)]
             Kind::Unix(stream) => Poll::Ready(stream.get_ref().shutdown(Shutdown::Write)),

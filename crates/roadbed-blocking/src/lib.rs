@@ -22,8 +22,9 @@
 //! # Threads
 //!
 //! One thread of a connection reads, the other one writes and runs the timers; both sleep while there is
-//! nothing to do. While a peer takes nothing of what is written, a third one keeps the time. Each invocation
-//! of a handler runs in a thread of its own, so handlers may block, and may `wait()` for calls of their own.
+//! nothing to do. While a peer takes nothing of what is written, a third one keeps the time. Invocations of
+//! handlers run in further threads, none of which waits for another one: so handlers may block, and may
+//! `wait()` for calls of their own. These threads are used again, and end after a second without work.
 #![forbid(unsafe_code)]
 
 mod connect;

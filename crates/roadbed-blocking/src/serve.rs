@@ -7,19 +7,13 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use roadbed::blocking::start;
 use roadbed::core::transport::TransportDetails;
-use roadbed::server::RouterHandle;
+use roadbed::server::{Backoff, RouterHandle};
 use socket2::SockRef;
 
 use crate::{Stream, threads};
-
-/// How long to wait after a failure that is not about one connection, such as too many open files; and at
-/// most, when they follow one another.
-const PAUSE: Duration = Duration::from_millis(10);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What connections are accepted from.
 pub trait Listener: Send + Sync + 'static {
@@ -111,7 +105,7 @@ struct Accepting<L> {
 
 impl<L: Listener> Accepting<L> {
     fn run(&self) {
-        let mut pause = PAUSE;
+        let mut backoff = Backoff::new();
         loop {
             let accepted = self.listener.accept();
             if self.is_stopped.load(Ordering::Acquire) {
@@ -120,22 +114,16 @@ impl<L: Listener> Accepting<L> {
             let result = accepted
                 .and_then(|(stream, details)| start(self.router.accept_driver(details), stream, threads()));
             match result {
-                Ok(()) => pause = PAUSE,
-                Err(error) if is_of_one_peer(&error) => {}
-                Err(_) => {
-                    // Who stops it wakes it.
-                    thread::park_timeout(pause);
-                    pause = LONGEST_PAUSE.min(pause * 2);
+                Ok(()) => backoff.accepted(),
+                Err(error) => {
+                    if let Some(pause) = backoff.failed(&error) {
+                        // Who stops it wakes it.
+                        thread::park_timeout(pause);
+                    }
                 }
             }
         }
     }
-}
-
-/// Whether a failure is about a connection that was gone before it could be accepted.
-fn is_of_one_peer(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, NotConnected};
-    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | NotConnected)
 }
 
 /// A listener at work. It goes on when this is dropped.

@@ -2,10 +2,9 @@
 
 use std::future::Future;
 use std::io;
-use std::time::Duration;
 
 use roadbed::core::transport::TransportDetails;
-use roadbed::server::RouterHandle;
+use roadbed::server::{Backoff, RouterHandle};
 use tokio::net::TcpListener;
 #[cfg(unix)]
 use tokio::net::UnixListener;
@@ -13,11 +12,6 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::Stream;
-
-/// How long to wait after a failure that is not about one connection, such as too many open files; and at
-/// most, when they follow one another.
-const PAUSE: Duration = Duration::from_millis(10);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What connections are accepted from.
 pub trait Listener: Send + 'static {
@@ -69,26 +63,20 @@ pub fn serve(listener: impl Listener, router: &RouterHandle) -> Serving {
 }
 
 async fn accept_all(mut listener: impl Listener, router: RouterHandle) {
-    let mut pause = PAUSE;
+    let mut backoff = Backoff::new();
     loop {
         match listener.accept().await {
             Ok((stream, details)) => {
-                pause = PAUSE;
+                backoff.accepted();
                 drop(tokio::spawn(router.accept(stream, details)));
             }
-            Err(error) if is_of_one_peer(&error) => {}
-            Err(_) => {
-                sleep(pause).await;
-                pause = LONGEST_PAUSE.min(pause * 2);
+            Err(error) => {
+                if let Some(pause) = backoff.failed(&error) {
+                    sleep(pause).await;
+                }
             }
         }
     }
-}
-
-/// Whether a failure is about a connection that was gone before it could be accepted.
-fn is_of_one_peer(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, NotConnected};
-    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | NotConnected)
 }
 
 /// A listener at work. It goes on when this is dropped.

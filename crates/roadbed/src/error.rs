@@ -65,6 +65,14 @@ pub enum Error {
     /// The connection could not be opened.
     #[error("cannot connect: {0}")]
     Io(Arc<io::Error>),
+    /// There is no trust between the two ends, or what came was not TLS.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Tls(#[from] roadbed_tls::TlsError),
+    /// A configuration of TLS that cannot work; nothing was connected.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    TlsConfig(#[from] roadbed_tls::TlsConfigError),
     /// The proxy opened no way to the router.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
@@ -137,6 +145,8 @@ impl Error {
             Self::Ended(reason) => reason.is_retryable(),
             Self::Timeout | Self::Command(CommandError::WouldBlock { .. }) => true,
             Self::Io(error) => is_transient(error.kind()),
+            #[cfg(feature = "tls")]
+            Self::Tls(error) => error.is_retryable(),
             Self::Proxy(ProxyError::Truncated { .. }) => true,
             // The proxy did not reach the router, this time.
             Self::Proxy(ProxyError::Refused { status, .. }) => *status >= 500,

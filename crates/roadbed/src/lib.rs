@@ -91,6 +91,7 @@ mod guard;
 pub mod memory;
 mod park;
 mod payload;
+mod pool;
 pub mod runtime;
 #[cfg(feature = "router")]
 pub mod server;
@@ -106,3 +107,5 @@ mod sync {
 pub use error::{Error, Veto};
 pub use payload::{AsItIs, IntoPayload, IntoReply, Reply, ViaSerde};
 pub use roadbed_core as core;
+#[cfg(feature = "tls")]
+pub use roadbed_tls as tls;

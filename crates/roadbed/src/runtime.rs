@@ -55,6 +55,17 @@ pub trait ByteStream: Send + Unpin + 'static {
     /// Writes once, some of `bytes`, and says how many.
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
 
+    /// As [`poll_write`](Self::poll_write), from two buffers, of which the first is not empty. By default it
+    /// writes some of the first one.
+    fn poll_write_both(
+        &mut self,
+        cx: &mut Context<'_>,
+        first: &[u8],
+        _second: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write(cx, first)
+    }
+
     /// Ends our side, as TCP does with FIN: what was written still arrives.
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 }

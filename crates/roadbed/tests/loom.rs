@@ -99,3 +99,52 @@ fn two_handles_wake_one_driver() {
         handles.into_iter().for_each(|handle| handle.join().unwrap());
     });
 }
+
+/// A connection with a layer under it, each behind its own lock, and one driver for both.
+#[test]
+fn a_driver_sleeps_for_two_locks_at_once() {
+    loom::model(|| {
+        let inner = Arc::new(Guarded::new(Queue { handles: 1, ..Queue::default() }));
+        let layer = Arc::new(Guarded::new(Queue { handles: 1, ..Queue::default() }));
+        let producers: Vec<_> = [(&inner, 1), (&layer, 2)]
+            .map(|(queue, item)| {
+                let queue = Arc::clone(queue);
+                thread::spawn(move || {
+                    command(&queue, |queue| {
+                        queue.output.push_back(item);
+                        queue.handles = 0;
+                    });
+                })
+            })
+            .into_iter()
+            .collect();
+        // The connection is asked, and sleeps, before the layer is: what the layer has to say since is seen then.
+        let mut taken = Vec::new();
+        block_on(std::future::poll_fn(|cx| {
+            loop {
+                let mut is_over = true;
+                let mut next = None;
+                for queue in [&inner, &layer] {
+                    if next.is_none() {
+                        (next, ()) = queue.with(|queue, (): &mut ()| {
+                            let next = queue.output.pop_front();
+                            if next.is_none() && queue.handles > 0 {
+                                queue.sleeper.sleep(cx.waker());
+                                is_over = false;
+                            }
+                            next
+                        });
+                    }
+                }
+                match next {
+                    Some(item) => taken.push(item),
+                    None if is_over => return std::task::Poll::Ready(()),
+                    None => return std::task::Poll::Pending,
+                }
+            }
+        }));
+        taken.sort_unstable();
+        assert_eq!(taken, [1, 2]);
+        producers.into_iter().for_each(|producer| producer.join().unwrap());
+    });
+}

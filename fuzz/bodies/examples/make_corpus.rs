@@ -34,9 +34,13 @@ fn seeds(target: &str) -> Seeds {
         "cbor_value" => named(samples::values(Serializer::Cbor)),
         "transcode" | "payload_typed" => payloads(),
         "rawsocket_client" | "rawsocket_server" => rawsocket(target == "rawsocket_server"),
+        "websocket_client" | "websocket_server" => frames(),
+        "websocket_deflate" => deflate(),
+        "websocket_peer" => peer(),
         "link" => link(),
         "connection" => connection(),
         "router" => router(),
+        "tls_server" => tls_server(),
         "sniffing" => sniffing(),
         "websocket_request" => requests(),
         "websocket_answer" => answers(),
@@ -176,6 +180,58 @@ fn proxy_answers() -> Seeds {
         ("interim", &[0], &["HTTP/1.1 100 Continue", "", "HTTP/1.1 200 OK"]),
         ("credentials", &[0], &["HTTP/1.1 407 Proxy Authentication Required", "Proxy-Authenticate: Basic"]),
     ])
+}
+
+/// First octet by its number, and payload.
+fn built(parts: &[(u8, &[u8])]) -> Vec<u8> {
+    let part =
+        |(first, body): &(u8, &[u8])| [&[*first, u8::try_from(body.len()).unwrap_or(0)], *body].concat();
+    parts.iter().flat_map(part).collect()
+}
+
+/// Limit, compression, raw or built; pieces; frames.
+fn frames() -> Seeds {
+    let text: &[(u8, &[u8])] = &[(0, b"[1]"), (6, b"?"), (1, b"\xFF"), (8, b"\x03\xE8")];
+    let parts: &[(u8, &[u8])] = &[(2, b"\xF0\x9F"), (6, b"?"), (4, b""), (5, b"\x98\x80"), (8, b"")];
+    let large: &[(u8, &[u8])] = &[(0, &[b'x'; 100]), (3, &[0; 90]), (5, &[0; 90])];
+    let packed: &[(u8, &[u8])] = &[(9, b"\xF2\x48\xCD\xC9\xC9\x07\x00"), (9, b"\xF2\x00\x11\x00\x00")];
+    [
+        ("text", [&[0, 0, 0, 2, 1, 4][..], &built(text)].concat()),
+        ("fragments", [&[2, 0, 0, 0][..], &built(parts)].concat()),
+        ("limited", [&[1, 0, 0, 0][..], &built(large)].concat()),
+        ("compressed", [&[0, 1, 0, 48, 0, 1, 3][..], &built(packed)].concat()),
+        ("raw", b"\0\0\x01\0\x81\x02hi\x88\0".to_vec()),
+        ("masked", b"\0\0\x01\0\x81\x82\0\0\0\0hi\x88\x80\0\0\0\0".to_vec()),
+    ]
+    .into_iter()
+    .map(|(name, seed)| (name.to_owned(), seed))
+    .collect()
+}
+
+/// Limit, parameters, threshold, direction, damage; pieces; messages.
+fn deflate() -> Seeds {
+    let messages = [&[9, 5][..], b"hello", &[50, 8], b"[1,2,3,]", &[0, 0]].concat();
+    [
+        ("whole", [&[0, 0, 48, 0, 0, 0, 2, 3, 9][..], &messages].concat()),
+        ("small_window", [&[0, 3, 0, 0, 1, 0, 0][..], &messages].concat()),
+        ("damaged", [&[0, 0, 48, 0, 0, 1, 0, 9, 4, 0][..], &messages].concat()),
+        ("too_large", [&[1, 0, 48, 0, 0, 0, 0][..], &messages].concat()),
+    ]
+    .into_iter()
+    .map(|(name, seed)| (name.to_owned(), seed))
+    .collect()
+}
+
+/// Role, what is tested; frames, or messages.
+fn peer() -> Seeds {
+    let parts: &[(u8, &[u8])] = &[(2, b"ab"), (6, b"?"), (4, b""), (5, b"c"), (1, b"\xFF"), (8, b"")];
+    let mut seeds = Seeds::new();
+    for role in 0..2 {
+        seeds.push((format!("frames_{role}"), [&[role, 0][..], &built(parts)].concat()));
+        let messages = [role, 1, 0, 0, 0, 2, b'h', b'i', 0, 1, 0, 3, 1, 2, 3, 3];
+        seeds.push((format!("messages_{role}"), messages.to_vec()));
+    }
+    seeds
 }
 
 /// Limits, ids, realms; two peers; then peer, step and what the step takes.
@@ -322,4 +378,28 @@ fn connection() -> Seeds {
     .into_iter()
     .map(|(name, seed)| (name.to_owned(), seed))
     .collect()
+}
+
+/// The client's version, how much of the handshake is there, and steps.
+fn tls_server() -> Seeds {
+    let mut seeds = Seeds::new();
+    for version in 0..2 {
+        let mut seed = |name: &str, bytes: &[u8]| {
+            seeds.push((format!("{name}_{version}"), [&[version][..], bytes].concat()));
+        };
+        // Something is said, twice; an answer; both close.
+        seed("talk", b"\x03\x03\0\x05hello\x04\x03\0\x05again\x04\x06\0\x02ok\x04\x07\x01\x04\x07\0\x04");
+        seed("bulk", b"\x03\x07\x02\x07\x02\x07\x02\x04\x04");
+        seed("tampered", b"\x03\x03\0\x05hello\x05\0\x08\x04");
+        seed("tampered_hello", b"\0\x05\0\x40\x04");
+        seed("close_in_handshake", b"\x01\x02\x01\x01\0\x02\x01\0\x04\x07\0\x04");
+        seed("early_data", b"\x01\x02\x03\x01\0\x04data\x04");
+    }
+    seeds.push(("no_tls".to_owned(), b"\0\0\0\0\x12GET / HTTP/1.1\r\n\r\n".to_vec()));
+    seeds.push(("rawsocket".to_owned(), b"\0\0\0\0\x04\x7F\xF1\0\0".to_vec()));
+    // Handshake records: an empty one, one that claims a long message, one cut short.
+    seeds.push(("empty_records".to_owned(), b"\x01\0\x02\x02\0\0\0\x02\x02\0\0\0".to_vec()));
+    seeds.push(("long_message".to_owned(), b"\x01\0\x02\x02\0\0\x04\x01\xFF\xFF\xFF".to_vec()));
+    seeds.push(("half_a_record".to_owned(), b"\x01\0\0\0\x07\x16\x03\x01\0\x40\x01\0".to_vec()));
+    seeds
 }

@@ -10,6 +10,7 @@ mod answers;
 mod client;
 pub mod connection;
 pub mod corpus;
+pub mod frames;
 pub mod link;
 pub mod messages;
 pub mod mutate;
@@ -18,6 +19,7 @@ pub mod rawsocket;
 pub mod router;
 pub mod samples;
 pub mod source;
+pub mod tls;
 pub mod upgrade;
 pub mod values;
 
@@ -36,9 +38,14 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("payload_typed", payloads::payload_typed),
     ("rawsocket_client", rawsocket::rawsocket_client),
     ("rawsocket_server", rawsocket::rawsocket_server),
+    ("websocket_client", frames::websocket_client),
+    ("websocket_server", frames::websocket_server),
+    ("websocket_deflate", frames::websocket_deflate),
+    ("websocket_peer", frames::websocket_peer),
     ("link", link::link),
     ("connection", connection::connection),
     ("router", router::router),
+    ("tls_server", tls::tls_server),
     ("sniffing", upgrade::sniffing),
     ("websocket_request", upgrade::websocket_request),
     ("websocket_answer", upgrade::websocket_answer),

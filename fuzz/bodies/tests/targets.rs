@@ -33,13 +33,28 @@ const ENTRY_POINTS: &[(&str, &str, Reached)] = &[
     ("core/transport/sniff.rs", "sniff", By(&["sniffing"])),
     ("core/transport/websocket/handshake/client.rs", "read", By(&["websocket_answer"])),
     ("core/transport/websocket/handshake/server.rs", "read", By(&["websocket_request"])),
+    (
+        "core/transport/websocket/socket.rs",
+        "handle_input",
+        Not("puts together what websocket_request, websocket_answer and the frames' targets reach"),
+    ),
+    ("core/transport/websocket/stream/config.rs", "only", BUILDS),
+    ("core/transport/websocket/stream/write.rs", "send", BUILDS),
+    ("core/transport/websocket/stream/mod.rs", "handle_input", By(&["websocket_client", "websocket_server"])),
     ("core/transport/websocket/http/request.rs", "parse", By(&["websocket_request"])),
     ("router/router/mod.rs", "handle_message", By(&["router"])),
     ("router/router/mod.rs", "handle_violation", By(&["router"])),
+    ("tls/identity.rs", "from_pem", CONFIGURES),
+    ("tls/layer.rs", "handle_input", By(&["tls_server"])),
+    ("tls/layer.rs", "send", By(&["tls_server"])),
+    ("tls/lib.rs", "is_handshake", Not("looks at one octet")),
+    ("tls/roots.rs", "from_pem", CONFIGURES),
+    ("tls/roots.rs", "with_pem", CONFIGURES),
 ];
 
 const MESSAGES: &[&str] = &["json_message", "msgpack_message", "cbor_message"];
 const BUILDS: Reached = Not("builds something of our own");
+const CONFIGURES: Reached = Not("reads a configuration of our own");
 
 /// Whether something is fuzzed.
 enum Reached {
@@ -56,7 +71,7 @@ const SIGNS: &[&str] = &["Bytes", "&[u8]", ": Message", ": ProtocolViolation", "
 #[test]
 fn every_entry_point_is_fuzzed() {
     let found: BTreeSet<(String, String)> =
-        ["core", "router"].into_iter().flat_map(entry_points_of).collect();
+        ["core", "router", "tls"].into_iter().flat_map(entry_points_of).collect();
     let known: BTreeSet<(String, String)> =
         ENTRY_POINTS.iter().map(|(file, function, _)| ((*file).to_owned(), (*function).to_owned())).collect();
     let missing: Vec<_> = found.difference(&known).collect();

@@ -1,5 +1,5 @@
 // Runs the steps with the library, serializer and router that the address names, a row of the table each:
-// ?library=wampy&serializer=cbor&router=wss://127.0.0.1:8080/&prefix=com.example.case
+// ?library=wampy&serializer=cbor&router=wss://127.0.0.1:8080/&prefix=com.example&realm=realm1&compressed=false
 
 import { table } from "./table.mjs";
 import { watchSockets } from "./sockets.mjs";

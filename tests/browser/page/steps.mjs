@@ -18,7 +18,7 @@ const wireOf = (serializer) =>
         read: (text) => (equal(text[0], "\0"), Uint8Array.from(atob(text.slice(1)), (char) => char.charCodeAt(0))),
       };
 
-export async function run({ join, sockets, router, realm, serializer, prefix }) {
+export async function run({ join, sockets, router, realm, serializer, prefix, compressed }) {
   const uri = (name) => `${prefix}.${name}`;
   const { write, read } = wireOf(serializer);
   const reversed = (bytes) => Uint8Array.from(bytes).reverse();
@@ -27,6 +27,7 @@ export async function run({ join, sockets, router, realm, serializer, prefix }) 
   const session = await step("join", async () => {
     const session = await join({ router, realm, serializer });
     equal(sockets.map(({ url, protocol }) => [new URL(url).href, protocol]), [[new URL(router).href, `wamp.2.${serializer}`]]);
+    equal(sockets.map(({ extensions }) => extensions.startsWith("permessage-deflate")), [compressed === "true"]);
     equal([typeof session.roles.broker, typeof session.roles.dealer], ["object", "object"]);
     return session;
   });

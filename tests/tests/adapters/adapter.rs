@@ -6,11 +6,14 @@ use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 
 use async_io::Async;
+use futures_channel::oneshot;
 use roadbed::Error;
 use roadbed::client::{Session, Settings};
 use roadbed::runtime::Runtime;
 use roadbed::server::RouterHandle;
 use roadbed_async_std::AsyncIo;
+use roadbed_examples::own_loop::{self, OwnLoop};
+use roadbed_examples::stream;
 
 /// Ends the service of a listener.
 pub(crate) type Stop = Box<dyn FnOnce() + Send>;
@@ -22,16 +25,30 @@ pub(crate) enum Listening {
 }
 
 /// A runtime with its adapter.
-pub(crate) trait Adapter: Copy + Send + Sync + 'static {
-    fn name(self) -> &'static str;
+pub(crate) trait Adapter: Clone + Send + Sync + 'static {
+    const NAME: &'static str;
+
+    fn start() -> Self;
+    /// Nothing is asked of it any more.
+    fn end(self) {}
     /// Runs a test.
-    fn block_on<T>(self, future: impl Future<Output = T>) -> T;
+    fn block_on<T>(&self, future: impl Future<Output = T>) -> T;
     /// The services for a router.
-    fn runtime(self) -> Arc<dyn Runtime>;
-    fn connect(self, url: &str, settings: Settings) -> impl Future<Output = Result<Session, Error>> + Send;
-    fn serve(self, listener: Listening, router: &RouterHandle) -> Stop;
+    fn runtime(&self) -> Arc<dyn Runtime>;
+    fn connect(&self, url: &str, settings: Settings) -> impl Future<Output = Result<Session, Error>> + Send;
+    fn serve(&self, listener: Listening, router: &RouterHandle) -> Stop;
     /// As `serve`, but accepting fails a few times, as with too many open files.
-    fn serve_badly(self, listener: TcpListener, failures: usize, router: &RouterHandle) -> Stop;
+    fn serve_badly(&self, listener: TcpListener, failures: usize, router: &RouterHandle) -> Stop;
+}
+
+/// Waits in a thread of its own: other steps of the scenario go on.
+async fn beside<T: Send + 'static>(wait: impl FnOnce() -> T + Send + 'static) -> T {
+    let (sender, receiver) = oneshot::channel();
+    std::thread::spawn(move || {
+        // The scenario may have given up.
+        let _ = sender.send(wait());
+    });
+    receiver.await.unwrap()
 }
 
 /// The error of a process that has too many files open.
@@ -43,25 +60,27 @@ fn too_many_files() -> std::io::Error {
 pub(crate) struct Tokio;
 
 impl Adapter for Tokio {
-    fn name(self) -> &'static str {
-        "tokio"
+    const NAME: &'static str = "tokio";
+
+    fn start() -> Self {
+        Self
     }
 
-    fn block_on<T>(self, future: impl Future<Output = T>) -> T {
+    fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
         // One thread has to be enough.
         let mut builder = tokio::runtime::Builder::new_current_thread();
         builder.enable_all().build().unwrap().block_on(future)
     }
 
-    fn runtime(self) -> Arc<dyn Runtime> {
+    fn runtime(&self) -> Arc<dyn Runtime> {
         Arc::new(roadbed_tokio::Tokio::current())
     }
 
-    async fn connect(self, url: &str, settings: Settings) -> Result<Session, Error> {
+    async fn connect(&self, url: &str, settings: Settings) -> Result<Session, Error> {
         roadbed_tokio::connect(url).settings(settings).await
     }
 
-    fn serve(self, listener: Listening, router: &RouterHandle) -> Stop {
+    fn serve(&self, listener: Listening, router: &RouterHandle) -> Stop {
         let serving = match listener {
             Listening::Tcp(listener) => roadbed_tokio::serve(into_tokio(listener), router),
             Listening::Unix(listener) => {
@@ -72,7 +91,7 @@ impl Adapter for Tokio {
         Box::new(move || drop(tokio::spawn(serving.stop())))
     }
 
-    fn serve_badly(self, listener: TcpListener, failures: usize, router: &RouterHandle) -> Stop {
+    fn serve_badly(&self, listener: TcpListener, failures: usize, router: &RouterHandle) -> Stop {
         struct Bad(tokio::net::TcpListener, usize);
         impl roadbed_tokio::Listener for Bad {
             async fn accept(
@@ -103,23 +122,25 @@ macro_rules! async_io_adapter {
         pub(crate) struct $adapter;
 
         impl Adapter for $adapter {
-            fn name(self) -> &'static str {
-                $name
+            const NAME: &'static str = $name;
+
+            fn start() -> Self {
+                Self
             }
 
-            fn block_on<T>(self, future: impl Future<Output = T>) -> T {
+            fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
                 async_io::block_on(future)
             }
 
-            fn runtime(self) -> Arc<dyn Runtime> {
+            fn runtime(&self) -> Arc<dyn Runtime> {
                 Arc::new($runtime)
             }
 
-            async fn connect(self, url: &str, settings: Settings) -> Result<Session, Error> {
+            async fn connect(&self, url: &str, settings: Settings) -> Result<Session, Error> {
                 roadbed_async_std::connect_on($runtime, url).settings(settings).await
             }
 
-            fn serve(self, listener: Listening, router: &RouterHandle) -> Stop {
+            fn serve(&self, listener: Listening, router: &RouterHandle) -> Stop {
                 let serving = match listener {
                     Listening::Tcp(listener) => {
                         roadbed_async_std::serve_on(&$runtime, Async::new(listener).unwrap(), router)
@@ -131,7 +152,7 @@ macro_rules! async_io_adapter {
                 Box::new(move || $runtime.spawn(Box::pin(serving.stop())))
             }
 
-            fn serve_badly(self, listener: TcpListener, failures: usize, router: &RouterHandle) -> Stop {
+            fn serve_badly(&self, listener: TcpListener, failures: usize, router: &RouterHandle) -> Stop {
                 let bad = BadAsync(Async::new(listener).unwrap(), failures);
                 let serving = roadbed_async_std::serve_on(&$runtime, bad, router);
                 Box::new(move || $runtime.spawn(Box::pin(serving.stop())))
@@ -161,25 +182,28 @@ impl roadbed_async_std::Listener for BadAsync {
 pub(crate) struct Blocking;
 
 impl Adapter for Blocking {
-    fn name(self) -> &'static str {
-        "blocking"
+    const NAME: &'static str = "blocking";
+
+    fn start() -> Self {
+        Self
     }
 
-    fn block_on<T>(self, future: impl Future<Output = T>) -> T {
+    fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
         // The scenarios are futures; the adapter does not know, and its own way to wait has tests of its
         // own. Their deadlines are async-io's.
         async_io::block_on(future)
     }
 
-    fn runtime(self) -> Arc<dyn Runtime> {
+    fn runtime(&self) -> Arc<dyn Runtime> {
         roadbed_blocking::threads()
     }
 
-    async fn connect(self, url: &str, settings: Settings) -> Result<Session, Error> {
-        roadbed_blocking::connect(url).settings(settings).wait()
+    async fn connect(&self, url: &str, settings: Settings) -> Result<Session, Error> {
+        let connect = roadbed_blocking::connect(url).settings(settings);
+        beside(move || connect.wait()).await
     }
 
-    fn serve(self, listener: Listening, router: &RouterHandle) -> Stop {
+    fn serve(&self, listener: Listening, router: &RouterHandle) -> Stop {
         let serving = match listener {
             Listening::Tcp(listener) => roadbed_blocking::serve(listener, router),
             Listening::Unix(listener) => roadbed_blocking::serve(listener, router),
@@ -188,7 +212,7 @@ impl Adapter for Blocking {
         Box::new(move || serving.stop())
     }
 
-    fn serve_badly(self, listener: TcpListener, failures: usize, router: &RouterHandle) -> Stop {
+    fn serve_badly(&self, listener: TcpListener, failures: usize, router: &RouterHandle) -> Stop {
         use std::sync::atomic::{AtomicUsize, Ordering};
 
         struct Bad(TcpListener, AtomicUsize);
@@ -209,6 +233,64 @@ impl Adapter for Blocking {
             }
         }
         let serving = roadbed_blocking::serve(Bad(listener, AtomicUsize::new(failures)), router).unwrap();
+        Box::new(move || serving.stop())
+    }
+}
+
+/// No adapter: a loop of one's own.
+#[derive(Clone)]
+pub(crate) struct Own(OwnLoop);
+
+impl Adapter for Own {
+    const NAME: &'static str = "own-loop";
+
+    fn start() -> Self {
+        Self(OwnLoop::start())
+    }
+
+    fn end(self) {
+        self.0.stop();
+    }
+
+    fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        // The loop has a thread of its own, and nothing of the scenario runs there but handlers.
+        async_io::block_on(future)
+    }
+
+    fn runtime(&self) -> Arc<dyn Runtime> {
+        Arc::new(self.0.clone())
+    }
+
+    async fn connect(&self, url: &str, settings: Settings) -> Result<Session, Error> {
+        let (own, url) = (self.0.clone(), url.to_owned());
+        beside(move || own.connect(&url, &settings)).await
+    }
+
+    fn serve(&self, listener: Listening, router: &RouterHandle) -> Stop {
+        let listener = match listener {
+            Listening::Tcp(listener) => stream::Listener::Tcp(listener),
+            Listening::Unix(listener) => stream::Listener::Unix(listener),
+        };
+        let serving = self.0.serve(listener, router).unwrap();
+        Box::new(move || serving.stop())
+    }
+
+    fn serve_badly(&self, listener: TcpListener, failures: usize, router: &RouterHandle) -> Stop {
+        struct Bad(stream::Listener, usize);
+        impl own_loop::Accept for Bad {
+            fn set_nonblocking(&self) -> std::io::Result<()> {
+                self.0.set_nonblocking(true)
+            }
+
+            fn accept(&mut self) -> std::io::Result<stream::Socket> {
+                if self.1 > 0 {
+                    self.1 -= 1;
+                    return Err(too_many_files());
+                }
+                self.0.accept()
+            }
+        }
+        let serving = self.0.serve(Bad(stream::Listener::Tcp(listener), failures), router).unwrap();
         Box::new(move || serving.stop())
     }
 }

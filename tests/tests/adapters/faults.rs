@@ -3,28 +3,32 @@
 use std::time::{Duration, Instant};
 
 use async_io::Timer;
-use futures_lite::future::poll_once;
+use futures_lite::future::{poll_once, zip};
 use roadbed::Error;
-use roadbed::client::{HandlerError, Invocation, Session};
+use roadbed::client::{Session, Settings};
 use roadbed::core::limits::Limits;
 use roadbed::core::payload::Binary;
+use roadbed::core::transport::{LivenessConfig, LivenessMode};
 
 use crate::adapter::Adapter;
+use crate::calls::{dig, greet};
 use crate::relay::Relay;
-use crate::world::{Outcome, World, eventually, in_time, settings};
+use crate::world::{Outcome, World, all, config, eventually, in_time, settings, told};
 
-async fn dig(_: Invocation) -> Result<(), HandlerError> {
-    std::future::pending().await
-}
+/// A deadline that nothing here waits for.
+const LONG: Duration = Duration::from_secs(15);
 
 /// A call under way through a relay, cut by `cut`; what it is told, and after how long.
-async fn cut_call<A: Adapter>(world: &World<A>, cut: impl Fn(&Relay)) -> (Error, Duration, Session) {
+async fn cut_call<A: Adapter>(
+    world: &World<A>,
+    deadline: Duration,
+    cut: impl Fn(&Relay),
+) -> (Error, Duration, Session) {
     let callee = world.session().await;
     callee.register("com.example.dig", dig).await.unwrap().detach();
-    let relay = Relay::to(world.tcp);
-    let caller = world.session_at(&relay.url()).await;
-    let mut call =
-        Box::pin(caller.call("com.example.dig", ()).deadline(Duration::from_millis(400)).into_future());
+    let relay = Relay::to(&world.url);
+    let caller = world.session_at(relay.url()).await;
+    let mut call = Box::pin(caller.call("com.example.dig", ()).deadline(deadline).into_future());
     assert!(poll_once(&mut call).await.is_none());
     eventually(|| world.router.stats().calls == 1).await;
     let start = Instant::now();
@@ -35,35 +39,39 @@ async fn cut_call<A: Adapter>(world: &World<A>, cut: impl Fn(&Relay)) -> (Error,
 }
 
 pub(crate) async fn reset_in_a_call<A: Adapter>(world: &World<A>) -> Outcome {
-    let (error, span, caller) = cut_call(world, Relay::reset).await;
+    let (error, span, caller) = cut_call(world, LONG, Relay::reset).await;
     assert!(matches!(error, Error::Ended(_)) && error.is_retryable(), "{error:?}");
-    assert!(span < Duration::from_millis(390), "{span:?}");
+    // Not its deadline has ended it.
+    assert!(span < LONG, "{span:?}");
+    world.note(told(Err::<(), _>(error)));
     assert!(!in_time(caller.closed()).await.is_clean);
     Ok(())
 }
 
 pub(crate) async fn end_of_stream_in_a_call<A: Adapter>(world: &World<A>) -> Outcome {
-    let (error, span, caller) = cut_call(world, Relay::end).await;
+    let (error, span, caller) = cut_call(world, LONG, Relay::end).await;
     assert!(matches!(error, Error::Ended(_)) && error.is_retryable(), "{error:?}");
-    assert!(span < Duration::from_millis(390), "{span:?}");
+    assert!(span < LONG, "{span:?}");
+    world.note(told(Err::<(), _>(error)));
     in_time(caller.closed()).await;
     Ok(())
 }
 
 /// Nothing comes any more, and nothing says so: deadlines are all there is.
 pub(crate) async fn black_hole_in_a_call<A: Adapter>(world: &World<A>) -> Outcome {
-    let (error, span, caller) = cut_call(world, Relay::swallow).await;
+    let (error, span, caller) = cut_call(world, Duration::from_millis(400), Relay::swallow).await;
     assert!(matches!(error, Error::Timeout), "{error:?}");
-    assert!(span >= Duration::from_millis(390) && span < Duration::from_secs(5), "{span:?}");
+    assert!(span >= Duration::from_millis(300) && span < Duration::from_secs(5), "{span:?}");
+    world.note(told(Err::<(), _>(error)));
     drop(caller);
     Ok(())
 }
 
 /// The kernel's buffers are full, and nobody reads: requests still end, and so does the session.
 pub(crate) async fn peer_that_stops_reading<A: Adapter>(world: &World<A>) -> Outcome {
-    let relay = Relay::to(world.tcp);
+    let relay = Relay::to(&world.url);
     let limits = Limits::default().goodbye_timeout(Duration::from_millis(500));
-    let session = in_time(world.adapter.connect(&relay.url(), settings().limits(limits))).await?;
+    let session = in_time(world.adapter.connect(relay.url(), settings().limits(limits))).await?;
     let watching = session.clone();
     relay.swallow();
     // It is taken until nothing has any room left.
@@ -85,53 +93,223 @@ pub(crate) async fn peer_that_stops_reading<A: Adapter>(world: &World<A>) -> Out
     let result = in_time(session.leave()).await;
     assert!(matches!(result, Err(Error::Ended(_))), "{result:?}");
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    world.note(told(result));
     assert!(!in_time(watching.closed()).await.is_clean);
     Ok(())
 }
 
-pub(crate) async fn router_shuts_down<A: Adapter>(world: &World<A>) -> Outcome {
-    let callee = world.session().await;
-    let _dig = callee.register("com.example.dig", dig).await?;
-    let caller = world.session().await;
-    let mut events = caller.subscribe("com.example.tick").await?;
-    let mut call = Box::pin(caller.call("com.example.dig", ()).into_future());
-    assert!(poll_once(&mut call).await.is_none());
-    eventually(|| world.router.stats().calls == 1).await;
-    in_time(world.router.shutdown(Duration::from_secs(5))).await;
-    assert_eq!(world.router.connections(), 0);
-    let error = in_time(call).await.unwrap_err();
-    // Whichever of the two the router says GOODBYE to first.
-    let uri = error.uri().ok_or("no URI")?.as_str();
-    assert!(uri == "wamp.close.system_shutdown" || uri == "wamp.error.canceled", "{error:?}");
-    assert!(in_time(events.next()).await.is_none());
-    assert!(in_time(callee.closed()).await.is_clean);
+/// A subscriber whose connection is full costs the router its budget and no more, and nobody else waits for
+/// it.
+pub(crate) async fn subscriber_that_stops_reading<A: Adapter>(world: &World<A>) -> Outcome {
+    let budget = 1 << 20;
+    let other = world.another(config().limits(Limits::default().output_size(budget)));
+    let relay = Relay::to(&other.url);
+    let deaf = other.session_at(relay.url()).await;
+    let _events = deaf.subscribe("com.example.tick").await?;
+    let session = other.session().await;
+    let _greet = session.register("com.example.greet", greet).await?;
+    let mut events = session.subscribe("com.example.tick").await?;
+    relay.swallow();
+    let text = "x".repeat(64 << 10);
+    let publisher = other.session().await;
+    let mut counters = other.router.stats().counters;
+    // Whatever the sockets hold, then the budget, then nothing.
+    while counters.events_dropped < 10 {
+        in_time(publisher.publish("com.example.tick", (&text,)).acknowledge()).await?;
+        in_time(events.next()).await.ok_or("ended")??;
+        let stats = other.router.stats();
+        assert!(stats.queued_bytes < budget + (70 << 10), "{stats:?}");
+        counters = stats.counters;
+    }
+    world.note("events were dropped");
+    let call = publisher.call("com.example.greet", ("joe",)).returning::<String>();
+    world.note(in_time(call).await?);
+    drop((session, publisher));
+    // Whoever reads nothing cannot say goodbye either.
+    relay.reset();
+    drop(deaf);
+    other.close().await;
     Ok(())
 }
 
-/// Every kind of request, sent into a connection that is reset before the answer.
-pub(crate) async fn reset_in_every_request<A: Adapter>(world: &World<A>) -> Outcome {
-    for step in 0..6 {
-        let relay = Relay::to(world.tcp);
-        let session = world.session_at(&relay.url()).await;
-        let events = session.subscribe("com.example.tick").await?;
-        let registration = session.register(format!("com.example.dig{step}"), dig).await?;
-        relay.swallow();
-        let request = async {
-            match step {
-                0 => session.call("com.example.greet", ()).await.map(drop),
-                1 => session.subscribe("com.example.tock").await.map(drop),
-                2 => session.register("com.example.greet", dig).await.map(drop),
-                3 => session.publish("com.example.tick", ()).acknowledge().await.map(drop),
-                4 => registration.unregister().await.map(drop),
-                _ => events.unsubscribe().await.map(drop),
-            }
-        };
-        let mut request = Box::pin(request);
-        assert!(poll_once(&mut request).await.is_none(), "step {step}");
-        relay.reset();
-        let error = in_time(request).await.unwrap_err();
-        assert!(matches!(error, Error::Ended(_)), "step {step}: {error:?}");
-    }
-    eventually(|| world.router.connections() == 0).await;
+/// The caller of a callee that dies is told so at once.
+pub(crate) async fn callee_that_dies<A: Adapter>(world: &World<A>) -> Outcome {
+    let relay = Relay::to(&world.url);
+    let callee = world.session_at(relay.url()).await;
+    callee.register("com.example.dig", dig).await?.detach();
+    let caller = world.session().await;
+    let mut call = Box::pin(caller.call("com.example.dig", ()).into_future());
+    assert!(poll_once(&mut call).await.is_none());
+    eventually(|| world.router.stats().calls == 1).await;
+    relay.reset();
+    world.note(told(in_time(call).await));
+    // The name is free for the next one.
+    eventually(|| world.router.stats().registrations == 0).await;
+    let _greet = caller.register("com.example.dig", greet).await?;
     Ok(())
+}
+
+/// How the other end goes.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Reset,
+    HalfClose,
+    BlackHole,
+}
+
+impl End {
+    fn come(self, relay: &Relay) {
+        match self {
+            Self::Reset => relay.reset(),
+            Self::HalfClose => relay.end(),
+            Self::BlackHole => relay.swallow(),
+        }
+    }
+}
+
+/// Silence for so long is the end of a connection here, on both sides.
+const SILENCE: Duration = Duration::from_millis(1500);
+
+fn liveness() -> LivenessConfig {
+    let step = SILENCE / 3;
+    LivenessConfig::default().mode(LivenessMode::On).idle(step).retry(step).grace(step)
+}
+
+fn watchful() -> Settings {
+    // Well before the silence is noticed.
+    let limits = Limits::default().join_timeout(SILENCE).goodbye_timeout(SILENCE / 3);
+    settings().limits(limits).configure(|config| config.liveness(liveness()))
+}
+
+/// Where in a call, a subscription or a registration the other end goes: who waits is told what?
+const STEPS: &[&str] = &[
+    "CALL sent",
+    "call served",
+    "PUBLISH sent",
+    "SUBSCRIBE sent",
+    "subscribed",
+    "UNSUBSCRIBE sent",
+    "REGISTER sent",
+    "registered",
+    "invoked",
+    "UNREGISTER sent",
+    "GOODBYE sent",
+];
+
+/// Goes up to a step, lets the other end go, and says what those who wait are told.
+async fn gone_at<A: Adapter>(
+    world: &World<A>,
+    end: End,
+    step: &str,
+) -> Result<String, Box<dyn std::error::Error>> {
+    let name = format!("com.example.{}", step.replace(' ', "_").to_lowercase());
+    let relay = Relay::to(&world.url);
+    let session = in_time(world.adapter.connect(relay.url(), watchful())).await?;
+    let direct = in_time(world.adapter.connect(&world.url, watchful())).await?;
+    let start;
+    macro_rules! after_the_end {
+        ($request:expr) => {{
+            // The answer gets lost.
+            relay.swallow();
+            let mut request = Box::pin($request.into_future());
+            assert!(poll_once(&mut request).await.is_none(), "{step}");
+            end.come(&relay);
+            start = Instant::now();
+            told(in_time(request).await.map(drop))
+        }};
+    }
+    let is_told = match step {
+        "CALL sent" => after_the_end!(session.call(&name, ())),
+        "PUBLISH sent" => after_the_end!(session.publish(&name, ()).acknowledge()),
+        "SUBSCRIBE sent" => after_the_end!(session.subscribe(&name)),
+        "REGISTER sent" => after_the_end!(session.register(&name, greet)),
+        "GOODBYE sent" => after_the_end!(session.leave()),
+        "UNSUBSCRIBE sent" => {
+            let events = session.subscribe(&name).await?;
+            after_the_end!(events.unsubscribe())
+        }
+        "UNREGISTER sent" => {
+            let registration = session.register(&name, greet).await?;
+            after_the_end!(registration.unregister())
+        }
+        "subscribed" => {
+            let mut events = session.subscribe(&name).await?;
+            end.come(&relay);
+            start = Instant::now();
+            format!("{:?}", in_time(events.next()).await)
+        }
+        "registered" => {
+            let mut invocations = session.register_queue(&name).await?;
+            end.come(&relay);
+            start = Instant::now();
+            format!("{:?}", in_time(invocations.next()).await.map(drop))
+        }
+        "call served" => {
+            let mut invocations = direct.register_queue(&name).await?;
+            let mut call = Box::pin(session.call(&name, ()).into_future());
+            assert!(poll_once(&mut call).await.is_none());
+            let invocation = in_time(invocations.next()).await.ok_or("ended")?;
+            end.come(&relay);
+            start = Instant::now();
+            let caller = told(in_time(call).await);
+            format!("{caller}; the callee: {:?}", in_time(invocation.canceled()).await)
+        }
+        "invoked" => {
+            let mut invocations = session.register_queue(&name).await?;
+            let mut call = Box::pin(direct.call(&name, ()).into_future());
+            assert!(poll_once(&mut call).await.is_none());
+            let invocation = in_time(invocations.next()).await.ok_or("ended")?;
+            end.come(&relay);
+            start = Instant::now();
+            let callee = in_time(invocation.canceled()).await;
+            format!("{callee:?}; the caller: {}", told(in_time(call).await))
+        }
+        other => return Err(format!("no step {other}").into()),
+    };
+    let span = start.elapsed();
+    assert!(span < SILENCE + Duration::from_secs(5), "{step}: {span:?}");
+    let closed = in_time(session.closed()).await;
+    in_time(direct.leave()).await?;
+    Ok(format!("{step}: {is_told}; then {}", closed.reason))
+}
+
+/// The other end goes while a session is being joined.
+async fn gone_while_joining<A: Adapter>(world: &World<A>, end: End) -> String {
+    let relay = Relay::to(&world.url);
+    relay.swallow();
+    let ending = async {
+        eventually(|| relay.is_carrying()).await;
+        end.come(&relay);
+    };
+    let start = Instant::now();
+    let joining = in_time(world.adapter.connect(relay.url(), watchful()));
+    let (result, ()) = zip(joining, ending).await;
+    let span = start.elapsed();
+    assert!(span < SILENCE + Duration::from_secs(5), "joining: {span:?}");
+    format!("HELLO sent: {}", told(result))
+}
+
+async fn gone_at_every_step<A: Adapter>(world: &World<A>, end: End) -> Outcome {
+    let log = world.log();
+    let other = World::with(&world.adapter, world.way, &log, config(), liveness());
+    world.note(gone_while_joining(&other, end).await);
+    for result in all(STEPS.iter().map(|step| gone_at(&other, end, step))).await {
+        world.note(result?);
+    }
+    // Nothing of them is left.
+    eventually(|| other.router.connections() == 0).await;
+    other.close().await;
+    Ok(())
+}
+
+pub(crate) async fn reset_at_every_step<A: Adapter>(world: &World<A>) -> Outcome {
+    gone_at_every_step(world, End::Reset).await
+}
+
+pub(crate) async fn half_close_at_every_step<A: Adapter>(world: &World<A>) -> Outcome {
+    gone_at_every_step(world, End::HalfClose).await
+}
+
+pub(crate) async fn black_hole_at_every_step<A: Adapter>(world: &World<A>) -> Outcome {
+    gone_at_every_step(world, End::BlackHole).await
 }

@@ -9,7 +9,7 @@ use roadbed::core::serializer::Serializer;
 
 use crate::adapter::Adapter;
 use crate::relay::Relay;
-use crate::world::{Outcome, World, in_time, settings};
+use crate::world::{Outcome, World, in_time, settings, told};
 
 pub(crate) async fn refused_connection<A: Adapter>(world: &World<A>) -> Outcome {
     // Free a moment ago.
@@ -17,38 +17,34 @@ pub(crate) async fn refused_connection<A: Adapter>(world: &World<A>) -> Outcome 
     let result = in_time(world.adapter.connect(&format!("rs://{address}"), settings())).await;
     let Err(Error::Io(error)) = &result else { panic!("{result:?}") };
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
-    assert!(result.unwrap_err().is_retryable());
+    world.note(told(result));
 
     let result = in_time(world.adapter.connect("unix:/nobody/listens/here", settings())).await;
     assert!(matches!(&result, Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound));
+    world.note(told(result));
     let result = in_time(world.adapter.connect("http://localhost", settings())).await;
     assert!(matches!(&result, Err(Error::Url(_))), "{result:?}");
-    Ok(())
-}
-
-pub(crate) async fn wrong_realm<A: Adapter>(world: &World<A>) -> Outcome {
-    let result = in_time(world.adapter.connect(&world.url, settings().realm("realm2"))).await;
-    let error = result.unwrap_err();
-    assert_eq!(error.uri().ok_or("no URI")?.as_str(), "wamp.error.no_such_realm");
-    assert!(!error.is_retryable());
+    world.note(told(result));
     Ok(())
 }
 
 pub(crate) async fn refused_serializer_is_retried<A: Adapter>(world: &World<A>) -> Outcome {
-    let relay = Relay::refusing(world.tcp, &[Serializer::MsgPack, Serializer::Cbor]);
-    let session = world.session_at(&relay.url()).await;
+    let relay = Relay::refusing(&world.url, &[Serializer::MsgPack, Serializer::Cbor]);
+    let session = world.session_at(relay.url()).await;
     assert_eq!(session.serializer(), Serializer::Json);
     assert_eq!(relay.asked(), [2, 3, 1]);
+    world.note(format!("asked for {:?}", relay.asked()));
     session.leave().await?;
     Ok(())
 }
 
 pub(crate) async fn only_serializer_is_refused<A: Adapter>(world: &World<A>) -> Outcome {
-    let relay = Relay::refusing(world.tcp, &[Serializer::MsgPack]);
+    let relay = Relay::refusing(&world.url, &[Serializer::MsgPack]);
     let url = format!("{}?serializer=msgpack", relay.url());
     let result = in_time(world.adapter.connect(&url, settings())).await;
     assert!(matches!(&result, Err(Error::Ended(_))), "{result:?}");
     assert_eq!(relay.asked(), [2]);
+    world.note(told(result));
     // Nothing else was wrong.
     world.session_at(&format!("{}?serializer=cbor", relay.url())).await.leave().await?;
     Ok(())
@@ -61,14 +57,17 @@ pub(crate) async fn peer_that_says_nothing<A: Adapter>(world: &World<A>) -> Outc
     let limits = Limits::default().join_timeout(Duration::from_millis(300));
     let result = in_time(world.adapter.connect(&url, settings().limits(limits))).await;
     assert!(matches!(&result, Err(Error::Ended(_))), "{result:?}");
-    assert!(result.unwrap_err().is_retryable());
+    assert!(result.as_ref().is_err_and(Error::is_retryable));
+    world.note(told(result));
     Ok(())
 }
 
 /// `localhost` is two addresses on many machines, and only one of them is served here.
 pub(crate) async fn name_with_several_addresses<A: Adapter>(world: &World<A>) -> Outcome {
-    let session = world.session_at(&format!("rs://localhost:{}", world.tcp.port())).await;
+    let (_, port) = world.url.rsplit_once(':').ok_or("no port")?;
+    let session = world.session_at(&format!("rs://localhost:{port}")).await;
     session.leave().await?;
+    world.note("connected by name");
     let result = in_time(world.adapter.connect("rs://nobody.invalid:1", settings())).await;
     assert!(matches!(&result, Err(Error::Io(_))), "{result:?}");
     Ok(())

@@ -1,50 +1,157 @@
-//! The adapters over real sockets of this machine: the same scenarios on every runtime, over TCP and Unix
-//! sockets.
+//! The adapters, and a loop without any: the same scenarios on every runtime, over TCP, Unix sockets and in
+//! memory, and the same events in each place.
+//!
+//! A scenario writes down what it sees; what it has seen in one place is compared with every other one. The
+//! table at the end says which scenario ran where.
+//!
+//! ```text
+//! cargo test -p roadbed-tests --test adapters                     all of it
+//! cargo test -p roadbed-tests --test adapters events::            some scenarios
+//! cargo test -p roadbed-tests --test adapters tokio/tcp           one place
+//! ROADBED_CALLS=40000 cargo test --release -p roadbed-tests --test adapters twelve -- --test-threads 1
+//! ```
 
 mod adapter;
+#[cfg(target_os = "linux")]
+mod bounds;
+mod calls;
+mod events;
 mod faults;
 mod joining;
 #[cfg(target_os = "linux")]
 mod leftovers;
+mod load;
+mod payloads;
+mod procedures;
 mod relay;
-mod scenarios;
 mod serving;
+mod sessions;
+mod table;
 mod waiting;
 mod world;
 
-/// Runs async functions of a `World` on every runtime, each as a test of its own.
-macro_rules! on_every_runtime {
+use std::process::ExitCode;
+use std::sync::LazyLock;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use roadbed_tests::alloc::Counting;
+
+use crate::adapter::{Adapter, AsyncStd, Blocking, Own, Smol, Tokio};
+use crate::table::{Table, why_not};
+use crate::world::{Scenario, Way, World, run};
+
+/// Names async functions of a `World`, wherever they run.
+macro_rules! scenarios {
     ($($module:ident: $($name:ident),* $(,)?;)*) => {
-        on_every_runtime!(@on tokio, Tokio, { $($module: $($name),*;)* });
-        on_every_runtime!(@on async_std, AsyncStd, { $($module: $($name),*;)* });
-        on_every_runtime!(@on smol, Smol, { $($module: $($name),*;)* });
-        on_every_runtime!(@on blocking, Blocking, { $($module: $($name),*;)* });
-    };
-    (@on $runtime:ident, $adapter:ident, { $($module:ident: $($name:ident),*;)* }) => {
-        mod $runtime {
-            $(
-                mod $module {
-                    $(
-                        #[test]
-                        fn $name() {
-                            crate::world::run(crate::adapter::$adapter, |world| {
-                                Box::pin(crate::$module::$name(world))
-                            });
-                        }
-                    )*
-                }
-            )*
+        fn scenarios<A: Adapter>() -> Vec<(&'static str, Scenario<A>)> {
+            fn entry<A>(name: &'static str, scenario: Scenario<A>) -> (&'static str, Scenario<A>) {
+                (name, scenario)
+            }
+            vec![$($(
+                entry(
+                    concat!(stringify!($module), "::", stringify!($name)),
+                    |world: &World<A>| Box::pin($module::$name(world)),
+                ),
+            )*)*]
         }
     };
 }
 
-on_every_runtime! {
-    scenarios: arguments_and_results, application_errors, binary, large_payloads, dropped_calls_are_cancelled,
-        acknowledged_publications, events_in_order, unregistered, unsubscribed, many_calls_at_a_time, twelve_callers,
-        calls_from_a_handler, clean_leave, dropped_session_leaves;
-    joining: refused_connection, wrong_realm, refused_serializer_is_retried, only_serializer_is_refused,
+scenarios! {
+    payloads: arguments_and_results, shapes_of_payloads, application_errors, binary, mixed_serializers,
+        large_payloads, payloads_over_the_limit, raised_limits;
+    calls: dropped_calls_are_cancelled, calls_cancelled_in_place, deadlines, many_calls_at_a_time,
+        twelve_callers, calls_from_a_handler, calls_of_its_own_procedures;
+    procedures: unregistered, unregistered_while_serving, handlers_that_fail, names_that_are_taken,
+        names_that_are_refused, names_in_unicode, invocations_by_hand, callee_that_leaves,
+        detached_registration;
+    events: acknowledged_publications, order, unsubscribed, publisher_exclusion, eligible_and_excluded,
+        several_handlers, subscribed_anew, detached_subscription, refused_publications, fan_out,
+        every_serializer_to_every_other, among_calls;
+    sessions: clean_leave, dropped_session_leaves, leave_with_calls_pending, hooks_in_their_turn,
+        vetoed_welcome, tickets, challenges_decided_by_the_application, killed_by_the_router, joined_again,
+        wrong_realm, realms_apart, clones, router_shuts_down;
+    load: unread_subscription, lagging_by_bytes, stalled_handlers, full_queues, flood_of_publications,
+        flood_of_calls;
+    joining: refused_connection, refused_serializer_is_retried, only_serializer_is_refused,
         peer_that_says_nothing, name_with_several_addresses;
-    faults: reset_in_a_call, end_of_stream_in_a_call, black_hole_in_a_call, peer_that_stops_reading,
-        router_shuts_down, reset_in_every_request;
+    faults: reset_in_a_call, end_of_stream_in_a_call, black_hole_in_a_call, reset_at_every_step,
+        half_close_at_every_step, black_hole_at_every_step, callee_that_dies, peer_that_stops_reading,
+        subscriber_that_stops_reading;
     serving: stopped_listener, failing_listener, timers;
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+static TABLE: LazyLock<Table> = LazyLock::new(Table::default);
+
+/// Every scenario in every place of an adapter.
+fn trials<A: Adapter>() -> Vec<Trial> {
+    let places = scenarios::<A>().into_iter().flat_map(|scenario| Way::ALL.map(|way| (scenario, way)));
+    let places = places.filter(|((name, _), way)| why_not(name, *way).is_none());
+    let trial = |((name, scenario), way): ((&'static str, Scenario<A>), Way)| {
+        Trial::test(format!("{name}/{}/{}", A::NAME, way.name()), move || {
+            let seen = run(scenario, way)?;
+            Ok(TABLE.record(name, A::NAME, way, &seen)?)
+        })
+    };
+    places.map(trial).collect()
+}
+
+/// A test that is not a scenario.
+fn single(name: &str, test: fn()) -> Trial {
+    Trial::test(name, move || {
+        test();
+        Ok::<(), Failed>(())
+    })
+}
+
+/// Tests that count what the whole process holds.
+#[cfg(target_os = "linux")]
+fn alone() -> Vec<Trial> {
+    fn of<A: Adapter>() -> Vec<Trial> {
+        let leftovers =
+            leftovers::alone::<A>("leftovers::nothing_is_left", leftovers::connections_come_and_go::<A>);
+        let bounds = leftovers::alone::<A>("bounds::memory_is_bounded", bounds::memory_is_bounded::<A>);
+        leftovers.into_iter().chain(bounds).collect()
+    }
+    [of::<Tokio>(), of::<AsyncStd>(), of::<Smol>(), of::<Blocking>(), of::<Own>()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // They wait more than they work.
+    arguments.test_threads.get_or_insert(8);
+
+    let mut all = Vec::new();
+    // Those that take longest come first.
+    #[cfg(target_os = "linux")]
+    all.extend(alone());
+    all.extend(trials::<Tokio>());
+    all.extend(trials::<AsyncStd>());
+    all.extend(trials::<Smol>());
+    all.extend(trials::<Blocking>());
+    all.extend(trials::<Own>());
+    all.push(single("waiting::the_whole_story", waiting::the_whole_story));
+    let conclusion = libtest_mimic::run(&arguments, all);
+
+    if arguments.list || arguments.ignored {
+        return conclusion.exit_code();
+    }
+    let adapters = [Tokio::NAME, AsyncStd::NAME, Smol::NAME, Blocking::NAME, Own::NAME];
+    println!("{}", TABLE.text(&adapters));
+    if conclusion.num_filtered_out == 0 {
+        let names: Vec<&'static str> = scenarios::<Tokio>().into_iter().map(|(name, _)| name).collect();
+        assert!(names.len() >= 40, "{} scenarios", names.len());
+        let missing = TABLE.missing(&names, &adapters);
+        if !missing.is_empty() {
+            println!("missing:\n{}", missing.join("\n"));
+            return ExitCode::FAILURE;
+        }
+    }
+    conclusion.exit_code()
 }

@@ -1,44 +1,81 @@
-//! A TCP relay between a client and the router, which can do what networks do.
+//! A relay between a client and the router, which can do what networks do.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::{Shutdown, SocketAddr};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use roadbed::core::serializer::Serializer;
-use socket2::SockRef;
+use socket2::{Domain, SockAddr, Socket, Type};
 
-/// The relay. Dropped, it resets what is connected.
+/// The relay, over the same kind of socket as the router's. Dropped, it resets what is connected.
 pub(crate) struct Relay {
     shared: Arc<Shared>,
-    address: SocketAddr,
+    url: String,
+    /// Where clients connect to.
+    address: SockAddr,
+    /// The file of a Unix socket.
+    path: Option<PathBuf>,
 }
 
 struct Shared {
-    target: SocketAddr,
+    target: SockAddr,
     /// Handshakes that ask for one of these are answered as a router without that serializer does.
     refused: Vec<Serializer>,
     /// What handshakes asked for.
     asked: Mutex<Vec<u8>>,
-    pairs: Mutex<Vec<(Arc<TcpStream>, Arc<TcpStream>)>>,
+    pairs: Mutex<Vec<(Arc<Socket>, Arc<Socket>)>>,
     /// Nothing is carried any more, and nothing read.
     is_hole: AtomicBool,
     /// Ends are not passed on any more.
     is_cut: AtomicBool,
 }
 
+/// A socket for this address.
+fn socket(address: &SockAddr) -> Socket {
+    let domain = if address.is_unix() { Domain::UNIX } else { Domain::IPV4 };
+    Socket::new(domain, Type::STREAM, None).unwrap()
+}
+
+fn connect(address: &SockAddr) -> std::io::Result<Socket> {
+    let socket = socket(address);
+    socket.connect(address).map(|()| socket)
+}
+
 impl Relay {
-    /// A relay to the router at `target`.
-    pub(crate) fn to(target: SocketAddr) -> Self {
-        Self::refusing(target, &[])
+    /// A relay to the router at `url`.
+    pub(crate) fn to(url: &str) -> Self {
+        Self::refusing(url, &[])
     }
 
     /// A relay that refuses some serializers.
-    pub(crate) fn refusing(target: SocketAddr, refused: &[Serializer]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
+    pub(crate) fn refusing(url: &str, refused: &[Serializer]) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let (target, mut address, path) = match url.strip_prefix("unix:") {
+            Some(target) => {
+                let count = COUNT.fetch_add(1, Ordering::Relaxed);
+                let name = format!("roadbed-{}-relay{count}.sock", std::process::id());
+                let path = std::env::temp_dir().join(name);
+                (SockAddr::unix(target).unwrap(), SockAddr::unix(&path).unwrap(), Some(path))
+            }
+            None => {
+                let target: SocketAddr = url.strip_prefix("rs://").unwrap().parse().unwrap();
+                (target.into(), SocketAddr::from(([127, 0, 0, 1], 0)).into(), None)
+            }
+        };
+        let listener = socket(&address);
+        listener.bind(&address).unwrap();
+        listener.listen(16).unwrap();
+        let url = match &path {
+            Some(path) => format!("unix:{}", path.display()),
+            None => {
+                address = listener.local_addr().unwrap();
+                format!("rs://{}", address.as_socket().unwrap())
+            }
+        };
         let shared = Arc::new(Shared {
             target,
             refused: refused.to_vec(),
@@ -49,19 +86,19 @@ impl Relay {
         });
         let accepting = Arc::clone(&shared);
         thread::spawn(move || {
-            while let Ok((stream, _)) = listener.accept() {
+            while let Ok((client, _)) = listener.accept() {
                 if accepting.is_cut.load(Ordering::SeqCst) {
                     return;
                 }
-                accepting.begin(stream);
+                accepting.begin(client);
             }
         });
-        Self { shared, address }
+        Self { shared, url, address, path }
     }
 
     /// Where to connect to.
-    pub(crate) fn url(&self) -> String {
-        format!("rs://{}", self.address)
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     /// The serializers that handshakes asked for, one after the other.
@@ -69,12 +106,19 @@ impl Relay {
         self.shared.asked.lock().unwrap().clone()
     }
 
-    /// Resets every connection.
+    /// Whether a client is connected, and the router with it.
+    pub(crate) fn is_carrying(&self) -> bool {
+        !self.shared.pairs.lock().unwrap().is_empty()
+    }
+
+    /// Resets every connection; a Unix socket just closes.
     pub(crate) fn reset(&self) {
         self.shared.is_cut.store(true, Ordering::SeqCst);
         for (client, server) in self.shared.pairs.lock().unwrap().drain(..) {
             for stream in [client, server] {
-                let _ = SockRef::from(&*stream).set_linger(Some(Duration::ZERO));
+                if !self.address.is_unix() {
+                    stream.set_linger(Some(Duration::ZERO)).unwrap();
+                }
                 // The threads let go of it, and closing it resets it.
                 let _ = stream.shutdown(Shutdown::Read);
             }
@@ -86,6 +130,7 @@ impl Relay {
         for (client, _) in self.shared.pairs.lock().unwrap().iter() {
             client.shutdown(Shutdown::Write).unwrap();
         }
+        self.shared.is_hole.store(false, Ordering::SeqCst);
     }
 
     /// Lets everything vanish from now on, without a word.
@@ -98,24 +143,29 @@ impl Drop for Relay {
     fn drop(&mut self) {
         self.reset();
         self.shared.is_hole.store(false, Ordering::SeqCst);
-        drop(TcpStream::connect(self.address));
+        drop(connect(&self.address));
+        if let Some(path) = &self.path {
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
 
 impl Shared {
-    fn begin(self: &Arc<Self>, mut client: TcpStream) {
+    fn begin(self: &Arc<Self>, client: Socket) {
         let mut handshake = [0; 4];
-        client.read_exact(&mut handshake).unwrap();
+        (&client).read_exact(&mut handshake).unwrap();
         let asked = handshake[1] & 0x0f;
         self.asked.lock().unwrap().push(asked);
         if self.refused.iter().any(|refused| refused.rawsocket_id() == asked) {
-            client.write_all(&[0x7f, 0x10, 0, 0]).unwrap();
+            (&client).write_all(&[0x7f, 0x10, 0, 0]).unwrap();
             return;
         }
-        let mut server = TcpStream::connect(self.target).unwrap();
-        server.write_all(&handshake).unwrap();
-        for stream in [&client, &server] {
-            stream.set_nodelay(true).unwrap();
+        let server = connect(&self.target).unwrap();
+        (&server).write_all(&handshake).unwrap();
+        if !self.target.is_unix() {
+            for stream in [&client, &server] {
+                stream.set_tcp_nodelay(true).unwrap();
+            }
         }
         let (client, server) = (Arc::new(client), Arc::new(server));
         self.pairs.lock().unwrap().push((Arc::clone(&client), Arc::clone(&server)));
@@ -125,7 +175,7 @@ impl Shared {
         }
     }
 
-    fn carry(&self, mut from: &TcpStream, mut to: &TcpStream) {
+    fn carry(&self, mut from: &Socket, mut to: &Socket) {
         let mut buffer = vec![0; 16 << 10];
         loop {
             let count = from.read(&mut buffer).unwrap_or(0);

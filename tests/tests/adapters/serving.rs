@@ -19,6 +19,7 @@ pub(crate) async fn stopped_listener<A: Adapter>(world: &World<A>) -> Outcome {
     eventually(|| TcpStream::connect(address).is_err()).await;
     in_time(session.publish("com.example.tick", ()).acknowledge()).await?;
     session.leave().await?;
+    world.note("nobody new, and whoever was there stayed");
     Ok(())
 }
 
@@ -29,6 +30,7 @@ pub(crate) async fn failing_listener<A: Adapter>(world: &World<A>) -> Outcome {
     let stop = world.adapter.serve_badly(listener, 4, &world.router);
     world.session_at(&url).await.leave().await?;
     stop();
+    world.note("accepted after all");
     Ok(())
 }
 
@@ -56,6 +58,7 @@ pub(crate) async fn timers<A: Adapter>(world: &World<A>) -> Outcome {
     })
     .await;
     for (millis, now) in reached {
+        world.note(format!("after {millis} ms"));
         let span = now.saturating_since(start);
         // What the clocks of runtimes round off.
         assert!(span + Duration::from_millis(2) >= Duration::from_millis(millis), "{millis}: {span:?}");

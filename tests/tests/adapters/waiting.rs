@@ -13,8 +13,11 @@ use roadbed_blocking::{connect, serve, threads};
 
 use crate::world::Outcome;
 
-#[test]
-fn the_whole_story_by_waiting() -> Outcome {
+pub(crate) fn the_whole_story() {
+    story().unwrap();
+}
+
+fn story() -> Outcome {
     let config = RouterConfig::new().realm(Uri::new("realm1")?, Authentication::new().anonymous("guest"));
     let router = RouterHandle::new(config, threads())?;
     let listener = TcpListener::bind("127.0.0.1:0")?;

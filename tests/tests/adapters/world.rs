@@ -1,75 +1,192 @@
-//! A router on real sockets, for one scenario at a time.
+//! A router, for one scenario at a time, and a way to reach it.
 
+use std::collections::HashMap;
 use std::error::Error as StdError;
-use std::future::Future;
+use std::fmt::Debug;
+use std::future::{Future, poll_fn};
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use async_io::Timer;
+use roadbed::Error;
 use roadbed::client::{Session, Settings};
+use roadbed::core::error::uris;
+use roadbed::core::id::SessionId;
+use roadbed::core::transport::LivenessConfig;
 use roadbed::core::uri::Uri;
-use roadbed::server::{Authentication, RouterConfig, RouterHandle};
+use roadbed::server::{Authentication, PeerId, RouterConfig, RouterEvent, RouterHandle};
 
 use crate::adapter::{Adapter, Listening, Stop};
 
 pub(crate) type Outcome = Result<(), Box<dyn StdError>>;
 
 /// Whatever is expected of the other end comes sooner than that, on a busy machine too.
-pub(crate) const SOON: Duration = Duration::from_secs(10);
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+/// How sessions reach the router.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Way {
+    Tcp,
+    Unix,
+    Memory,
+}
+
+impl Way {
+    pub(crate) const ALL: [Self; 3] = [Self::Tcp, Self::Unix, Self::Memory];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Unix => "unix",
+            Self::Memory => "memory",
+        }
+    }
+}
+
+/// What a scenario has seen: the same wherever it runs.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    pub(crate) fn note(&self, what: impl Into<String>) {
+        self.0.lock().unwrap().push(what.into());
+    }
+
+    /// Whether something was noted that begins like this.
+    pub(crate) fn has(&self, beginning: &str) -> bool {
+        self.0.lock().unwrap().iter().any(|what| what.starts_with(beginning))
+    }
+
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
 
 /// A router, and how to reach it.
 pub(crate) struct World<A> {
     pub(crate) adapter: A,
     pub(crate) router: RouterHandle,
-    /// Where sessions of the scenario connect to: TCP, or a Unix socket.
+    pub(crate) way: Way,
+    /// Where the router listens, unless it is reached in memory.
     pub(crate) url: String,
-    /// The TCP address, to put a relay before it.
-    pub(crate) tcp: std::net::SocketAddr,
+    log: Log,
+    peers: Arc<Mutex<HashMap<SessionId, PeerId>>>,
     stops: Vec<Stop>,
-    path: PathBuf,
+    path: Option<PathBuf>,
+}
+
+/// A router that lets everybody in.
+pub(crate) fn config() -> RouterConfig {
+    let realm = Uri::new("realm1").unwrap();
+    RouterConfig::new().realm(realm, Authentication::new().anonymous("guest"))
 }
 
 impl<A: Adapter> World<A> {
-    pub(crate) fn new(adapter: A) -> Self {
+    pub(crate) fn new(adapter: &A, way: Way, log: &Log) -> Self {
+        Self::with(adapter, way, log, config(), LivenessConfig::default())
+    }
+
+    /// One more router, reached in the same way.
+    pub(crate) fn another(&self, config: RouterConfig) -> Self {
+        Self::with(&self.adapter, self.way, &self.log, config, LivenessConfig::default())
+    }
+
+    pub(crate) fn with(
+        adapter: &A,
+        way: Way,
+        log: &Log,
+        config: RouterConfig,
+        liveness: LivenessConfig,
+    ) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let realm = Uri::new("realm1").unwrap();
-        let config = RouterConfig::new().realm(realm, Authentication::new().anonymous("guest"));
-        let router = RouterHandle::new(config, adapter.runtime()).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let tcp = listener.local_addr().unwrap();
-        let path = std::env::temp_dir().join(format!("roadbed-{}-{count}.sock", std::process::id()));
-        let unix = UnixListener::bind(&path).unwrap();
-        let stops = vec![
-            adapter.serve(Listening::Tcp(listener), &router),
-            adapter.serve(Listening::Unix(unix), &router),
-        ];
-        Self { adapter, router, url: format!("rs://{tcp}"), tcp, stops, path }
+        let peers: Arc<Mutex<HashMap<SessionId, PeerId>>> = Arc::default();
+        let joined = Arc::clone(&peers);
+        let router = RouterHandle::builder(config)
+            .liveness(liveness)
+            .on_event(move |router, event| match event {
+                RouterEvent::Joined { peer, session } => {
+                    joined.lock().unwrap().insert(session.id, peer);
+                }
+                RouterEvent::Authenticate(request) => crate::sessions::decide(router, &request),
+                _ => {}
+            })
+            .start(adapter.runtime())
+            .unwrap();
+        let (mut stops, mut path) = (Vec::new(), None);
+        let url = match way {
+            Way::Tcp => {
+                let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+                let url = format!("rs://{}", listener.local_addr().unwrap());
+                stops.push(adapter.serve(Listening::Tcp(listener), &router));
+                url
+            }
+            Way::Unix => {
+                let name = format!("roadbed-{}-{count}.sock", std::process::id());
+                let path = path.insert(std::env::temp_dir().join(name));
+                let listener = UnixListener::bind(&*path).unwrap();
+                stops.push(adapter.serve(Listening::Unix(listener), &router));
+                format!("unix:{}", path.display())
+            }
+            Way::Memory => String::new(),
+        };
+        Self { adapter: adapter.clone(), router, way, url, log: log.clone(), peers, stops, path }
     }
 
     /// A joined session.
-    pub(crate) async fn session(&self) -> Session {
-        self.session_at(&self.url).await
+    #[track_caller]
+    pub(crate) fn session(&self) -> impl Future<Output = Session> {
+        let joining = in_time(self.join(settings()));
+        async { joining.await.unwrap() }
     }
 
+    /// Joins, or is refused.
+    pub(crate) async fn join(&self, settings: Settings) -> Result<Session, Error> {
+        match self.way {
+            Way::Memory => self.router.attach_local(&settings)?.await,
+            Way::Tcp | Way::Unix => self.adapter.connect(&self.url, settings).await,
+        }
+    }
+
+    /// A session over an address of its own, such as that of a relay.
     pub(crate) async fn session_at(&self, url: &str) -> Session {
         in_time(self.adapter.connect(url, settings())).await.unwrap()
+    }
+
+    /// Ends a session from the router's side.
+    pub(crate) fn kill(&self, session: &Session, message: &str) {
+        let peer = self.peers.lock().unwrap()[&session.id()];
+        self.router.kill(peer, &uris::KILLED, message);
+    }
+
+    /// Writes down what was seen.
+    pub(crate) fn note(&self, what: impl Into<String>) {
+        self.log.note(what);
+    }
+
+    pub(crate) fn log(&self) -> Log {
+        self.log.clone()
     }
 
     /// Ends the service, and waits until nothing is left of anybody.
     pub(crate) async fn close(self) {
         self.stops.into_iter().for_each(|stop| stop());
         let start = Instant::now();
-        in_time(self.router.shutdown(Duration::from_secs(8))).await;
-        assert!(start.elapsed() < Duration::from_secs(7), "connections that had to be cut off");
+        in_time(self.router.shutdown(Duration::from_secs(15))).await;
+        assert!(start.elapsed() < Duration::from_secs(14), "connections that had to be cut off");
         assert_eq!(self.router.connections(), 0);
         let stats = self.router.stats();
-        assert_eq!((stats.peers, stats.sessions), (0, 0));
-        std::fs::remove_file(&self.path).unwrap();
+        assert_eq!((stats.peers, stats.sessions, stats.calls, stats.timers), (0, 0, 0, 0));
+        assert_eq!((stats.subscriptions, stats.registrations, stats.queued_bytes), (0, 0, 0));
+        if let Some(path) = self.path {
+            std::fs::remove_file(path).unwrap();
+        }
     }
 }
 
@@ -84,25 +201,44 @@ pub(crate) fn calls() -> u32 {
 }
 
 /// A scenario.
-type Running<'w> = Pin<Box<dyn Future<Output = Outcome> + 'w>>;
+pub(crate) type Running<'w> = Pin<Box<dyn Future<Output = Outcome> + 'w>>;
+pub(crate) type Scenario<A> = for<'w> fn(&'w World<A>) -> Running<'w>;
 
-/// Runs a scenario over TCP, and again over a Unix socket.
-pub(crate) fn run<A: Adapter>(adapter: A, scenario: impl for<'w> Fn(&'w World<A>) -> Running<'w>) {
-    adapter.block_on(async {
-        for is_unix in [false, true] {
-            let mut world = World::new(adapter);
-            if is_unix {
-                world.url = format!("unix:{}", world.path.display());
-            }
-            let limit = async {
-                Timer::after(Duration::from_secs(60) + Duration::from_millis(20) * calls()).await;
-                Err(format!("it hangs on {} at {}", adapter.name(), world.url).into())
-            };
-            let result = futures_lite::future::or(scenario(&world), limit).await;
-            result.unwrap();
-            world.close().await;
-        }
+/// Runs a scenario, and says what it has seen.
+pub(crate) fn run<A: Adapter>(scenario: Scenario<A>, way: Way) -> Result<Vec<String>, String> {
+    let adapter = A::start();
+    let log = Log::default();
+    let result = adapter.block_on(async {
+        let world = World::new(&adapter, way, &log);
+        let limit = async {
+            Timer::after(Duration::from_secs(60) + Duration::from_millis(20) * calls()).await;
+            Err("it hangs".into())
+        };
+        let result = futures_lite::future::or(scenario(&world), limit).await;
+        result.map_err(|error| error.to_string())?;
+        world.close().await;
+        Ok(())
     });
+    adapter.end();
+    result.map(|()| log.take())
+}
+
+/// What is worth telling of a result: the same wherever it comes from.
+pub(crate) fn told<T: Debug>(result: Result<T, Error>) -> String {
+    match result {
+        Ok(value) => format!("{value:?}"),
+        Err(error) => {
+            let kind = match &error {
+                Error::Wamp(_) => "error",
+                Error::Ended(_) => "ended",
+                Error::Io(_) => "io",
+                Error::Command(_) | Error::Payload(_) | Error::Uri { .. } => "refused here",
+                _ => "failed",
+            };
+            let again = if error.is_retryable() { ", worth another try" } else { "" };
+            format!("{kind}: {error}{again}")
+        }
+    }
 }
 
 /// The result of a future that must not take long.
@@ -123,4 +259,21 @@ pub(crate) fn eventually(mut is_so: impl FnMut() -> bool) -> impl Future<Output 
             Timer::after(Duration::from_millis(5)).await;
         }
     })
+}
+
+/// All results, in the order of their futures.
+pub(crate) async fn all<T>(futures: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    let mut waiting: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
+    poll_fn(|cx| {
+        let mut is_done = true;
+        for (future, result) in waiting.iter_mut().filter(|(_, result)| result.is_none()) {
+            match future.as_mut().poll(cx) {
+                Poll::Ready(output) => *result = Some(output),
+                Poll::Pending => is_done = false,
+            }
+        }
+        if is_done { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    waiting.into_iter().map(|(_, result)| result.unwrap()).collect()
 }

@@ -26,6 +26,9 @@ const LIBRARIES: [&str; 3] = ["autobahn", "autobahn-browser", "wampy"];
 const SERIALIZERS: [(&str, Serializer); 3] =
     [("json", Serializer::Cbor), ("msgpack", Serializer::MsgPack), ("cbor", Serializer::Json)];
 
+/// What all URIs begin with.
+const PREFIX: &str = "com.example.browser";
+
 /// What the page does, in this order.
 const PAGE_STEPS: &[&str] = &[
     "join",
@@ -65,22 +68,19 @@ fn outside() -> Option<(Programs, PathBuf)> {
 fn pages_and_rust_programs_share_a_realm() {
     let Some((programs, packages)) = outside() else { return };
     let web = WebServer::start(&packages);
-    let router = Router::start(web.origin());
+    let routers = [Router::plain(web.origin()), Router::compressing(web.origin())];
     let browser = Browser::start(&programs, "realm");
     let mut report = Report::new(format!("Chromium {}", browser.version));
     for library in LIBRARIES {
-        for (scheme, url) in router.urls() {
+        let name = format!("{library} {}", version(&packages, library));
+        for (router, way) in
+            routers.iter().flat_map(|router| router.ways.iter().map(move |way| (router, way)))
+        {
             for (serializer, partner) in SERIALIZERS {
-                let case = Case {
-                    library: format!("{library} {}", version(&packages, library)),
-                    scheme,
-                    serializers: format!("{serializer}+{partner:?}").to_lowercase(),
-                };
-                let prefix = format!("com.example.{library}_{scheme}_{serializer}").replace('-', "_");
-                let partner = Partner::join(&router.rs, &prefix, partner);
-                let page = Page { library, serializer, router: url, prefix: &prefix };
-                let mut steps = Step::complete(browser.steps_of(&page.address(&web)), "page", PAGE_STEPS);
-                steps.extend(Step::complete(partner.end(), "partner", partner::STEPS));
+                let serializers = format!("{serializer}+{partner:?}").to_lowercase();
+                let case = Case { library: name.clone(), way: way.0, serializers };
+                let page = Page { library, serializer, router, url: &way.1 };
+                let steps = meet(&browser, &page, partner, &web);
                 let console = browser.console();
                 if steps.iter().any(|step| step.failure.is_some()) {
                     console.iter().for_each(|line| println!("{case}: {line}"));
@@ -91,7 +91,16 @@ fn pages_and_rust_programs_share_a_realm() {
     }
     println!("\n{report}");
     report.check();
-    router.end();
+    routers.into_iter().for_each(Router::end);
+}
+
+/// What a page and its partner do.
+fn meet(browser: &Browser, page: &Page<'_>, partner: Serializer, web: &WebServer) -> Vec<Step> {
+    let partner = Partner::join(&page.router.rs, PREFIX, partner);
+    let mut steps = Step::complete(browser.steps_of(&page.address(web)), "page", PAGE_STEPS);
+    let did_all = steps.iter().all(|step| step.failure.is_none());
+    steps.extend(Step::complete(partner.end(did_all), "partner", partner::STEPS));
+    steps
 }
 
 #[test]
@@ -100,16 +109,16 @@ fn pages_of_other_origins_are_refused() {
     let web = WebServer::start(&packages);
     // Another port is another origin.
     let other = WebServer::start(&packages);
-    let router = Router::start(web.origin());
+    let router = Router::plain(web.origin());
     let browser = Browser::start(&programs, "origin");
     for library in LIBRARIES {
-        for (scheme, url) in router.urls() {
-            let page = Page { library, serializer: "json", router: url, prefix: "com.example.nobody" };
+        for (way, url) in &router.ways {
+            let page = Page { library, serializer: "json", router: &router, url };
             let steps = browser.steps_of(&page.address(&other));
             let failed = |step: &Step| step.name == "join" && step.failure.is_some();
-            assert!(steps.len() == 1 && steps.iter().all(failed), "{library} over {scheme}: {steps:?}");
+            assert!(steps.len() == 1 && steps.iter().all(failed), "{library} over {way}: {steps:?}");
             let console = browser.console().join("\n");
-            assert!(console.contains("Unexpected response code: 403"), "{library} over {scheme}: {console}");
+            assert!(console.contains("Unexpected response code: 403"), "{library} over {way}: {console}");
         }
     }
     router.end();
@@ -119,17 +128,18 @@ fn pages_of_other_origins_are_refused() {
 struct Page<'a> {
     library: &'a str,
     serializer: &'a str,
-    router: &'a str,
-    prefix: &'a str,
+    router: &'a Router,
+    url: &'a str,
 }
 
 impl Page<'_> {
+    /// Where it is, served by this server.
     fn address(&self, web: &WebServer) -> String {
-        let Self { library, serializer, router, prefix } = self;
-        let origin = web.origin();
+        let Self { library, serializer, router, url } = self;
+        let (origin, realm, compressed) = (web.origin(), Router::REALM, router.compresses);
         format!(
-            "{origin}/?library={library}&serializer={serializer}&router={router}&prefix={prefix}&realm={}",
-            Router::REALM
+            "{origin}/?library={library}&serializer={serializer}&router={url}&realm={realm}&prefix={PREFIX}\
+             &compressed={compressed}"
         )
     }
 }

@@ -97,19 +97,21 @@ impl Partner {
         Self { session, steps, interrupted, from_page }
     }
 
-    /// Once the page is done: everything that came of it.
-    pub(crate) fn end(mut self) -> Vec<Step> {
+    /// Once the page is done: everything that came of it. What is still on its way is waited for, if the
+    /// page did all that it should.
+    pub(crate) fn end(mut self, did_all: bool) -> Vec<Step> {
+        let patience = if did_all { SOON } else { Duration::ZERO };
         let mut steps = std::mem::take(&mut *self.steps.lock().unwrap());
-        let interrupted = self.interrupted.recv_timeout(SOON).map_err(Into::into);
+        let interrupted = self.interrupted.recv_timeout(patience).map_err(Into::into);
         steps.push(step("interrupted by the page", interrupted));
-        steps.push(step("events of the page", self.events()));
+        steps.push(step("events of the page", self.events(patience)));
         self.session.leave().wait().unwrap();
         steps
     }
 
-    fn events(&mut self) -> Outcome {
+    fn events(&mut self, patience: Duration) -> Outcome {
         for count in 1..=3 {
-            let event = self.from_page.wait_for(SOON)?.ok_or("the subscription has ended")??;
+            let event = self.from_page.wait_for(patience)?.ok_or("the subscription has ended")??;
             ensure(&event.args::<(u8, Binary)>()?, &(count, bytes()))?;
             ensure(&event.kwargs::<Keywords>()?, &Keywords::expected())?;
         }

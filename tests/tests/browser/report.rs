@@ -1,4 +1,4 @@
-//! What came of it: a row for each library and scheme, a column for each pair of serializers.
+//! What came of it: a row for each library and way to the router, a column for each pair of serializers.
 
 use std::fmt;
 
@@ -29,14 +29,15 @@ impl Step {
 #[derive(Debug)]
 pub(crate) struct Case {
     pub(crate) library: String,
-    pub(crate) scheme: &'static str,
+    /// The scheme of the URL, and what else there is.
+    pub(crate) way: &'static str,
     /// The page's and its partner's.
     pub(crate) serializers: String,
 }
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} over {} in {}", self.library, self.scheme, self.serializers)
+        write!(f, "{} over {} in {}", self.library, self.way, self.serializers)
     }
 }
 
@@ -80,9 +81,9 @@ impl fmt::Display for Report {
         writeln!(f, "{}: steps done by pages and their partners", self.browser)?;
         let mut row = None;
         for (case, steps) in &self.cases {
-            let this = (&case.library, case.scheme);
+            let this = (&case.library, case.way);
             if row != Some(this) {
-                write!(f, "{}{:<28}{:<4}", if row.is_some() { "\n" } else { "" }, this.0, this.1)?;
+                write!(f, "{}{:<26}{:<11}", if row.is_some() { "\n" } else { "" }, this.0, this.1)?;
                 row = Some(this);
             }
             let mark = if good(steps) == steps.len() { ' ' } else { '!' };

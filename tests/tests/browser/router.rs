@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use roadbed::core::transport::websocket::OriginPolicy;
+use roadbed::core::transport::websocket::{DeflateConfig, OriginPolicy, WebSocketServerConfig};
 use roadbed::core::uri::Uri;
 use roadbed::server::{Authentication, RouterConfig, RouterHandle};
 use roadbed::tls::{Identity, TlsServerConfig};
@@ -12,10 +12,12 @@ use roadbed_blocking::{Serving, serve, threads};
 
 /// A router, and where it listens: one port for everything.
 pub(crate) struct Router {
-    ws: String,
-    wss: String,
+    /// How pages reach it: a name for the report, and the URL.
+    pub(crate) ways: Vec<(&'static str, String)>,
     /// For the partners.
     pub(crate) rs: String,
+    /// Whether browsers, which all offer it, get their messages compressed.
+    pub(crate) compresses: bool,
     handle: RouterHandle,
     serving: Serving,
 }
@@ -24,10 +26,22 @@ impl Router {
     pub(crate) const REALM: &str = "realm1";
 
     /// Starts one that lets in pages of this origin.
-    pub(crate) fn start(origin: &str) -> Self {
-        let config =
-            RouterConfig::new().realm(Uri::from_static(Self::REALM), Authentication::new().anonymous("guest"));
+    pub(crate) fn plain(origin: &str) -> Self {
+        Self::start(origin, &[("ws", "ws"), ("wss", "wss")], WebSocketServerConfig::default())
+    }
+
+    /// As [`plain`](Self::plain), and compresses.
+    pub(crate) fn compressing(origin: &str) -> Self {
+        let websocket = WebSocketServerConfig::default().deflate(DeflateConfig::default());
+        Self::start(origin, &[("ws, deflate", "ws")], websocket)
+    }
+
+    fn start(origin: &str, ways: &[(&'static str, &'static str)], websocket: WebSocketServerConfig) -> Self {
+        let config = RouterConfig::new()
+            .realm(Uri::from_static(Self::REALM), Authentication::new().anonymous("guest"));
+        let compresses = websocket.deflate.is_some();
         let handle = RouterHandle::builder(config)
+            .websocket(websocket)
             .origins(OriginPolicy::allow([origin]).unwrap())
             .tls(TlsServerConfig::new(identity()).unwrap())
             .start(threads())
@@ -36,12 +50,8 @@ impl Router {
         let address = listener.local_addr().unwrap();
         let serving = serve(listener, &handle).unwrap();
         let url = |scheme: &str| format!("{scheme}://{address}");
-        Self { ws: url("ws"), wss: url("wss"), rs: url("rs"), handle, serving }
-    }
-
-    /// Where pages connect to.
-    pub(crate) fn urls(&self) -> [(&'static str, &str); 2] {
-        [("ws", &self.ws), ("wss", &self.wss)]
+        let ways = ways.iter().map(|(name, scheme)| (*name, url(scheme))).collect();
+        Self { ways, rs: url("rs"), compresses, handle, serving }
     }
 
     /// Ends it, once nothing is left of anybody.

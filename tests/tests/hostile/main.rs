@@ -11,6 +11,7 @@ mod sizes;
 mod stacks;
 mod text;
 mod truncation;
+mod websocket;
 
 use bytes::Bytes;
 use roadbed_core::error::ProtocolViolation;

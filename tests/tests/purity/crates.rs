@@ -16,10 +16,11 @@ const FORBIDDEN: &str = "\
 /// cpufeatures asks the processor (through libc, where the processor cannot be asked directly). indexmap,
 /// equivalent and foldhash are used by serde_json when our tests want the order of keys kept.
 const REVIEWED: &str = "\
-    base64ct bytes bytestring cfg-if chacha20 ciborium ciborium-io ciborium-ll cpufeatures crunchy \
-    equivalent foldhash half hashbrown indexmap itoa libc memchr num-traits rand_core rmp rmp-serde \
-    roadbed-core roadbed-router serde serde_core serde_json siphasher slab subtle thiserror zerocopy \
-    zeroize zmij";
+    base64ct block-buffer bytes bytestring cfg-if chacha20 ciborium ciborium-io ciborium-ll \
+    cpufeatures crunchy crypto-common digest equivalent flate2 foldhash half hashbrown httparse \
+    hybrid-array indexmap itoa libc memchr num-traits rand_core rmp rmp-serde roadbed-core \
+    roadbed-router serde serde_core serde_json sha1 siphasher slab subtle thiserror typenum \
+    zerocopy zeroize zlib-rs zmij";
 
 /// Which crate uses which, without what only tests and build scripts use. Macros run in the compiler and
 /// are left out. A crate is told by its name and version: another version may use other crates.
@@ -32,7 +33,8 @@ impl Graph {
     pub(crate) fn load(workspace: &Path) -> Self {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = Command::new(cargo)
-            .args(["metadata", "--format-version", "1", "--offline"])
+            // Not offline: what only other systems need has never been built here, and may have to come first.
+            .args(["metadata", "--format-version", "1", "--locked"])
             .current_dir(workspace)
             .output()
             .expect("cargo can be run");

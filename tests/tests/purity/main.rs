@@ -40,6 +40,33 @@ fn no_dependency_can_reach_the_outside() {
     }
 }
 
+/// TLS cannot be all pure: rustls reads and writes through the traits of `std::io`, asks a shared object for the
+/// time, and *ring* asks the operating system for randomness. Nothing else.
+#[test]
+fn tls_reaches_what_rustls_needs_and_nothing_else() {
+    let root = workspace().join("crates/roadbed-tls/src/lib.rs");
+    let (files, offences) = check_crate(&root, &Rules { hash_tables: None });
+    assert!(files > 7, "only {files} source files were found");
+    // Traits and errors: there is no socket and no file in them.
+    let io = ["self", "BufRead", "Read", "Write"].map(|item| format!("side.rs: std::io::{item} is named"));
+    let clock = ["std::sync::atomic", "AtomicU64"].map(|name| format!("clock.rs: {name} is named"));
+    // The README, for its tests.
+    let readme = ["lib.rs: include_str is named".to_owned()];
+    let allowed: Vec<String> = io.into_iter().chain(clock).chain(readme).collect();
+    for offence in &offences {
+        assert!(allowed.iter().any(|allowed| offence.ends_with(allowed)), "{offence}");
+    }
+    assert!(!offences.is_empty(), "this test sees nothing");
+
+    let offences = crates::Graph::load(&workspace()).offences("roadbed-tls");
+    let forbidden: Vec<_> = offences.iter().filter(|offence| offence.ends_with("is forbidden")).collect();
+    assert!(!forbidden.is_empty(), "this test sees nothing");
+    for offence in forbidden {
+        let mut way = offence.split(" -> ").map(|label| label.split(' ').next().unwrap_or_default());
+        assert!(way.any(|name| name == "ring") && way.next() == Some("getrandom"), "{offence}");
+    }
+}
+
 /// A crate that does use the network shows that the graph is really walked.
 #[test]
 fn a_planted_dependency_is_found() {

@@ -18,8 +18,7 @@ use std::time::Duration;
 
 use roadbed_core::transport::TransportDetails;
 
-use crate::client::{Attempt, Attempts, Connect, Session, open};
-use crate::drive::Tunnel;
+use crate::client::{Attempt, Attempts, Connect, Session};
 use crate::error::Error;
 use crate::runtime::Runtime;
 use crate::url::Address;
@@ -105,12 +104,8 @@ impl<C: BlockingConnector> Connect<C> {
     fn attempt_waiting(&self, attempt: &Attempt) -> Result<Session, Error> {
         let runtime = self.connector.runtime();
         let (socket, details) = self.connector.open(attempt.address())?;
-        let (endpoint, details) = (attempt.endpoint(), attempt.details(details));
-        let (joining, driver) = open(&self.settings, Arc::clone(&runtime), endpoint, details)?;
-        match attempt.tunnel()? {
-            Some(connect) => start(Tunnel::new(driver, connect), socket, runtime)?,
-            None => start(driver, socket, runtime)?,
-        }
+        let (joining, driver) = attempt.open(&self.settings, Arc::clone(&runtime), details)?;
+        start(driver, socket, runtime)?;
         joining.wait()
     }
 }

@@ -12,6 +12,7 @@ use roadbed_core::uri::Uri;
 
 use super::*;
 use crate::client::Invocation;
+use crate::client::open;
 use crate::drive::{Drive, LINGER, Output, Room};
 use crate::runtime::{Task, Timer};
 use crate::server::{Authentication, RouterConfig, RouterHandle};

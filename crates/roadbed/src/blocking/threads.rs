@@ -1,25 +1,29 @@
 //! The standard library as a runtime.
 
 use std::fmt;
-use std::thread;
+use std::sync::Arc;
 
 use roadbed_core::time::Timestamp;
 
-use crate::park::{ThreadTimer, block_on};
+use crate::park::ThreadTimer;
+use crate::pool::Pool;
 use crate::runtime::{Runtime, SystemClock, Task, Timer};
 
-/// The services of the standard library: its clocks, and a thread for each task.
+/// The services of the standard library: its clocks, and threads for tasks.
+///
+/// Tasks may block: none waits for another one. Threads are used again, and end after a second without work.
 ///
 /// Randomness is the only thing the standard library does not have; `seed` gives it.
 pub struct Threads {
     clock: SystemClock,
     seed: fn() -> [u8; 32],
+    pool: Arc<Pool>,
 }
 
 impl Threads {
     /// With a function that asks the operating system for random bytes.
     pub fn new(seed: fn() -> [u8; 32]) -> Self {
-        Self { clock: SystemClock::start(), seed }
+        Self { clock: SystemClock::start(), seed, pool: Arc::default() }
     }
 }
 
@@ -33,8 +37,7 @@ impl Runtime for Threads {
     }
 
     fn spawn(&self, task: Task) {
-        // A task that gets no thread is dropped, and whoever waits for it is told so by that.
-        let _ = thread::Builder::new().spawn(move || block_on(task));
+        self.pool.run(task);
     }
 
     fn timer(&self) -> Box<dyn Timer> {

@@ -11,8 +11,10 @@ use roadbed_core::transport::{
     HandshakeError, HttpConnect, RawSocketError, TransportDetails, TransportError,
 };
 
+use super::open::{self, Driver, Joining};
 use super::settings::Settings;
 use crate::error::Error;
+use crate::runtime::Runtime;
 use crate::url::{Address, Proxy, Url, UrlError};
 
 /// How WebSockets are opened.
@@ -37,7 +39,7 @@ impl fmt::Debug for WebSocketSettings {
 
 /// Where to connect to, and what to ask for there.
 #[derive(Clone, Debug)]
-pub(crate) struct Attempt {
+pub struct Attempt {
     url: Arc<Url>,
     proxy: Option<Arc<Proxy>>,
     /// What is spoken there. A RawSocket client names exactly one serializer, and a router that does not have it
@@ -45,16 +47,49 @@ pub(crate) struct Attempt {
     endpoint: Endpoint,
 }
 
-/// The attempts of a list of addresses, in order.
+/// What is tried, one after the other, until there is a session: every address, and at each what can be asked for.
+///
+/// [`Connect`](super::Connect) goes through them by itself. Those who open their sockets themselves do this:
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use roadbed::client::{Attempts, Session, Settings};
+/// # use roadbed::core::transport::TransportDetails;
+/// # use roadbed::runtime::{ByteStream, Runtime};
+/// # use roadbed::url::Address;
+/// fn connect<S: ByteStream>(
+///     runtime: &Arc<dyn Runtime>,
+///     socket: impl Fn(&Address) -> std::io::Result<S>,
+/// ) -> Result<Session, roadbed::Error> {
+///     let settings = Settings::new("realm1");
+///     let mut attempts = Attempts::new(&["rs://127.0.0.1".into(), "unix:/run/wamp.sock".into()], &settings)?;
+///     loop {
+///         let attempt = attempts.now();
+///         let opened = socket(attempt.address()).map_err(roadbed::Error::from).and_then(|stream| {
+///             let details = TransportDetails::default();
+///             let (joining, driver) = attempt.open(&settings, Arc::clone(runtime), details)?;
+///             runtime.spawn(Box::pin(driver.run(stream)));
+///             joining.wait()
+///         });
+///         match opened {
+///             Err(error) if attempts.retry(&error) => {}
+///             result => return result,
+///         }
+///     }
+/// }
+/// ```
 #[derive(Debug)]
-pub(crate) struct Attempts {
+pub struct Attempts {
     now: Attempt,
     rest: std::vec::IntoIter<Attempt>,
 }
 
 impl Attempts {
     /// Checks the addresses and settings, all before anything is connected.
-    pub(crate) fn new(urls: &[String], settings: &Settings) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Url`] and [`Error::Config`] name the first thing that cannot work.
+    pub fn new(urls: &[String], settings: &Settings) -> Result<Self, Error> {
         let proxy = settings.proxy.clone().transpose()?.map(Arc::new);
         let mut all = Vec::new();
         let mut is_any_secure = false;
@@ -81,19 +116,20 @@ impl Attempts {
                 None => all.extend(serializers.iter().map(|&serializer| attempt(serializer.into()))),
             }
         }
+        settings.check()?;
         let mut rest = all.into_iter();
         let now = rest.next().ok_or_else(|| UrlError::Empty(String::new()))?;
         Ok(Self { now, rest })
     }
 
     /// What to try now.
-    pub(crate) const fn now(&self) -> &Attempt {
+    pub const fn now(&self) -> &Attempt {
         &self.now
     }
 
     /// Whether to try on, after an attempt that ended in `error`. When the router does not have the
     /// serializer, that is the next one; when there is no router, the next address.
-    pub(crate) fn retry(&mut self, error: &Error) -> bool {
+    pub fn retry(&mut self, error: &Error) -> bool {
         let is_elsewhere = !refuses_serializer(error);
         if is_elsewhere && !may_succeed_elsewhere(error) {
             return false;
@@ -110,17 +146,52 @@ impl Attempts {
 
 impl Attempt {
     /// Where to open a stream to: the router, or the proxy.
-    pub(crate) fn address(&self) -> &Address {
+    pub fn address(&self) -> &Address {
         self.proxy.as_ref().map_or(self.url.address(), |proxy| proxy.address())
     }
 
-    /// What is spoken with the router.
-    pub(crate) fn endpoint(&self) -> Endpoint {
-        self.endpoint.clone()
+    /// Opens a connection over a stream to [`address`](Self::address), of which this is known: through the proxy,
+    /// if there is one, and over TLS, if the address is secure.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the settings cannot work, [`Error::Url`] for a secure address without TLS.
+    pub fn open(
+        &self,
+        settings: &Settings,
+        runtime: Arc<dyn Runtime>,
+        details: TransportDetails,
+    ) -> Result<(Joining, Driver), Error> {
+        let (joining, driver) = self.open_directly(settings, runtime, details)?;
+        Ok(match self.tunnel()? {
+            Some(connect) => (joining, driver.through(connect)),
+            None => (joining, driver),
+        })
+    }
+
+    fn open_directly(
+        &self,
+        settings: &Settings,
+        runtime: Arc<dyn Runtime>,
+        details: TransportDetails,
+    ) -> Result<(Joining, Driver), Error> {
+        let (endpoint, details) = (self.endpoint.clone(), self.details(details));
+        if !self.url.is_secure() {
+            return open::open(settings, runtime, endpoint, details);
+        }
+        // From here on there is TLS, or an error.
+        #[cfg(feature = "tls")]
+        if let Address::Tcp { host, .. } = self.url.address() {
+            let protocol = match self.url.request() {
+                None => roadbed_tls::Protocol::Raw,
+                Some(_) => roadbed_tls::Protocol::Http,
+            };
+            return open::open_secure(settings, runtime, endpoint, details, host, protocol);
+        }
+        Err(UrlError::NoTls(without_query(&self.url)).into())
     }
 
     /// How to ask the proxy for the router; `None` without a proxy.
-    pub(crate) fn tunnel(&self) -> Result<Option<HttpConnect>, ConfigError> {
+    fn tunnel(&self) -> Result<Option<HttpConnect>, ConfigError> {
         match (&self.proxy, self.url.address()) {
             (Some(proxy), Address::Tcp { host, port }) => proxy.connect(host, *port).map(Some),
             _ => Ok(None),
@@ -129,7 +200,7 @@ impl Attempt {
 
     /// What is known of the way to the router, when this is known of the stream. However near the proxy is,
     /// the router is not.
-    pub(crate) fn details(&self, mut details: TransportDetails) -> TransportDetails {
+    fn details(&self, mut details: TransportDetails) -> TransportDetails {
         if self.proxy.is_some() {
             details.is_local = false;
         }
@@ -160,7 +231,8 @@ fn websocket(
 
 /// Secure addresses are spoken to over TLS or not at all.
 fn check_tls(url: &Url) -> Result<(), UrlError> {
-    if url.is_secure() { Err(UrlError::NoTls(without_query(url))) } else { Ok(()) }
+    let is_possible = cfg!(feature = "tls") && matches!(url.address(), Address::Tcp { .. });
+    if url.is_secure() && !is_possible { Err(UrlError::NoTls(without_query(url))) } else { Ok(()) }
 }
 
 /// Queries may hold secrets.
@@ -189,6 +261,9 @@ fn may_succeed_elsewhere(error: &Error) -> bool {
         },
         Error::Config(_) | Error::Url(_) | Error::Vetoed(_) => false,
         Error::Io(_) | Error::Timeout | Error::Proxy(_) => true,
+        // Whoever it was, it was not the router; and the next address is no less secure.
+        #[cfg(feature = "tls")]
+        Error::Tls(_) => true,
         _ => false,
     }
 }

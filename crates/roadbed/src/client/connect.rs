@@ -8,10 +8,8 @@ use std::sync::Arc;
 use roadbed_core::transport::TransportDetails;
 
 use super::attempts::{Attempt, Attempts};
-use super::open::open;
 use super::session::Session;
 use super::settings::Settings;
-use crate::drive::{Run, Tunnel};
 use crate::error::Error;
 use crate::fuse::Fused;
 use crate::runtime::{ByteStream, Runtime};
@@ -80,15 +78,8 @@ impl<C: Connector> Connect<C> {
     async fn attempt(&self, attempt: &Attempt) -> Result<Session, Error> {
         let runtime = self.connector.runtime();
         let (stream, details) = self.connector.open(attempt.address()).await?;
-        let (endpoint, details) = (attempt.endpoint(), attempt.details(details));
-        let (joining, driver) = open(&self.settings, Arc::clone(&runtime), endpoint, details)?;
-        match attempt.tunnel()? {
-            Some(connect) => {
-                let tunnel = Arc::new(Tunnel::new(driver, connect));
-                runtime.spawn(Box::pin(Run::new(tunnel, stream, Arc::clone(&runtime))));
-            }
-            None => runtime.spawn(Box::pin(driver.run(stream))),
-        }
+        let (joining, driver) = attempt.open(&self.settings, Arc::clone(&runtime), details)?;
+        runtime.spawn(Box::pin(driver.run(stream)));
         joining.await
     }
 }
@@ -99,5 +90,43 @@ impl<C: Connector> IntoFuture for Connect<C> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(Fused::new(self.connect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::memory::Pipe;
+    use crate::testing::sim::Sim;
+
+    /// Counts how often it is asked to connect.
+    #[derive(Clone, Default)]
+    struct Counting(Sim, Arc<AtomicUsize>);
+
+    impl Connector for Counting {
+        type Stream = Pipe;
+
+        fn runtime(&self) -> Arc<dyn Runtime> {
+            self.0.runtime()
+        }
+
+        async fn open(&self, _: &Address) -> io::Result<(Pipe, TransportDetails)> {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            Err(io::ErrorKind::ConnectionRefused.into())
+        }
+    }
+
+    #[test]
+    fn nothing_is_connected_for_settings_that_cannot_work() {
+        let connector = Counting::default();
+        let connect = || Connect::new(connector.clone(), "rs://localhost");
+        let error = connector.0.block_on(connect().realm("no realm").into_future()).unwrap_err();
+        assert!(matches!(error, Error::Config(_)), "{error}");
+        assert_eq!(connector.1.load(Ordering::Relaxed), 0);
+        let error = connector.0.block_on(connect().realm("realm1").into_future()).unwrap_err();
+        assert!(matches!(error, Error::Io(_)), "{error}");
+        assert_eq!(connector.1.load(Ordering::Relaxed), 1);
     }
 }

@@ -26,13 +26,15 @@ mod take;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use attempts::{Attempt, Attempts};
+pub use attempts::{Attempt, Attempts};
 pub use call::{Call, CallResult, Calling, Returning, ReturningFuture};
 pub use connect::{Connect, Connector};
 pub use event::{Event, Lagged};
 pub use handler::{ArgumentError, HandlerError};
 pub use hooks::{Challenge, Closed, UserError};
 pub use invocation::Invocation;
+#[cfg(feature = "tls")]
+pub use open::open_secure;
 pub use open::{Driver, Joining, open};
 pub use publish::{Acknowledged, Acknowledging, Publish, Publishing};
 pub use register::{Register, RegisterQueue, Registering, RegisteringQueue};

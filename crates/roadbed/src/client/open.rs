@@ -3,20 +3,23 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+#[cfg(feature = "tls")]
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use futures_channel::oneshot;
 use roadbed_core::connection::{Connection, Endpoint};
-use roadbed_core::transport::TransportDetails;
+use roadbed_core::transport::{HttpConnect, TransportDetails};
 
 use super::hooks;
 use super::session::Session;
 use super::settings::Settings;
 use super::shared::{After, Shared};
 use super::state::State;
-use crate::drive::{Drive, Output, Room, Run};
+use crate::drive::{Drive, Layered, Output, Room, Run, Tunnel, layered};
 use crate::error::Error;
 use crate::fuse::Fused;
 use crate::runtime::{ByteStream, Runtime};
@@ -48,12 +51,54 @@ pub fn open(
     endpoint: impl Into<Endpoint>,
     details: TransportDetails,
 ) -> Result<(Joining, Driver), Error> {
+    let (joining, core) = prepare(settings, runtime, &endpoint.into(), None)?;
+    core.transport_ready(details);
+    Ok((joining, Driver(Layered::Plain(core))))
+}
+
+/// As [`open`], with TLS between the transport and the session: the router has to be `host`, as
+/// [`Settings::tls`] says, or nothing is sent to it. `details` say what is known of the stream below TLS; that
+/// it is secure, and its channel binding, is added when the handshake is done.
+///
+/// # Errors
+/// [`Error::Config`] when the settings cannot work, [`Error::TlsConfig`] when TLS cannot begin.
+#[cfg(feature = "tls")]
+pub fn open_secure(
+    settings: &Settings,
+    runtime: Arc<dyn Runtime>,
+    endpoint: impl Into<Endpoint>,
+    details: TransportDetails,
+    host: &str,
+    protocol: roadbed_tls::Protocol,
+) -> Result<(Joining, Driver), Error> {
+    use roadbed_tls::{TlsClientConfig, TlsLayer};
+
+    /// What the system trusts, read once.
+    static SYSTEM: OnceLock<TlsClientConfig> = OnceLock::new();
+
+    let config = match (&settings.tls, SYSTEM.get()) {
+        (Some(config), _) | (None, Some(config)) => config,
+        (None, None) => {
+            let system = TlsClientConfig::system()?;
+            SYSTEM.get_or_init(|| system)
+        }
+    };
+    let layer = TlsLayer::client(config, host, protocol, runtime.now(), runtime.utc())?;
+    let (joining, core) = prepare(settings, Arc::clone(&runtime), &endpoint.into(), Some(details))?;
+    let secure = crate::drive::Secure::new(core, layer, runtime);
+    Ok((joining, Driver(Layered::Secure(Box::new(secure)))))
+}
+
+/// A session to be joined over a transport of which nothing is known yet, or only what `expected` says.
+fn prepare(
+    settings: &Settings,
+    runtime: Arc<dyn Runtime>,
+    endpoint: &Endpoint,
+    expected: Option<TransportDetails>,
+) -> Result<(Joining, Core), Error> {
     let config = settings.config.clone().build()?;
-    hooks::call(settings.hooks.on_connect.as_ref(), &details);
     let now = runtime.now();
-    let endpoint = endpoint.into();
-    let mut connection = Connection::client(config, &endpoint, runtime.seed(), now, runtime.utc());
-    connection.transport_ready(now, details);
+    let connection = Connection::client(config, endpoint, runtime.seed(), now, runtime.utc());
     let (opening, opened) = oneshot::channel();
     let state = State::new(connection, opening);
     let Settings { hooks, call_deadline, queues, .. } = settings.clone();
@@ -61,7 +106,7 @@ pub fn open(
     // Dropped before the session is joined, it gives up.
     let session = Session::new(Arc::clone(&shared));
     let joining = Joining(Fused::new(join(session, Arc::clone(&shared), opened)));
-    Ok((joining, Driver(shared)))
+    Ok((joining, Core { shared, expected: Mutex::new(expected) }))
 }
 
 async fn join(
@@ -112,28 +157,54 @@ impl fmt::Debug for Joining {
 
 /// The driver's end of a connection: both halves of it, see [`Drive`]. Dropped, the connection is lost.
 #[derive(Debug)]
-pub struct Driver(Arc<Shared>);
+pub struct Driver(Layered<Core>);
+
+/// The driver's end of the connection itself, above whatever layers are under it.
+#[derive(Debug)]
+struct Core {
+    shared: Arc<Shared>,
+    /// What is known of a transport that is not ready yet.
+    expected: Mutex<Option<TransportDetails>>,
+}
 
 impl Driver {
     /// Drives the connection over `stream`; the future is done when the stream can be dropped.
     pub fn run<S: ByteStream>(self, stream: S) -> Run<Self, S> {
-        let runtime = Arc::clone(&self.0.runtime);
+        let runtime = Arc::clone(self.runtime());
         Run::new(Arc::new(self), stream, runtime)
+    }
+
+    /// The same connection, whose stream leads to an HTTP proxy: that is asked with `connect` first.
+    pub(crate) fn through(self, connect: HttpConnect) -> Self {
+        Self(Layered::Tunneled(Box::new(Tunnel::new(self.0, connect))))
     }
 
     /// The runtime it was opened with.
     pub fn runtime(&self) -> &Arc<dyn Runtime> {
-        &self.0.runtime
+        &self.0.inner().shared.runtime
+    }
+}
+
+impl Core {
+    /// The transport is there; the session may be asked for.
+    fn transport_ready(&self, details: TransportDetails) {
+        hooks::call(self.shared.hooks.on_connect.as_ref(), &details);
+        let now = self.shared.now();
+        self.shared.with(|state, _| state.connection.transport_ready(now, details));
     }
 }
 
 impl Drive for Driver {
+    layered!(0);
+}
+
+impl Drive for Core {
     fn room(&self, input: &mut BytesMut, waker: &Waker) -> Room {
-        let now = self.0.now();
-        self.0.with(|state, after| {
+        let now = self.shared.now();
+        self.shared.with(|state, after| {
             state.awake(waker);
             if !input.is_empty() {
-                state.feed(now, input, &self.0, after);
+                state.feed(now, input, &self.shared, after);
             }
             if state.has_ended() {
                 Room::Discard
@@ -147,50 +218,72 @@ impl Drive for Driver {
     }
 
     fn feed(&self, input: &mut BytesMut) {
-        let now = self.0.now();
-        self.0.with(|state, after| state.feed(now, input, &self.0, after));
+        let now = self.shared.now();
+        self.shared.with(|state, after| state.feed(now, input, &self.shared, after));
     }
 
     fn eof(&self, input: &mut BytesMut) {
-        let now = self.0.now();
-        self.0.with(|state, after| {
-            state.feed(now, input, &self.0, after);
+        let now = self.shared.now();
+        self.shared.with(|state, after| {
+            state.feed(now, input, &self.shared, after);
             state.connection.handle_eof(now);
         });
     }
 
     fn lost(&self) {
-        let now = self.0.now();
-        self.0.with(|state, _| state.connection.handle_lost(now));
+        let now = self.shared.now();
+        self.shared.with(|state, _| state.connection.handle_lost(now));
+    }
+
+    fn secured(&self, channel_binding: Option<Bytes>) {
+        let expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mut details) = expected {
+            details.is_secure = true;
+            details.channel_binding = channel_binding;
+            self.transport_ready(details);
+        }
     }
 
     fn failed(&self, error: Error) {
-        let now = self.0.now();
-        self.0.with(|state, after| {
+        let now = self.shared.now();
+        self.shared.with(|state, after| {
             state.opened(Err(error), after);
             state.connection.handle_lost(now);
         });
     }
 
     fn output(&self, can_write: bool, waker: &Waker) -> Output {
-        let now = self.0.now();
-        self.0.with(|state, after: &mut After| {
+        let now = self.shared.now();
+        self.shared.with(|state, after: &mut After| {
             state.run_timers(now, after);
             let bytes = if can_write { state.connection.poll_transmit() } else { None };
             if let Some(bytes) = bytes {
+                self.shared.has_more.store(state.connection.queued() > 0, Ordering::Relaxed);
                 return Output::Write(bytes);
             }
             // Only now, with the output fetched, the last event may come.
-            state.take_events(&self.0, after);
+            state.take_events(&self.shared, after);
             if state.has_ended() {
                 return Output::End;
             }
             Output::Idle(state.writer_sleeps(waker, can_write))
         })
     }
+
+    fn more(&self) -> Option<Bytes> {
+        // Asked by the same thread as `output`, and a hint otherwise.
+        if !self.shared.has_more.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.shared.with(|state, _| state.connection.poll_transmit())
+    }
+
+    fn expects_more(&self) -> bool {
+        self.shared.has_told_several()
+    }
 }
 
-impl Drop for Driver {
+impl Drop for Core {
     fn drop(&mut self) {
         self.lost();
     }

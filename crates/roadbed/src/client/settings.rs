@@ -44,6 +44,8 @@ pub struct Settings {
     pub(crate) serializers: Vec<Serializer>,
     pub(crate) call_deadline: Option<Duration>,
     pub(crate) queues: QueueLimits,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<roadbed_tls::TlsClientConfig>,
     pub(crate) websocket: WebSocketSettings,
     /// Told when it is used.
     pub(crate) proxy: Option<Result<Proxy, UrlError>>,
@@ -77,9 +79,25 @@ impl Settings {
             serializers: PREFERENCE.to_vec(),
             call_deadline: Some(CALL_DEADLINE),
             queues: QueueLimits::default(),
+            #[cfg(feature = "tls")]
+            tls: None,
             websocket: WebSocketSettings::default(),
             proxy: None,
         }
+    }
+
+    /// The serializers to ask for, best first: for those who connect by themselves, with
+    /// [`Attempts`](crate::url::Attempts).
+    pub fn preference(&self) -> &[Serializer] {
+        &self.serializers
+    }
+
+    /// Checks what can be checked before anything is connected; [`open`](super::open) does so too.
+    ///
+    /// # Errors
+    /// [`Error::Config`] names the first thing that cannot work.
+    pub fn check(&self) -> Result<(), Error> {
+        Ok(self.config.check()?)
     }
 
     pub(crate) fn without_realm() -> Self {
@@ -175,6 +193,13 @@ setters! {
     /// `wamp.error.unavailable`. Default: 1,024.
     fn invocation_queue(invocations: usize) self {
         self.queues.invocations = invocations.max(1);
+    }
+
+    /// Sets whom to trust, and which certificate to show, where TLS is spoken. Default: whom the operating
+    /// system trusts, and none.
+    #[cfg(feature = "tls")]
+    fn tls(config: roadbed_tls::TlsClientConfig) self {
+        self.tls = Some(config);
     }
 
     /// Connects through an HTTP proxy, `http://host:port` or `http://user:password@host:port`; see

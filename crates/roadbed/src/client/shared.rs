@@ -1,6 +1,7 @@
 //! What the handles of a session and its driver share.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::Duration;
@@ -30,6 +31,10 @@ pub(crate) struct Shared {
     pub(crate) queues: QueueLimits,
     /// Set once the session is joined, so that handles find it without the lock.
     pub(crate) joined: OnceLock<Joined>,
+    /// How many were told something since the driver asked last.
+    told: AtomicUsize,
+    /// There was more output behind what the driver took last.
+    pub(crate) has_more: AtomicBool,
 }
 
 /// What is known of a joined session.
@@ -121,7 +126,16 @@ impl Shared {
         call_deadline: Option<Duration>,
         queues: QueueLimits,
     ) -> Self {
-        Self { state: Guarded::new(state), runtime, hooks, call_deadline, queues, joined: OnceLock::new() }
+        Self {
+            state: Guarded::new(state),
+            runtime,
+            hooks,
+            call_deadline,
+            queues,
+            joined: OnceLock::new(),
+            told: AtomicUsize::new(0),
+            has_more: AtomicBool::new(false),
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -131,6 +145,12 @@ impl Shared {
     /// The serializer of the connection, once that is joined.
     pub(crate) fn serializer(&self) -> Serializer {
         self.joined.get().map_or(Serializer::Cbor, |joined| joined.serializer)
+    }
+
+    /// Whether several were told something since this was asked last.
+    pub(crate) fn has_told_several(&self) -> bool {
+        // A hint: no memory is read or written because of it.
+        self.told.load(Ordering::Relaxed) > 0 && self.told.swap(0, Ordering::Relaxed) > 1
     }
 
     /// Lets `act` at the state, then wakes and tells whoever is concerned.
@@ -149,6 +169,9 @@ impl Shared {
         if let Some(joined) = joined {
             // A second session on the same connection does not happen.
             let _ = self.joined.set(joined);
+        }
+        if !(deliveries.is_empty() && tasks.is_empty()) {
+            self.told.fetch_add(deliveries.len() + tasks.len(), Ordering::Relaxed);
         }
         deliveries.into_iter().for_each(Deliver::deliver);
         wakers.into_iter().for_each(Waker::wake);

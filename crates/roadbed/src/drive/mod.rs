@@ -5,7 +5,12 @@
 //! [`Run`] composes both into one future over a [`ByteStream`](crate::runtime::ByteStream);
 //! [`blocking`](crate::blocking) gives each a thread. An event loop of your own calls them as it likes.
 
+mod layered;
 mod run;
+#[cfg(feature = "tls")]
+mod secure;
+#[cfg(test)]
+mod tests;
 mod tunnel;
 
 use std::task::Waker;
@@ -13,7 +18,10 @@ use std::task::Waker;
 use bytes::{Bytes, BytesMut};
 use roadbed_core::time::Timestamp;
 
+pub(crate) use layered::{Layered, layered};
 pub use run::Run;
+#[cfg(feature = "tls")]
+pub use secure::Secure;
 pub use tunnel::Tunnel;
 
 use crate::error::Error;
@@ -35,6 +43,12 @@ pub trait Drive: Send + Sync + 'static {
     /// The stream broke: nothing can be read or written any more.
     fn lost(&self);
 
+    /// The stream turned out to be encrypted, with this channel binding. Whoever puts a layer of encryption
+    /// under a connection says so once, before the first [`feed`](Self::feed).
+    fn secured(&self, channel_binding: Option<Bytes>) {
+        let _ = channel_binding;
+    }
+
     /// A layer under the connection failed: nothing can be read or written any more, and this is why.
     fn failed(&self, error: Error) {
         let _ = error;
@@ -44,6 +58,19 @@ pub trait Drive: Send + Sync + 'static {
     /// What to write next, or how long to sleep. With `can_write` false, because bytes given before are
     /// not written yet, it never gives more. On [`Output::Idle`], `waker` is woken when to ask again.
     fn output(&self, can_write: bool, waker: &Waker) -> Output;
+
+    /// What comes right behind the bytes that [`output`](Self::output) gave just now, if that is known: so
+    /// one write can take a large payload and what is in front of it.
+    fn more(&self) -> Option<Bytes> {
+        None
+    }
+
+    /// Whether several tasks were told something since this was asked last. Most of them answer at once:
+    /// a driver that shares their thread lets them have their turn before it writes, so that one write
+    /// takes all of it.
+    fn expects_more(&self) -> bool {
+        false
+    }
 }
 
 /// What a driver does with its reading side.

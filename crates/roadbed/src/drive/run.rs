@@ -16,8 +16,8 @@ use crate::runtime::{ByteStream, Runtime, Timer};
 /// Reads and writes of one poll, after which other tasks get their turn.
 const BUDGET: usize = 64;
 
-/// The largest read buffer that an idle connection keeps.
-const IDLE_BUFFER: usize = 4096;
+/// Output up to this size may be the envelope of a large payload, which is written together with it.
+const ENVELOPE: usize = 4096;
 
 /// What is read at once of what nobody wants any more.
 const DISCARD: usize = 4096;
@@ -35,9 +35,12 @@ pub struct Run<D: Drive, S> {
     /// less than setting the timer for every call.
     armed: Option<Timestamp>,
     input: BytesMut,
-    /// What is left to be written.
+    /// What is left to be written, and what comes behind it.
     output: Bytes,
+    next: Bytes,
     is_eof: bool,
+    /// Others had their turn since the last write.
+    has_yielded: bool,
     stage: Stage,
 }
 
@@ -57,6 +60,8 @@ enum Stage {
 enum Step {
     Progress,
     Pending,
+    /// Others first.
+    Yield,
 }
 
 impl<D: Drive, S: ByteStream> Run<D, S> {
@@ -71,7 +76,9 @@ impl<D: Drive, S: ByteStream> Run<D, S> {
             armed: None,
             input: BytesMut::new(),
             output: Bytes::new(),
+            next: Bytes::new(),
             is_eof: false,
+            has_yielded: false,
             stage: Stage::Open,
         }
     }
@@ -90,7 +97,8 @@ impl<D: Drive, S: ByteStream> Run<D, S> {
         self.input.reserve(room);
         match self.stream.poll_read(cx, &mut self.input) {
             Poll::Pending => {
-                if self.input.is_empty() && self.input.capacity() > IDLE_BUFFER {
+                // An idle connection keeps no buffer.
+                if self.input.is_empty() {
                     self.input = BytesMut::new();
                 }
                 Step::Pending
@@ -111,19 +119,25 @@ impl<D: Drive, S: ByteStream> Run<D, S> {
     /// Writes once, or runs the timers.
     fn write(&mut self, cx: &mut Context<'_>) -> Step {
         if self.output.is_empty() {
+            // Once a write, as there may always be more to read.
+            if self.drive.expects_more() && !self.has_yielded {
+                self.has_yielded = true;
+                return Step::Yield;
+            }
+            self.has_yielded = false;
             match self.drive.output(true, cx.waker()) {
                 Output::Write(bytes) => self.output = bytes,
                 Output::Idle(at) => return self.sleep(cx, at),
                 Output::End => return self.close(),
                 Output::Drop => return self.done(),
             }
-        }
-        match self.stream.poll_write(cx, &self.output) {
-            Poll::Ready(Ok(0)) => self.failed(&io::ErrorKind::WriteZero.into()),
-            Poll::Ready(Ok(count)) => {
-                self.output.advance(count);
-                Step::Progress
+            if self.output.len() <= ENVELOPE {
+                self.next = self.drive.more().unwrap_or_default();
             }
+        }
+        match self.flush(cx) {
+            Poll::Ready(Ok(0)) => self.failed(&io::ErrorKind::WriteZero.into()),
+            Poll::Ready(Ok(_)) => Step::Progress,
             Poll::Ready(Err(error)) => self.failed(&error),
             Poll::Pending => match self.drive.output(false, cx.waker()) {
                 Output::Idle(at) => self.sleep(cx, at),
@@ -131,6 +145,24 @@ impl<D: Drive, S: ByteStream> Run<D, S> {
                 Output::Drop => self.done(),
             },
         }
+    }
+
+    /// Writes some of what is left.
+    fn flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let written = if self.next.is_empty() {
+            self.stream.poll_write(cx, &self.output)
+        } else {
+            self.stream.poll_write_both(cx, &self.output, &self.next)
+        };
+        if let Poll::Ready(Ok(count)) = written {
+            let first = count.min(self.output.len());
+            self.output.advance(first);
+            if self.output.is_empty() {
+                self.output = std::mem::take(&mut self.next);
+                self.output.advance(count - first);
+            }
+        }
+        written
     }
 
     /// Waits for `at`, unless that has come.
@@ -167,12 +199,9 @@ impl<D: Drive, S: ByteStream> Run<D, S> {
     fn closing(&mut self, cx: &mut Context<'_>, until: Timestamp, is_shut: bool) -> Step {
         let mut step = Step::Pending;
         if !self.output.is_empty() {
-            match self.stream.poll_write(cx, &self.output) {
+            match self.flush(cx) {
                 Poll::Pending => {}
-                Poll::Ready(Ok(count)) if count > 0 => {
-                    self.output.advance(count);
-                    step = Step::Progress;
-                }
+                Poll::Ready(Ok(count)) if count > 0 => step = Step::Progress,
                 Poll::Ready(_) => return self.done(),
             }
         } else if !is_shut {
@@ -223,11 +252,13 @@ impl<D: Drive, S: ByteStream> Future for Run<D, S> {
                     // What was read may have made something to write; and only after that it is clear
                     // how long to sleep.
                     let write = if this.stage == Stage::Open { this.write(cx) } else { Step::Progress };
-                    if read == Step::Progress { read } else { write }
+                    if read == Step::Progress && write == Step::Pending { read } else { write }
                 }
             };
-            if step == Step::Pending {
-                return Poll::Pending;
+            match step {
+                Step::Progress => {}
+                Step::Pending => return Poll::Pending,
+                Step::Yield => break,
             }
         }
         cx.waker().wake_by_ref();

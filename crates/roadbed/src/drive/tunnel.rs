@@ -3,7 +3,7 @@
 use std::fmt;
 use std::task::Waker;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use roadbed_core::transport::{HttpConnect, ProxyError};
 
 use super::{Drive, Output, Room};
@@ -36,6 +36,11 @@ impl<D: Drive> Tunnel<D> {
     pub fn new(inner: D, connect: HttpConnect) -> Self {
         let step = Step::Asking { connect, is_asked: false };
         Self { inner, state: Guarded::new(State { step, writer: Sleeper::default() }) }
+    }
+
+    /// What is connected through the tunnel.
+    pub(crate) const fn inner(&self) -> &D {
+        &self.inner
     }
 
     /// Reads the proxy's answer. Whether the tunnel is there.
@@ -105,6 +110,10 @@ impl<D: Drive> Drive for Tunnel<D> {
         self.inner.lost();
     }
 
+    fn secured(&self, channel_binding: Option<Bytes>) {
+        self.inner.secured(channel_binding);
+    }
+
     fn failed(&self, error: Error) {
         self.inner.failed(error);
     }
@@ -127,6 +136,14 @@ impl<D: Drive> Drive for Tunnel<D> {
             Some(request) => Output::Write(request),
             None => self.inner.output(can_write && is_open, waker),
         }
+    }
+
+    fn more(&self) -> Option<Bytes> {
+        if self.is(|state| matches!(state.step, Step::Open)) { self.inner.more() } else { None }
+    }
+
+    fn expects_more(&self) -> bool {
+        self.inner.expects_more()
     }
 }
 

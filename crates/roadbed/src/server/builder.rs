@@ -35,12 +35,21 @@ pub struct Builder {
     link: LinkConfig,
     websocket: Option<WebSocketServerConfig>,
     observer: Option<Arc<Observer>>,
+    #[cfg(feature = "tls")]
+    tls: Option<(roadbed_tls::TlsServerConfig, bool)>,
 }
 
 impl Builder {
     pub(super) fn new(config: RouterConfig) -> Self {
         let link = LinkConfig::default().limits(config.limits.clone());
-        Self { config, link, websocket: Some(WebSocketServerConfig::default()), observer: None }
+        Self {
+            config,
+            link,
+            websocket: Some(WebSocketServerConfig::default()),
+            observer: None,
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
     }
 
     /// Sets the serializers that peers may ask for. Default: all.
@@ -97,12 +106,50 @@ impl Builder {
         self
     }
 
+    /// Speaks TLS with whoever begins with it, on the same port as everything else: the first byte tells.
+    /// Sessions over it are told by [`TransportDetails::is_secure`], and have a channel binding.
+    ///
+    /// ```
+    /// use roadbed::core::uri::Uri;
+    /// use roadbed::server::{Authentication, RouterConfig, RouterHandle};
+    /// use roadbed::tls::{Identity, TlsConfigError, TlsServerConfig};
+    ///
+    /// fn set_up(config: RouterConfig, chain: &[u8], key: &[u8]) -> Result<(), TlsConfigError> {
+    ///     let tls = TlsServerConfig::new(Identity::from_pem(chain, key)?)?;
+    ///     let builder = RouterHandle::builder(config).tls_required(tls);
+    /// #   drop(builder);
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// [`TransportDetails::is_secure`]: roadbed_core::transport::TransportDetails::is_secure
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, config: roadbed_tls::TlsServerConfig) -> Self {
+        self.tls = Some((config, false));
+        self
+    }
+
+    /// As [`tls`](Self::tls), and closes connections that begin with anything else. Sessions of this process
+    /// ([`attach_local`](RouterHandle::attach_local)) need none.
+    #[cfg(feature = "tls")]
+    pub fn tls_required(mut self, config: roadbed_tls::TlsServerConfig) -> Self {
+        self.tls = Some((config, true));
+        self
+    }
+
     /// Starts the router.
     ///
     /// # Errors
     /// [`ConfigError`] when the configuration cannot work.
     pub fn start(self, runtime: Arc<dyn Runtime>) -> Result<RouterHandle, ConfigError> {
-        let Self { config, mut link, websocket, observer } = self;
+        let Self {
+            config,
+            mut link,
+            websocket,
+            observer,
+            #[cfg(feature = "tls")]
+            tls,
+        } = self;
         config.check()?;
         if let Some(websocket) = websocket {
             let is_allowed = |subprotocol: &Subprotocol| link.serializers.contains(&subprotocol.serializer);
@@ -114,7 +161,14 @@ impl Builder {
         }
         let router = Router::new(config.into_shared(), runtime.seed(), runtime.now(), runtime.utc());
         let state = Guarded::new(State::new(router, observer.is_some()));
-        Ok(RouterHandle(Arc::new(Shared { state, runtime, link, observer })))
+        Ok(RouterHandle(Arc::new(Shared {
+            state,
+            runtime,
+            link,
+            observer,
+            #[cfg(feature = "tls")]
+            tls,
+        })))
     }
 }
 

@@ -16,6 +16,7 @@
 //! }
 //! ```
 
+mod backoff;
 mod builder;
 mod peer;
 mod state;
@@ -39,6 +40,7 @@ pub use roadbed_router::{
     RouterConfig, RouterEvent, RouterStats, SessionInfo, TicketTable,
 };
 
+pub use backoff::Backoff;
 pub use builder::Builder;
 pub use peer::PeerDriver;
 
@@ -69,6 +71,9 @@ struct Shared {
     runtime: Arc<dyn Runtime>,
     link: LinkConfig,
     observer: Option<Arc<Observer>>,
+    /// How TLS is answered, and whether nothing else is.
+    #[cfg(feature = "tls")]
+    tls: Option<(roadbed_tls::TlsServerConfig, bool)>,
 }
 
 impl RouterHandle {
@@ -108,7 +113,8 @@ impl RouterHandle {
         let details = TransportDetails::local();
         let (joining, driver) = client::open(settings, Arc::clone(runtime), serializer, details.clone())?;
         let (here, there) = memory::pipe(LOCAL_PIPE);
-        runtime.spawn(Box::pin(self.accept(there, details)));
+        let peer = PeerDriver::local(self.clone(), details);
+        runtime.spawn(Box::pin(Run::new(Arc::new(peer), there, Arc::clone(runtime))));
         runtime.spawn(Box::pin(driver.run(here)));
         Ok(joining)
     }

@@ -1,30 +1,63 @@
 //! The driver of one peer.
 
 use std::fmt;
+#[cfg(feature = "tls")]
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use roadbed_core::link::Link;
 use roadbed_core::time::Timestamp;
 use roadbed_core::transport::TransportDetails;
 
 use super::RouterHandle;
 use super::state::{After, State};
-use crate::drive::{Drive, Output, Room};
+#[cfg(feature = "tls")]
+use crate::drive::Secure;
+use crate::drive::{Drive, Layered, Output, Room, layered};
 
 /// The driver's end of an accepted connection: both halves of it, see [`Drive`]. Dropped, the peer is
 /// gone.
-pub struct PeerDriver {
-    router: RouterHandle,
-    key: usize,
-}
+#[derive(Debug)]
+pub struct PeerDriver(Layered<Core>);
 
 impl PeerDriver {
     pub(super) fn new(router: RouterHandle, details: TransportDetails) -> Self {
+        #[cfg(feature = "tls")]
+        if let Some((config, is_required)) = router.0.tls.clone() {
+            let runtime = Arc::clone(&router.0.runtime);
+            let core = Core::new(router, details);
+            let secure = Secure::server(core, config, is_required, runtime);
+            return Self(Layered::Secure(Box::new(secure)));
+        }
+        Self::local(router, details)
+    }
+
+    /// For a stream that nobody else can read: TLS is not looked for.
+    pub(super) fn local(router: RouterHandle, details: TransportDetails) -> Self {
+        Self(Layered::Plain(Core::new(router, details)))
+    }
+}
+
+impl Drive for PeerDriver {
+    layered!(0);
+}
+
+/// The driver's end of the connection itself, above whatever layers are under it.
+struct Core {
+    router: RouterHandle,
+    key: usize,
+    /// There was more output behind what was taken last.
+    has_more: AtomicBool,
+}
+
+impl Core {
+    fn new(router: RouterHandle, details: TransportDetails) -> Self {
         let mut link = Link::server(&router.0.link, router.0.runtime.now());
         link.set_secure(details.is_secure);
         let key = router.with(|state, _| state.insert(link, details));
-        Self { router, key }
+        Self { router, key, has_more: AtomicBool::new(false) }
     }
 
     /// Lets `act` at the state, then wakes the half of this connection that has something to do by it.
@@ -38,7 +71,7 @@ impl PeerDriver {
     }
 }
 
-impl Drive for PeerDriver {
+impl Drive for Core {
     fn room(&self, input: &mut BytesMut, waker: &Waker) -> Room {
         self.with(|state, key, now, _| {
             state.awake(key, waker);
@@ -80,12 +113,24 @@ impl Drive for PeerDriver {
         });
     }
 
+    fn secured(&self, channel_binding: Option<Bytes>) {
+        self.with(|state, key, _, _| {
+            if let Some(slot) = state.get(key) {
+                slot.details.is_secure = true;
+                slot.link.set_secure(true);
+                slot.details.channel_binding = channel_binding;
+            }
+        });
+    }
+
     fn output(&self, can_write: bool, waker: &Waker) -> Output {
         self.with(|state, key, now, after| {
             state.run_timers(key, now);
             if can_write && let Some(bytes) = state.get(key).and_then(|slot| slot.link.poll_transmit()) {
                 // There is room for what the router holds back, and perhaps for input.
                 state.pull(key, now);
+                let has_more = state.get(key).is_some_and(|slot| slot.link.queued() > 0);
+                self.has_more.store(has_more, Ordering::Relaxed);
                 return Output::Write(bytes);
             }
             // Only now, with the output fetched, the last event may come.
@@ -99,17 +144,29 @@ impl Drive for PeerDriver {
             Output::Idle(state.writer_sleeps(key, waker, can_write))
         })
     }
+
+    fn more(&self) -> Option<Bytes> {
+        // Asked by the same thread as `output`, and a hint otherwise.
+        if !self.has_more.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.with(|state, key, now, _| {
+            let bytes = state.get(key)?.link.poll_transmit()?;
+            state.pull(key, now);
+            Some(bytes)
+        })
+    }
 }
 
-impl Drop for PeerDriver {
+impl Drop for Core {
     fn drop(&mut self) {
         let (key, now) = (self.key, self.router.0.runtime.now());
         self.router.with(|state, after| state.remove(key, now, after));
     }
 }
 
-impl fmt::Debug for PeerDriver {
+impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PeerDriver").field("key", &self.key).finish_non_exhaustive()
+        f.debug_struct("Core").field("key", &self.key).finish_non_exhaustive()
     }
 }

@@ -49,7 +49,7 @@ enum Telling {
 /// A connection.
 pub(super) struct Slot {
     pub(super) link: Link,
-    details: TransportDetails,
+    pub(super) details: TransportDetails,
     /// Its name in the router, once the transport's handshake is done.
     peer: Option<PeerId>,
     /// The last event was reported.

@@ -2,6 +2,7 @@
 //! tampered with.
 
 pub(crate) mod sim;
+pub(crate) mod tls;
 pub(crate) mod wire;
 
 use std::time::Duration;

@@ -17,6 +17,9 @@ struct Faults {
     is_broken: bool,
     /// Bytes of one read or write at most.
     limit: Option<usize>,
+    /// Between two reads, and two writes, others get their turn.
+    is_trickling: bool,
+    has_paused: [bool; 2],
     wakers: Vec<Waker>,
 }
 
@@ -51,6 +54,16 @@ impl Wire {
         self.change(|faults| faults.limit = Some(bytes));
     }
 
+    /// So many bytes at a time, and whatever else is to be done in between.
+    pub(crate) fn trickle(&self, bytes: usize) {
+        self.change(|faults| (faults.limit, faults.is_trickling) = (Some(bytes), true));
+    }
+
+    /// As fast as can be again.
+    pub(crate) fn hurry(&self) {
+        self.change(|faults| (faults.limit, faults.is_trickling) = (None, false));
+    }
+
     fn change(&self, change: impl FnOnce(&mut Faults)) {
         let wakers = {
             let mut faults = self.0.lock().unwrap();
@@ -62,8 +75,13 @@ impl Wire {
 }
 
 impl Tampered {
-    /// How many bytes may go; pending while none may.
-    fn poll(&self, cx: &Context<'_>, is_held: impl Fn(&Faults) -> bool) -> Poll<io::Result<usize>> {
+    /// How many bytes may go in this direction; pending while none may.
+    fn poll(
+        &self,
+        cx: &Context<'_>,
+        direction: usize,
+        is_held: impl Fn(&Faults) -> bool,
+    ) -> Poll<io::Result<usize>> {
         let mut faults = self.faults.lock().unwrap();
         if faults.is_broken {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
@@ -72,13 +90,20 @@ impl Tampered {
         if is_held(&faults) {
             return Poll::Pending;
         }
+        if faults.is_trickling {
+            faults.has_paused[direction] = !faults.has_paused[direction];
+            if faults.has_paused[direction] {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+        }
         Poll::Ready(Ok(faults.limit.unwrap_or(usize::MAX)))
     }
 }
 
 impl ByteStream for Tampered {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
-        match self.poll(cx, |faults| faults.is_deaf) {
+        match self.poll(cx, 0, |faults| faults.is_deaf) {
             Poll::Ready(Ok(usize::MAX)) => self.pipe.poll_read(cx, buffer),
             Poll::Ready(Ok(limit)) => {
                 let mut part = BytesMut::with_capacity(limit);
@@ -91,7 +116,7 @@ impl ByteStream for Tampered {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.poll(cx, |faults| faults.is_stalled) {
+        match self.poll(cx, 1, |faults| faults.is_stalled) {
             Poll::Ready(Ok(limit)) => self.pipe.poll_write(cx, &bytes[..bytes.len().min(limit)]),
             other => other,
         }

@@ -118,6 +118,11 @@ impl Server {
         Self { router, runtime, path }
     }
 
+    /// Where it listens.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.path.0.clone()
+    }
+
     pub(crate) fn connect(&self) -> Connect<UnixSockets> {
         connect(&self.runtime, &self.path).realm("realm1")
     }

@@ -12,7 +12,7 @@ fn calls() -> u32 {
     std::env::var("ROADBED_STRESS_CALLS").ok().and_then(|calls| calls.parse().ok()).unwrap_or(1_000)
 }
 
-fn twelve_callers(connect: impl Fn() -> Session) {
+pub(crate) fn twelve_callers(connect: impl Fn() -> Session) {
     let callee = connect();
     let echo = |inv: Invocation| async move { Ok(inv.get::<u32>()?) };
     let mut queue = callee.register_queue("com.example.next").wait().unwrap();

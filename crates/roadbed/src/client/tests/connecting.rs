@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use roadbed_core::error::{CloseReason, ConfigError, Deadline, uris};
+use roadbed_core::limits::Limits;
 use roadbed_core::transport::{ProxyError, TransportDetails};
 
 use super::*;
@@ -17,6 +18,8 @@ use crate::client::{Connect, Connector};
 use crate::memory::{Pipe, pipe};
 use crate::runtime::{ByteStream, Runtime};
 use crate::server::RouterHandle;
+use crate::testing::tls;
+use crate::tls::TlsError;
 use crate::url::{Address, UrlError};
 
 /// What listens at an address.
@@ -247,16 +250,32 @@ fn what_cannot_work_is_found_before_anything_is_connected() {
 }
 
 #[test]
-fn secure_addresses_are_not_spoken_to_without_tls() {
+fn secure_addresses_are_spoken_to_over_tls_or_not_at_all() {
+    let world = World::with(Limits::default(), |builder| builder.tls_required(tls::server()));
+    let network = Network::new(&world, &[(tls::HOST, Router), ("impostor", Router), ("proxy", TUNNEL)]);
+    let url = format!("rss://{}", tls::HOST);
+    let secure = Arc::new(Mutex::new(Vec::new()));
+    let connect = |urls: &[&str]| {
+        let log = Arc::clone(&secure);
+        let connect = network.connect(urls[0]).tls(tls::client());
+        let connect = connect.on_connect(move |details| log.lock().unwrap().push(details.is_secure));
+        urls[1..].iter().fold(connect, |connect, url| connect.or(*url))
+    };
+    network.join(connect(&[&url])).unwrap();
+    network.join(connect(&[&format!("wss://{}/ws", tls::HOST)])).unwrap();
+    network.join(connect(&[&url]).proxy("http://proxy:3128")).unwrap();
+    assert!(network.seen().iter().any(|seen| seen == "rs://proxy:3128"));
+    // Whoever cannot show who it is, is passed over.
+    let error = network.join(connect(&["rss://impostor"])).unwrap_err();
+    assert!(matches!(error, Error::Tls(TlsError::Certificate(_))), "{error}");
+    network.join(connect(&["rss://impostor", &url])).unwrap();
+    // The transport was never there for those who were refused.
+    assert_eq!(*secure.lock().unwrap(), [true; 4]);
+
     let world = World::new();
-    let network = Network::new(&world, &[("router", Router)]);
-    for (url, shown) in
-        [("rss://router", "rss://router:8080"), ("wss://router/ws?secret", "wss://router:443/ws")]
-    {
-        let error = network.join(network.connect("rs://router").or(url)).unwrap_err();
-        assert!(matches!(&error, Error::Url(UrlError::NoTls(url)) if url == shown), "{error}");
-    }
-    assert_eq!(network.seen(), [""; 0]);
+    let network = Network::new(&world, &[(tls::HOST, Says(b"\x7F\xB1\0\0"))]);
+    let error = network.join(network.connect(&url).tls(tls::client())).unwrap_err();
+    assert!(matches!(error, Error::Tls(TlsError::NotTls)), "{error}");
 }
 
 #[test]

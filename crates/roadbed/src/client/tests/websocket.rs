@@ -4,7 +4,9 @@ use std::future::IntoFuture;
 use std::sync::{Arc, Mutex};
 
 use roadbed_core::error::uris;
-use roadbed_core::transport::websocket::{PathRule, Subprotocol, WebSocketServerConfig};
+#[cfg(feature = "deflate")]
+use roadbed_core::transport::websocket::WebSocketServerConfig;
+use roadbed_core::transport::websocket::{PathRule, Subprotocol};
 use roadbed_router::{Grant, RouterConfig, RouterEvent};
 
 use super::connecting::{Network, Place};

@@ -87,7 +87,7 @@ impl Assembly {
             return;
         }
         let wish = capacity.saturating_mul(2).max(FIRST).max(needed);
-        let wish = if wish > limit / 3 * 2 { limit.max(needed) } else { wish };
+        let wish = if wish > (limit / 3).saturating_mul(2) { limit.max(needed) } else { wish };
         self.body.reserve_exact(wish.saturating_sub(self.body.len()));
     }
 

@@ -1,0 +1,130 @@
+//! What a driver writes, and when, seen by a stream that keeps each write apart.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+
+use bytes::{Bytes, BytesMut};
+
+use super::{Drive, Output, Room, Run};
+use crate::runtime::ByteStream;
+use crate::testing::sim::Sim;
+
+/// Gives what it is told to give.
+#[derive(Default)]
+struct Script {
+    outputs: Mutex<VecDeque<&'static [u8]>>,
+    more: Mutex<VecDeque<&'static [u8]>>,
+    /// It always has told several something.
+    is_busy: bool,
+}
+
+impl Drive for Script {
+    fn room(&self, _: &mut BytesMut, _: &Waker) -> Room {
+        Room::Wait
+    }
+
+    fn feed(&self, _: &mut BytesMut) {}
+
+    fn eof(&self, _: &mut BytesMut) {}
+
+    fn lost(&self) {}
+
+    fn output(&self, _: bool, _: &Waker) -> Output {
+        let bytes = self.outputs.lock().unwrap().pop_front();
+        bytes.map_or(Output::Idle(None), |bytes| Output::Write(Bytes::from_static(bytes)))
+    }
+
+    fn more(&self) -> Option<Bytes> {
+        self.more.lock().unwrap().pop_front().map(Bytes::from_static)
+    }
+
+    fn expects_more(&self) -> bool {
+        self.is_busy
+    }
+}
+
+/// Takes so many bytes of each write.
+struct Sink {
+    writes: Arc<Mutex<Vec<Vec<u8>>>>,
+    most: usize,
+}
+
+impl ByteStream for Sink {
+    fn poll_read(&mut self, _: &mut Context<'_>, _: &mut BytesMut) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_both(cx, bytes, &[])
+    }
+
+    fn poll_write_both(
+        &mut self,
+        _: &mut Context<'_>,
+        first: &[u8],
+        second: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        assert!(!first.is_empty());
+        let written: Vec<u8> = first.iter().chain(second).copied().take(self.most).collect();
+        let count = written.len();
+        self.writes.lock().unwrap().push(written);
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Polls a driver so many times: what was written after each, and how often it woke itself.
+fn polls(script: Script, most: usize, count: usize) -> (Vec<Vec<Vec<u8>>>, usize) {
+    let writes = Arc::new(Mutex::new(Vec::new()));
+    let sink = Sink { writes: Arc::clone(&writes), most };
+    let mut run = pin!(Run::new(Arc::new(script), sink, Sim::default().runtime()));
+    let wakes = Arc::new(Count::default());
+    let waker = Waker::from(Arc::clone(&wakes));
+    let written = (0..count)
+        .map(|_| {
+            assert!(run.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            std::mem::take(&mut *writes.lock().unwrap())
+        })
+        .collect();
+    (written, wakes.0.load(Ordering::Relaxed))
+}
+
+#[test]
+fn whoever_was_told_something_comes_before_the_write_but_once() {
+    let script =
+        Script { outputs: Mutex::new([&b"one"[..], b"two"].into()), is_busy: true, ..Script::default() };
+    let (written, wakes) = polls(script, 100, 4);
+    // It lets others go first, writes, lets them go first again, and so on; it never waits for them.
+    assert_eq!(written, [vec![], vec![b"one".to_vec()], vec![b"two".to_vec()], vec![]]);
+    assert!(wakes >= 2);
+}
+
+#[test]
+fn an_envelope_is_written_with_what_is_behind_it() {
+    for most in [1, 3, 5, 8, 100] {
+        let outputs = Mutex::new([&b"head"[..], b"last"].into());
+        let more = Mutex::new([&b"body"[..]].into());
+        let script = Script { outputs, more, is_busy: false };
+        let (written, _) = polls(script, most, 1);
+        assert_eq!(written[0].concat(), b"headbodylast", "{most} at a time");
+        assert!(most < 8 || written[0] == [&b"headbody"[..], b"last"]);
+    }
+}

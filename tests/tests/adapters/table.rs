@@ -1,0 +1,108 @@
+//! Which scenario ran where, and that it was the same everywhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::sync::Mutex;
+
+use crate::world::Way;
+
+/// What does not run everywhere: scenarios, whose names begin like this, ways, and why not.
+const LEFT_OUT: &[(&str, &[Way], &str)] = &[
+    ("joining::", &[Way::Memory], "nothing is connected, and no address looked up"),
+    ("joining::name_with_several_addresses", &[Way::Unix], "a path has no other addresses"),
+    ("faults::", &[Way::Memory], "there is no network between the ends that could fail"),
+    ("serving::", &[Way::Memory], "there is no listener"),
+    ("serving::", &[Way::Unix], "listeners and timers do not differ from those over TCP"),
+];
+
+/// Why a scenario does not run there; `None` when it does.
+pub(crate) fn why_not(scenario: &str, way: Way) -> Option<&'static str> {
+    let left_out =
+        |(name, ways, _): &&(&str, &[Way], &str)| scenario.starts_with(name) && ways.contains(&way);
+    LEFT_OUT.iter().find(left_out).map(|(_, _, why)| *why)
+}
+
+/// What was seen so far.
+#[derive(Default)]
+pub(crate) struct Table(Mutex<BTreeMap<&'static str, Row>>);
+
+#[derive(Default)]
+struct Row {
+    /// What the first one has seen, and where.
+    first: Option<(String, Vec<String>)>,
+    ran: BTreeSet<(&'static str, Way)>,
+}
+
+impl Table {
+    /// A scenario ran to its end.
+    ///
+    /// # Errors
+    /// When it has seen something else than elsewhere.
+    pub(crate) fn record(
+        &self,
+        scenario: &'static str,
+        adapter: &'static str,
+        way: Way,
+        seen: &[String],
+    ) -> Result<(), String> {
+        if seen.is_empty() {
+            return Err("it has seen nothing".to_owned());
+        }
+        let mut rows = self.0.lock().unwrap();
+        let row = rows.entry(scenario).or_default();
+        let (place, expected) =
+            row.first.get_or_insert_with(|| (format!("{adapter} over {}", way.name()), seen.to_vec()));
+        if expected != seen {
+            return Err(format!("seen here:\n{seen:#?}\nseen on {place}:\n{expected:#?}"));
+        }
+        row.ran.insert((adapter, way));
+        Ok(())
+    }
+
+    /// The table, for people.
+    pub(crate) fn text(&self, adapters: &[&'static str]) -> String {
+        let rows = self.0.lock().unwrap();
+        let width = rows.keys().map(|name| name.len()).max().unwrap_or(0);
+        let mut text =
+            String::from("the same events everywhere (T over TCP, U over a Unix socket, M in memory):\n");
+        let _ = write!(text, "{:width$}", "");
+        for adapter in adapters {
+            let _ = write!(text, "  {adapter:9}");
+        }
+        for (scenario, row) in rows.iter() {
+            let _ = write!(text, "\n{scenario:width$}");
+            for adapter in adapters {
+                let mark = |way: Way, letter| match row.ran.contains(&(*adapter, way)) {
+                    true => letter,
+                    false => '-',
+                };
+                let marks = [mark(Way::Tcp, 'T'), mark(Way::Unix, 'U'), mark(Way::Memory, 'M')];
+                let _ = write!(text, "  {:9}", String::from_iter(marks));
+            }
+        }
+        text.push_str("\n\nnot everywhere:\n");
+        for (name, ways, why) in LEFT_OUT {
+            let ways: Vec<&str> = ways.iter().map(|way| way.name()).collect();
+            let _ = writeln!(text, "{name}  not over {}: {why}", ways.join(", "));
+        }
+        text
+    }
+
+    /// What should have run, and did not.
+    pub(crate) fn missing(&self, scenarios: &[&'static str], adapters: &[&'static str]) -> Vec<String> {
+        let rows = self.0.lock().unwrap();
+        let mut missing = Vec::new();
+        for scenario in scenarios {
+            for (adapter, way) in adapters.iter().flat_map(|adapter| Way::ALL.map(|way| (*adapter, way))) {
+                let has_run = rows.get(scenario).is_some_and(|row| row.ran.contains(&(adapter, way)));
+                if !has_run && why_not(scenario, way).is_none() {
+                    missing.push(format!("{scenario} on {adapter} over {}", way.name()));
+                }
+            }
+        }
+        let is_used = |name: &str| scenarios.iter().any(|scenario| scenario.starts_with(name));
+        let unused = LEFT_OUT.iter().filter(|(name, ..)| !is_used(name));
+        missing.extend(unused.map(|(name, ..)| format!("{name}, which is to be left out")));
+        missing
+    }
+}
