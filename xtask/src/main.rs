@@ -2,6 +2,7 @@
 
 mod autobahn;
 mod bench;
+mod browser;
 mod checks;
 mod command;
 mod endurance;
