@@ -12,29 +12,8 @@ use roadbed_core::transport::TransportDetails;
 use roadbed_core::transport::websocket::UpgradeRequest;
 use roadbed_core::uri::Uri;
 
+use crate::names::{DecisionId, PeerId};
 use crate::session::SessionInfo;
-
-/// Names a peer of a [`Router`](crate::Router), from `attach` to `detach`. It is never used again for
-/// another peer, so one that is kept too long names nobody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PeerId {
-    pub(crate) serial: u64,
-    pub(crate) slot: usize,
-}
-
-/// Names one question that a router asked its driver: who a peer is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DecisionId {
-    pub(crate) peer: PeerId,
-    pub(crate) round: u32,
-}
-
-impl DecisionId {
-    /// The peer in question.
-    pub const fn peer(self) -> PeerId {
-        self.peer
-    }
-}
 
 /// What a driver has to carry to a peer, in this order.
 #[derive(Clone, Debug)]

@@ -15,8 +15,9 @@ use roadbed_core::uri::{MatchPolicy, Uri};
 
 use crate::auth::{AuthMethod, Authentication, Grant};
 use crate::config::RouterConfig;
-use crate::events::{AuthenticationRequest, DecisionId, PeerId, Response};
+use crate::events::{AuthenticationRequest, Response};
 use crate::ids::{Random, SessionIds};
+use crate::names::{DecisionId, PeerId};
 use crate::session::SessionInfo;
 use crate::text::{detach_text, short_text};
 

@@ -169,6 +169,7 @@ mod fanout;
 mod gate;
 mod ids;
 mod invocations;
+mod names;
 mod peer;
 mod queue;
 mod realm;
@@ -181,7 +182,8 @@ mod timers;
 
 pub use auth::{AuthMethod, Authentication, Grant, TicketTable};
 pub use config::{ConfigError, RealmConfig, RouterConfig};
-pub use events::{AuthenticationRequest, DecisionId, NotAwaited, Outgoing, PeerId, Response, RouterEvent};
+pub use events::{AuthenticationRequest, NotAwaited, Outgoing, Response, RouterEvent};
+pub use names::{DecisionId, PeerId};
 pub use queue::{MESSAGE_COST, OVERRUN_FACTOR, STALL_TIMEOUT};
 pub use router::Router;
 pub use session::SessionInfo;

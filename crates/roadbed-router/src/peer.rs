@@ -6,8 +6,8 @@ use roadbed_core::error::{CloseReason, Deadline};
 use roadbed_core::time::Timestamp;
 use roadbed_core::transport::TransportDetails;
 
-use crate::events::PeerId;
 use crate::gate::Gated;
+use crate::names::PeerId;
 use crate::queue::Outbox;
 use crate::timers::TimerKind;
 

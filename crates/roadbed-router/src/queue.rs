@@ -14,8 +14,9 @@ use roadbed_core::serializer::{Encoded, Outbound, Serializer};
 use roadbed_core::time::Timestamp;
 use slab::Slab;
 
-use crate::events::{Outgoing, PeerId, RouterEvent};
+use crate::events::{Outgoing, RouterEvent};
 use crate::fanout::{Fanout, Refused};
+use crate::names::PeerId;
 use crate::stats::Counters;
 use crate::tables::Relax;
 use crate::timers::{TimerKind, Timers};

@@ -8,7 +8,7 @@ use roadbed_core::id::{IdSequence, RegistrationId, RequestId, SessionId, Subscri
 use roadbed_core::role::{Feature, Role, Roles};
 use roadbed_core::uri::Uri;
 
-use crate::events::PeerId;
+use crate::names::PeerId;
 use crate::tables::{HashMap, Keyed};
 
 /// A session, as established by the gate. Nothing in it changes while the session lives.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use roadbed_core::time::Timestamp;
 
-use crate::events::PeerId;
+use crate::names::PeerId;
 
 /// What a deadline is for. A peer has at most one of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,9 +9,18 @@ use rustls::{ClientConfig, ClientConnection};
 use crate::clock::Clock;
 use crate::error::TlsConfigError;
 use crate::identity::Identity;
-use crate::layer::Protocol;
 use crate::roots::Roots;
 use crate::side::HTTP_1_1;
+
+/// What is spoken above TLS: it decides what a client offers by ALPN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// RawSocket, or anything else that ALPN has no name for: nothing is offered.
+    Raw,
+    /// WebSocket: `http/1.1` is offered.
+    Http,
+}
 
 /// How a client connects: whom it trusts, and who it says it is. Cheap to clone.
 ///

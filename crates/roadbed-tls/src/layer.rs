@@ -8,7 +8,7 @@ use roadbed_core::time::{Timestamp, UnixMicros};
 use rustls::ProtocolVersion;
 use rustls::pki_types::CertificateDer;
 
-use crate::client::TlsClientConfig;
+use crate::client::{Protocol, TlsClientConfig};
 use crate::clock::Clock;
 use crate::error::{TlsConfigError, TlsError};
 use crate::server::TlsServerConfig;
@@ -29,16 +29,6 @@ const RECORD: usize = 16 << 10;
 const PIECE: usize = 4 << 10;
 /// What is worth reading at once while a lot is coming: a record, and what is around it.
 const BULK: usize = RECORD + 512;
-
-/// What is spoken above TLS: it decides what a client offers by ALPN.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Protocol {
-    /// RawSocket, or anything else that ALPN has no name for: nothing is offered.
-    Raw,
-    /// WebSocket: `http/1.1` is offered.
-    Http,
-}
 
 /// What happened to a connection.
 #[derive(Clone, Debug, PartialEq)]

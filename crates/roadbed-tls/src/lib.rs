@@ -77,10 +77,10 @@ mod side;
 #[cfg(test)]
 mod tests;
 
-pub use client::TlsClientConfig;
+pub use client::{Protocol, TlsClientConfig};
 pub use error::{TlsConfigError, TlsError};
 pub use identity::Identity;
-pub use layer::{HANDSHAKE_LIMIT, Protocol, TlsEvent, TlsLayer};
+pub use layer::{HANDSHAKE_LIMIT, TlsEvent, TlsLayer};
 pub use roots::Roots;
 pub use rustls;
 pub use server::{ClientCertificates, TlsServerConfig};

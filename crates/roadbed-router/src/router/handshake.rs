@@ -9,8 +9,9 @@ use roadbed_core::time::Timestamp;
 
 use super::Router;
 use crate::auth::Grant;
-use crate::events::{DecisionId, NotAwaited, RouterEvent};
+use crate::events::{NotAwaited, RouterEvent};
 use crate::gate::{Claim, Gated, Refusal, Verdict};
+use crate::names::DecisionId;
 use crate::peer::Stage;
 use crate::stats::count;
 use crate::text::short_text;

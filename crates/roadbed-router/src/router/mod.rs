@@ -17,9 +17,10 @@ use slab::Slab;
 
 use crate::auth::Grant;
 use crate::config::RouterConfig;
-use crate::events::{DecisionId, NotAwaited, Outgoing, PeerId, RouterEvent};
+use crate::events::{NotAwaited, Outgoing, RouterEvent};
 use crate::gate::{Gate, Refusal, Verdict};
 use crate::ids::Random;
+use crate::names::{DecisionId, PeerId};
 use crate::peer::{Peer, Stage};
 use crate::queue::Outbox;
 use crate::realm::Realm;

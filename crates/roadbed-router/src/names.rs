@@ -1,0 +1,23 @@
+//! How a router and its driver call peers and questions.
+
+/// Names a peer of a [`Router`](crate::Router), from `attach` to `detach`. It is never used again for
+/// another peer, so one that is kept too long names nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerId {
+    pub(crate) serial: u64,
+    pub(crate) slot: usize,
+}
+
+/// Names one question that a router asked its driver: who a peer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DecisionId {
+    pub(crate) peer: PeerId,
+    pub(crate) round: u32,
+}
+
+impl DecisionId {
+    /// The peer in question.
+    pub const fn peer(self) -> PeerId {
+        self.peer
+    }
+}
