@@ -17,7 +17,8 @@ use crate::{AsyncIo, Stream};
 /// How long one address may take to answer, before the next one of its host is tried.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Connects to `rs://host:port` or `unix:path`: set what is needed, and await it.
+/// Connects to a router at an [address](roadbed::url) such as `rs://host:port` or `unix:path`: set what is needed, and
+/// await it.
 ///
 /// ```no_run
 /// use roadbed_async_std::roadbed::core::serializer::Serializer;

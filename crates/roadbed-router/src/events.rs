@@ -9,6 +9,7 @@ use roadbed_core::id::{PublicationId, SessionId};
 use roadbed_core::message::RawDict;
 use roadbed_core::serializer::Encoded;
 use roadbed_core::transport::TransportDetails;
+use roadbed_core::transport::websocket::UpgradeRequest;
 use roadbed_core::uri::Uri;
 
 use crate::session::SessionInfo;
@@ -112,6 +113,14 @@ pub struct AuthenticationRequest {
     pub transport: TransportDetails,
     /// Its answer to the challenge; `None` when it was not challenged yet.
     pub response: Option<Response>,
+}
+
+impl AuthenticationRequest {
+    /// The HTTP request that the peer's WebSocket began with: path, query, headers and cookies. Claims, not
+    /// facts, but for what a browser sends along.
+    pub fn upgrade(&self) -> Option<&UpgradeRequest> {
+        self.transport.request.as_deref()
+    }
 }
 
 /// What a peer answered to CHALLENGE. It may be as good as a password, so `Debug` does not show it.

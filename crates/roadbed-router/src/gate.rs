@@ -78,8 +78,18 @@ impl Gate {
         Self { config, ids: SessionIds::new(random) }
     }
 
-    /// The realm that HELLO asks for; or why it cannot be had.
-    pub(crate) fn realm(&self, hello: &Hello) -> Result<Uri, Refusal> {
+    /// The realm that HELLO asks for; or why it cannot be had. Where the path of the WebSocket leads to a
+    /// realm, no other can be joined.
+    pub(crate) fn realm(&self, hello: &Hello, transport: &TransportDetails) -> Result<Uri, Refusal> {
+        let bound = transport.request.as_ref().and_then(|request| request.realm());
+        match (bound, &hello.realm) {
+            (Some(bound), None) => return Ok(bound.clone()),
+            (Some(bound), Some(realm)) if bound != realm => {
+                let message = "the path of this connection leads to another realm";
+                return Err(Refusal::new(&uris::NO_SUCH_REALM, message));
+            }
+            _ => {}
+        }
         let Some(realm) = &hello.realm else {
             let message = "the router chooses no realm for clients that name none";
             let missing = || Refusal::new(&uris::NO_SUCH_REALM, message);

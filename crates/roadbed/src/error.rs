@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 use roadbed_core::error::{CloseReason, CommandError, ConfigError, PayloadError, RequestError, WampError};
+use roadbed_core::transport::ProxyError;
 use roadbed_core::uri::{Uri, UriError};
 use serde::de::DeserializeOwned;
 
@@ -64,6 +65,9 @@ pub enum Error {
     /// The connection could not be opened.
     #[error("cannot connect: {0}")]
     Io(Arc<io::Error>),
+    /// The proxy opened no way to the router.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// A hook refused the session.
     #[error(transparent)]
     Vetoed(Veto),
@@ -133,6 +137,9 @@ impl Error {
             Self::Ended(reason) => reason.is_retryable(),
             Self::Timeout | Self::Command(CommandError::WouldBlock { .. }) => true,
             Self::Io(error) => is_transient(error.kind()),
+            Self::Proxy(ProxyError::Truncated { .. }) => true,
+            // The proxy did not reach the router, this time.
+            Self::Proxy(ProxyError::Refused { status, .. }) => *status >= 500,
             _ => false,
         }
     }

@@ -37,6 +37,10 @@ fn seeds(target: &str) -> Seeds {
         "link" => link(),
         "connection" => connection(),
         "router" => router(),
+        "sniffing" => sniffing(),
+        "websocket_request" => requests(),
+        "websocket_answer" => answers(),
+        "proxy_answer" => proxy_answers(),
         _ => panic!("no seeds for {target}"),
     }
 }
@@ -87,6 +91,91 @@ fn rawsocket(is_server: bool) -> Seeds {
         seeds.push(("refused".to_owned(), b"\0\0\0\0\0\x7f\x10\0\0".to_vec()));
     }
     seeds
+}
+
+/// The first bytes of connections.
+fn sniffing() -> Seeds {
+    let firsts: [(&str, &[u8]); 4] = [
+        ("rawsocket", b"\x7F\xF1\0\0"),
+        ("tls", b"\x16\x03\x01\x02"),
+        ("http", b"GET / HTTP/1.1\r\n"),
+        ("other", b"\x16\x02"),
+    ];
+    firsts.into_iter().map(|(name, first)| (name.to_owned(), first.to_vec())).collect()
+}
+
+/// Seeds of HTTP: lines of a head behind what the target reads first.
+fn heads(heads: &[(&str, &[u8], &[&str])]) -> Seeds {
+    let text = |lines: &[&str]| lines.iter().map(|line| format!("{line}\r\n")).collect::<String>() + "\r\n";
+    let seed = |&(name, setup, lines): &(&str, &[u8], &[&str])| {
+        (name.to_owned(), [setup, text(lines).as_bytes(), b"\x81\0"].concat())
+    };
+    heads.iter().map(seed).collect()
+}
+
+/// Subprotocols, origins, paths, security; pieces; a request.
+fn requests() -> Seeds {
+    const UPGRADE: [&str; 5] = [
+        "Host: example.com",
+        "Upgrade: websocket",
+        "Connection: keep-alive, Upgrade",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    ];
+    let with = |first: &'static str, more: &[&'static str]| [&[first][..], &UPGRADE, more].concat();
+    let plain = with("GET /ws HTTP/1.1", &["Sec-WebSocket-Protocol: wamp.2.json"]);
+    let rich = with(
+        "GET /ws?a=b%20c&d=+ HTTP/1.1",
+        &[
+            "Sec-WebSocket-Protocol: chat, wamp.2.json.batched",
+            "Origin: https://example.com:443",
+            "Cookie: a=1; b=\"2\"",
+            "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=\"10\", x; y",
+        ],
+    );
+    let absolute = with("GET http://example.com:80/ws HTTP/1.1", &["Origin: null"]);
+    heads(&[
+        ("plain", &[0, 0, 0, 0, 0], &plain),
+        ("pieces", &[0, 0, 0, 0, 3, 9, 0, 60], &plain),
+        ("rich", &[1, 1, 1, 1, 0], &rich),
+        ("absolute", &[2, 2, 0, 0, 0], &absolute),
+        ("page", &[0, 0, 0, 0, 0], &["GET / HTTP/1.1", "Host: a"]),
+        ("other_method", &[0, 0, 0, 0, 0], &["POST /ws HTTP/1.1", "Host: a", "Content-Length: 3"]),
+        ("other_version", &[0, 0, 0, 0, 0], &["GET /ws HTTP/1.0"]),
+    ])
+}
+
+/// Subprotocols asked for; pieces; an answer.
+fn answers() -> Seeds {
+    const UPGRADE: [&str; 4] = [
+        "HTTP/1.1 101 Switching Protocols",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+    ];
+    let with = |more: &[&'static str]| [&UPGRADE[..], more].concat();
+    heads(&[
+        ("json", &[0, 0], &with(&["Sec-WebSocket-Protocol: wamp.2.json"])),
+        ("cbor", &[1, 3, 9, 0, 60], &with(&["Sec-WebSocket-Protocol: wamp.2.cbor"])),
+        ("none", &[2, 0], &UPGRADE),
+        (
+            "deflate",
+            &[2, 0],
+            &with(&["Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=9"]),
+        ),
+        ("interim", &[0, 0], &["HTTP/1.1 100 Continue", "", "HTTP/1.1 404 Not Found", "Content-Length: 0"]),
+        ("refused", &[0, 0], &["HTTP/1.1 503 Service Unavailable", "Retry-After: 5"]),
+    ])
+}
+
+/// Pieces; a proxy's answer.
+fn proxy_answers() -> Seeds {
+    heads(&[
+        ("tunnel", &[0], &["HTTP/1.1 200 Connection established", "Via: a"]),
+        ("pieces", &[2, 7, 1], &["HTTP/1.0 200 OK"]),
+        ("interim", &[0], &["HTTP/1.1 100 Continue", "", "HTTP/1.1 200 OK"]),
+        ("credentials", &[0], &["HTTP/1.1 407 Proxy Authentication Required", "Proxy-Authenticate: Basic"]),
+    ])
 }
 
 /// Limits, ids, realms; two peers; then peer, step and what the step takes.

@@ -18,6 +18,7 @@ pub mod rawsocket;
 pub mod router;
 pub mod samples;
 pub mod source;
+pub mod upgrade;
 pub mod values;
 
 /// A body: panics when a property does not hold for these bytes.
@@ -38,6 +39,10 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("link", link::link),
     ("connection", connection::connection),
     ("router", router::router),
+    ("sniffing", upgrade::sniffing),
+    ("websocket_request", upgrade::websocket_request),
+    ("websocket_answer", upgrade::websocket_answer),
+    ("proxy_answer", upgrade::proxy_answer),
 ];
 
 /// The body of this name.

@@ -28,7 +28,12 @@ const ENTRY_POINTS: &[(&str, &str, Reached)] = &[
     ("core/session/handle.rs", "handle_message", By(&["connection"])),
     ("core/session/handle.rs", "handle_violation", By(&["connection"])),
     ("core/transport/mod.rs", "handle_input", By(&["rawsocket_client", "rawsocket_server"])),
+    ("core/transport/proxy.rs", "read", By(&["proxy_answer"])),
     ("core/transport/rawsocket/mod.rs", "handle_input", By(&["rawsocket_client", "rawsocket_server"])),
+    ("core/transport/sniff.rs", "sniff", By(&["sniffing"])),
+    ("core/transport/websocket/handshake/client.rs", "read", By(&["websocket_answer"])),
+    ("core/transport/websocket/handshake/server.rs", "read", By(&["websocket_request"])),
+    ("core/transport/websocket/http/request.rs", "parse", By(&["websocket_request"])),
     ("router/router/mod.rs", "handle_message", By(&["router"])),
     ("router/router/mod.rs", "handle_violation", By(&["router"])),
 ];

@@ -17,6 +17,13 @@ pub enum Endpoint {
     },
 }
 
+/// A RawSocket that asks for this serializer.
+impl From<Serializer> for Endpoint {
+    fn from(serializer: Serializer) -> Self {
+        Self::rawsocket(serializer)
+    }
+}
+
 impl Endpoint {
     /// A RawSocket endpoint.
     pub const fn rawsocket(serializer: Serializer) -> Self {

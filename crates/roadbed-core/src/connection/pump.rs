@@ -77,7 +77,7 @@ impl Connection {
     fn transport_closed(&mut self, now: Timestamp, reason: TransportClose) {
         match reason {
             TransportClose::Local => {}
-            TransportClose::Eof => self.session.handle_eof(now),
+            TransportClose::Eof | TransportClose::Peer { .. } => self.session.handle_eof(now),
             TransportClose::Timeout => {
                 // Whoever is gone fetches nothing.
                 self.is_released = true;

@@ -5,8 +5,10 @@ use alloc::boxed::Box;
 use bytestring::ByteString;
 
 use crate::auth::AuthError;
-use crate::error::{ProtocolViolation, uris};
+use crate::error::{ProtocolViolation, ViolationKind, uris};
 use crate::payload::Payload;
+use crate::transport::TransportError;
+use crate::transport::websocket::WebSocketError;
 use crate::uri::Uri;
 
 /// Why a session or its transport ended. Every waiter gets a clone of it.
@@ -76,7 +78,8 @@ pub enum Deadline {
 }
 
 impl CloseReason {
-    /// Whether connecting anew may help: the transport was lost or timed out, or the peer shut down.
+    /// Whether connecting anew may help: the transport was lost or timed out, the peer shut down, or the way to it
+    /// is blocked for now.
     /// Refused credentials, an unknown realm and protocol violations stay what they are.
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -87,7 +90,13 @@ impl CloseReason {
                     || *reason == uris::UNAVAILABLE
                     || *reason == uris::NETWORK_FAILURE
             }
-            Self::PeerViolation(_) | Self::CannotAuthenticate(_) | Self::Local => false,
+            Self::PeerViolation(violation) => match violation.kind() {
+                ViolationKind::Transport(TransportError::WebSocket(WebSocketError::Upgrade(error))) => {
+                    error.is_retryable()
+                }
+                _ => false,
+            },
+            Self::CannotAuthenticate(_) | Self::Local => false,
         }
     }
 }

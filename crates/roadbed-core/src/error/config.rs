@@ -39,4 +39,16 @@ pub enum ConfigError {
     /// An extra key that has a place of its own.
     #[error("key {0:?} is set by a field of its own")]
     ReservedKey(String),
+    /// A text that names no host.
+    #[error("{0:?} is no host")]
+    Host(String),
+    /// A text that is no path, or no path with a query, as HTTP has them.
+    #[error("{0:?} is no path as HTTP has them")]
+    RequestTarget(String),
+    /// A header that cannot be sent, or that is not the user's to set. Only its name is told.
+    #[error("header {0:?} cannot be sent")]
+    Header(String),
+    /// A text that is no origin.
+    #[error("{0:?} is no origin: it takes scheme, host and perhaps a port")]
+    Origin(String),
 }

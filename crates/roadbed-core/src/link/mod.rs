@@ -255,6 +255,8 @@ impl Link {
             TransportClose::Eof | TransportClose::Failed(TransportError::Truncated { .. }) => {
                 self.end_with(CloseReason::Eof, false);
             }
+            // The answer to its Close frame has to be fetched.
+            TransportClose::Peer { .. } => self.end_with(CloseReason::Eof, true),
             TransportClose::Timeout => {
                 self.end_with(CloseReason::Timeout(Deadline::Liveness), false);
             }

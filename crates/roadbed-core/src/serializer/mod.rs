@@ -23,6 +23,7 @@ macro_rules! with_format {
     };
 }
 
+pub(crate) mod batched;
 mod binary;
 mod cbor;
 mod envelope;
@@ -38,6 +39,7 @@ mod values;
 mod walk;
 mod writer;
 
+pub use batched::BatchError;
 pub(crate) use cbor::holds_binary;
 pub(crate) use outbound::CHAIN_THRESHOLD;
 pub use outbound::{Encoded, Outbound};

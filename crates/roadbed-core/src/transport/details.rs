@@ -1,8 +1,11 @@
 //! What is known of a transport beside its bytes.
 
+use alloc::sync::Arc;
+
 use bytes::Bytes;
 use bytestring::ByteString;
 
+use super::websocket::UpgradeRequest;
 use crate::time::Timestamp;
 
 /// What the driver knows of a transport when it is ready: who is at the other end, and how well the
@@ -28,6 +31,8 @@ pub struct TransportDetails {
     pub opened: Option<Timestamp>,
     /// The TLS channel binding (RFC 9266 `tls-exporter`), when there is one.
     pub channel_binding: Option<Bytes>,
+    /// The HTTP request that the peer's WebSocket began with, when it did.
+    pub request: Option<Arc<UpgradeRequest>>,
 }
 
 impl TransportDetails {
@@ -45,6 +50,13 @@ impl TransportDetails {
     #[must_use]
     pub const fn opened(mut self, at: Timestamp) -> Self {
         self.opened = Some(at);
+        self
+    }
+
+    /// Sets [`TransportDetails::request`].
+    #[must_use]
+    pub fn request(mut self, request: Arc<UpgradeRequest>) -> Self {
+        self.request = Some(request);
         self
     }
 

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::RawSocketError;
+use super::{RawSocketError, WebSocketError};
 
 /// An error of a transport: what happened, where, and against which limit.
 ///
@@ -49,6 +49,9 @@ pub enum TransportError {
     /// A fault in the terms of the RawSocket transport.
     #[error(transparent)]
     RawSocket(#[from] RawSocketError),
+    /// A fault in the terms of the WebSocket transport.
+    #[error(transparent)]
+    WebSocket(#[from] WebSocketError),
 }
 
 /// What a frame carries.

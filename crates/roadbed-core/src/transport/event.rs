@@ -1,6 +1,7 @@
 //! What a transport reports.
 
 use bytes::Bytes;
+use bytestring::ByteString;
 
 use super::TransportError;
 use crate::serializer::Serializer;
@@ -48,6 +49,13 @@ pub enum TransportClose {
     Local,
     /// The peer ended its stream between two messages.
     Eof,
+    /// The peer closed the transport in the way that the transport has for it: a Close frame.
+    Peer {
+        /// The code, if it gave one (RFC 6455 section 7.4).
+        code: Option<u16>,
+        /// What it said for people; mostly empty.
+        reason: ByteString,
+    },
     /// The peer stayed silent for longer than liveness allows.
     Timeout,
     /// The handshake failed, the peer broke the rules of the transport, or its stream ended inside a frame.
@@ -55,8 +63,8 @@ pub enum TransportClose {
 }
 
 impl TransportClose {
-    /// Whether nothing went wrong: closed by us, or by the peer between messages.
+    /// Whether nothing went wrong: closed by us, or by the peer in good order.
     pub const fn is_clean(&self) -> bool {
-        matches!(self, Self::Local | Self::Eof)
+        matches!(self, Self::Local | Self::Eof | Self::Peer { .. })
     }
 }

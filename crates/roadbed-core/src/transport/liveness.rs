@@ -122,6 +122,11 @@ impl Liveness {
         self.last
     }
 
+    /// The latest time seen.
+    pub(crate) const fn last(&self) -> Timestamp {
+        self.last
+    }
+
     /// The handshake is done: pings may be sent from now on.
     pub(crate) fn open(&mut self, now: Timestamp) {
         self.open = true;

@@ -49,7 +49,10 @@ mod error;
 mod event;
 mod liveness;
 mod output;
+mod proxy;
 mod rawsocket;
+mod sniff;
+pub mod websocket;
 
 use bytes::{Bytes, BytesMut};
 
@@ -60,9 +63,12 @@ pub use details::TransportDetails;
 pub use error::{FrameKind, FramePart, TransportError};
 pub use event::{TransportClose, TransportEvent};
 pub use liveness::{LivenessConfig, LivenessMode};
+pub use proxy::{HttpConnect, ProxyError};
 pub use rawsocket::{
     HandshakeError, RawSocket, RawSocketClientConfig, RawSocketError, RawSocketServerConfig,
 };
+pub use sniff::{Sniff, sniff};
+pub use websocket::WebSocketError;
 
 /// Which end of a connection a transport plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -54,6 +54,19 @@ impl OutputQueue {
         }
     }
 
+    /// Appends a frame of `len` bytes that `write` appends to the buffer it is given.
+    pub(crate) fn push_copied(&mut self, len: usize, write: impl FnOnce(&mut BytesMut)) {
+        if !self.fits(len) {
+            self.seal(true);
+        }
+        let before = self.tail.len();
+        self.tail.reserve(len);
+        write(&mut self.tail);
+        let written = self.tail.len().saturating_sub(before);
+        debug_assert_eq!(written, len);
+        self.queued = self.queued.saturating_add(written);
+    }
+
     /// The next chunk, in order.
     pub(crate) fn pop(&mut self) -> Option<Bytes> {
         let chunk = match self.chunks.pop_front() {

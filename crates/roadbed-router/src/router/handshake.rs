@@ -74,7 +74,7 @@ impl Router {
             self.violated(key, ProtocolViolation::unexpected(MessageType::Hello, state));
             return;
         };
-        let realm = match self.gate.realm(&hello) {
+        let realm = match self.gate.realm(&hello, &peer.transport) {
             Ok(realm) => realm,
             Err(refusal) => return self.apply(key, Verdict::Refuse(refusal)),
         };

@@ -15,4 +15,5 @@ mod pubsub;
 mod queues;
 mod shutdown;
 mod tickets;
+mod upgrades;
 mod violations;

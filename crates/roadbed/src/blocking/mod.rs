@@ -18,10 +18,11 @@ use std::time::Duration;
 
 use roadbed_core::transport::TransportDetails;
 
-use crate::client::{Connect, Session, open};
+use crate::client::{Attempt, Attempts, Connect, Session, open};
+use crate::drive::Tunnel;
 use crate::error::Error;
 use crate::runtime::Runtime;
-use crate::url::{Address, Attempts, Url};
+use crate::url::Address;
 
 pub use driver::start;
 pub use pipes::Pipes;
@@ -92,18 +93,24 @@ impl<C: BlockingConnector> Connect<C> {
     /// # Errors
     /// Why there is no session.
     pub fn wait(self) -> Result<Session, Error> {
-        let Self { connector, url, settings } = self;
-        let url: Url = url.parse()?;
-        let runtime = connector.runtime();
-        let mut attempts = Attempts::new(&url, &settings.serializers)?;
+        let mut attempts = Attempts::new(&self.urls, &self.settings)?;
         loop {
-            let (socket, details) = connector.open(url.address())?;
-            let (joining, driver) = open(&settings, Arc::clone(&runtime), attempts.serializer(), details)?;
-            start(driver, socket, Arc::clone(&runtime))?;
-            match joining.wait() {
+            match self.attempt_waiting(attempts.now()) {
                 Err(error) if attempts.retry(&error) => {}
                 result => return result,
             }
         }
+    }
+
+    fn attempt_waiting(&self, attempt: &Attempt) -> Result<Session, Error> {
+        let runtime = self.connector.runtime();
+        let (socket, details) = self.connector.open(attempt.address())?;
+        let (endpoint, details) = (attempt.endpoint()?, attempt.details(details));
+        let (joining, driver) = open(&self.settings, Arc::clone(&runtime), endpoint, details)?;
+        match attempt.tunnel()? {
+            Some(connect) => start(Tunnel::new(driver, connect), socket, runtime)?,
+            None => start(driver, socket, runtime)?,
+        }
+        joining.wait()
     }
 }

@@ -7,13 +7,15 @@ use std::sync::Arc;
 
 use roadbed_core::transport::TransportDetails;
 
+use super::attempts::{Attempt, Attempts};
 use super::open::open;
 use super::session::Session;
 use super::settings::Settings;
+use crate::drive::{Run, Tunnel};
 use crate::error::Error;
 use crate::fuse::Fused;
 use crate::runtime::{ByteStream, Runtime};
-use crate::url::{Address, Attempts, Url};
+use crate::url::Address;
 
 /// How an adapter opens connections.
 pub trait Connector: Send + Sync + 'static {
@@ -37,14 +39,24 @@ pub trait Connector: Send + Sync + 'static {
 #[must_use = "nothing is connected before it is awaited"]
 pub struct Connect<C> {
     pub(crate) connector: C,
-    pub(crate) url: String,
+    pub(crate) urls: Vec<String>,
     pub(crate) settings: Settings,
 }
 
 impl<C> Connect<C> {
-    /// Connects to `url`, as `connector` does it.
+    /// Connects to `url`, as `connector` does it. [`url`](crate::url) says what there is to connect to.
     pub fn new(connector: C, url: impl Into<String>) -> Self {
-        Self { connector, url: url.into(), settings: Settings::without_realm() }
+        Self { connector, urls: vec![url.into()], settings: Settings::without_realm() }
+    }
+
+    /// Names one more address, to be tried when there is no router at those before: it cannot be reached,
+    /// breaks off, speaks something else or is shutting down. A router that refuses the session ends the search.
+    ///
+    /// An address that others can read along at must not come behind a secure one
+    /// ([`UrlError::Downgrade`](crate::url::UrlError::Downgrade)).
+    pub fn or(mut self, url: impl Into<String>) -> Self {
+        self.urls.push(url.into());
+        self
     }
 
     /// Sets everything anew.
@@ -56,19 +68,28 @@ impl<C> Connect<C> {
 
 impl<C: Connector> Connect<C> {
     async fn connect(self) -> Result<Session, Error> {
-        let Self { connector, url, settings } = self;
-        let url: Url = url.parse()?;
-        let runtime = connector.runtime();
-        let mut attempts = Attempts::new(&url, &settings.serializers)?;
+        let mut attempts = Attempts::new(&self.urls, &self.settings)?;
         loop {
-            let (stream, details) = connector.open(url.address()).await?;
-            let (joining, driver) = open(&settings, Arc::clone(&runtime), attempts.serializer(), details)?;
-            runtime.spawn(Box::pin(driver.run(stream)));
-            match joining.await {
+            match self.attempt(attempts.now()).await {
                 Err(error) if attempts.retry(&error) => {}
                 result => return result,
             }
         }
+    }
+
+    async fn attempt(&self, attempt: &Attempt) -> Result<Session, Error> {
+        let runtime = self.connector.runtime();
+        let (stream, details) = self.connector.open(attempt.address()).await?;
+        let (endpoint, details) = (attempt.endpoint()?, attempt.details(details));
+        let (joining, driver) = open(&self.settings, Arc::clone(&runtime), endpoint, details)?;
+        match attempt.tunnel()? {
+            Some(connect) => {
+                let tunnel = Arc::new(Tunnel::new(driver, connect));
+                runtime.spawn(Box::pin(Run::new(tunnel, stream, Arc::clone(&runtime))));
+            }
+            None => runtime.spawn(Box::pin(driver.run(stream))),
+        }
+        joining.await
     }
 }
 

@@ -3,6 +3,7 @@
 //! An adapter's [`Connect`] gives a [`Session`]; [`open`] does over a transport that is there already. The
 //! session's methods make requests, which are sent when they are awaited, or waited for with `wait()`.
 
+mod attempts;
 mod call;
 mod connect;
 mod event;
@@ -25,6 +26,7 @@ mod take;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use attempts::{Attempt, Attempts};
 pub use call::{Call, CallResult, Calling, Returning, ReturningFuture};
 pub use connect::{Connect, Connector};
 pub use event::{Event, Lagged};

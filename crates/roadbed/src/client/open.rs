@@ -9,7 +9,6 @@ use std::task::{Context, Poll, Waker};
 use bytes::BytesMut;
 use futures_channel::oneshot;
 use roadbed_core::connection::{Connection, Endpoint};
-use roadbed_core::serializer::Serializer;
 use roadbed_core::transport::TransportDetails;
 
 use super::hooks;
@@ -23,7 +22,8 @@ use crate::fuse::Fused;
 use crate::runtime::{ByteStream, Runtime};
 
 /// Opens a connection over a transport that is there already: run the [`Driver`], await the [`Joining`].
-/// Adapters do this for their sockets; do it yourself for a transport of your own.
+/// Adapters do this for their sockets; do it yourself for a transport of your own. A serializer stands for a
+/// RawSocket that asks for it.
 ///
 /// ```
 /// use roadbed::client::{self, Session, Settings};
@@ -45,13 +45,13 @@ use crate::runtime::{ByteStream, Runtime};
 pub fn open(
     settings: &Settings,
     runtime: Arc<dyn Runtime>,
-    serializer: Serializer,
+    endpoint: impl Into<Endpoint>,
     details: TransportDetails,
 ) -> Result<(Joining, Driver), Error> {
     let config = settings.config.clone().build()?;
     hooks::call(settings.hooks.on_connect.as_ref(), &details);
     let now = runtime.now();
-    let endpoint = Endpoint::rawsocket(serializer);
+    let endpoint = endpoint.into();
     let mut connection = Connection::client(config, &endpoint, runtime.seed(), now, runtime.utc());
     connection.transport_ready(now, details);
     let (opening, opened) = oneshot::channel();
@@ -162,6 +162,14 @@ impl Drive for Driver {
     fn lost(&self) {
         let now = self.0.now();
         self.0.with(|state, _| state.connection.handle_lost(now));
+    }
+
+    fn failed(&self, error: Error) {
+        let now = self.0.now();
+        self.0.with(|state, after| {
+            state.opened(Err(error), after);
+            state.connection.handle_lost(now);
+        });
     }
 
     fn output(&self, can_write: bool, waker: &Waker) -> Output {

@@ -15,8 +15,10 @@ use roadbed_core::transport::TransportDetails;
 use roadbed_core::uri::Uri;
 
 use super::Session;
+use super::attempts::WebSocketSettings;
 use super::hooks::{Challenge, Closed, Hooks, UserError};
 use crate::error::{Error, Veto};
+use crate::url::{Proxy, UrlError};
 
 /// Serializers by preference: the compact ones first.
 const PREFERENCE: [Serializer; 3] = [Serializer::MsgPack, Serializer::Cbor, Serializer::Json];
@@ -42,6 +44,9 @@ pub struct Settings {
     pub(crate) serializers: Vec<Serializer>,
     pub(crate) call_deadline: Option<Duration>,
     pub(crate) queues: QueueLimits,
+    pub(crate) websocket: WebSocketSettings,
+    /// Told when it is used.
+    pub(crate) proxy: Option<Result<Proxy, UrlError>>,
 }
 
 /// Bounds of the queues between a driver and those who take from it slowly, or not at all.
@@ -72,6 +77,8 @@ impl Settings {
             serializers: PREFERENCE.to_vec(),
             call_deadline: Some(CALL_DEADLINE),
             queues: QueueLimits::default(),
+            websocket: WebSocketSettings::default(),
+            proxy: None,
         }
     }
 
@@ -83,12 +90,12 @@ impl Settings {
 /// Defines the setters twice: on [`Settings`], and, passed on, on a connect builder.
 macro_rules! setters {
     ($(
-        $(#[$doc:meta])*
+        $(#[$attribute:meta])*
         fn $name:ident $([$($generics:tt)*])? ($($argument:ident: $type:ty),*) $self:ident $body:block
     )*) => {
         impl Settings {
             $(
-                $(#[$doc])*
+                $(#[$attribute])*
                 pub fn $name $(<$($generics)*>)? (mut $self, $($argument: $type),*) -> Self {
                     $body
                     $self
@@ -98,7 +105,7 @@ macro_rules! setters {
 
         impl<C> super::Connect<C> {
             $(
-                $(#[$doc])*
+                $(#[$attribute])*
                 pub fn $name $(<$($generics)*>)? (mut self, $($argument: $type),*) -> Self {
                     self.settings = self.settings.$name($($argument),*);
                     self
@@ -168,6 +175,31 @@ setters! {
     /// `wamp.error.unavailable`. Default: 1,024.
     fn invocation_queue(invocations: usize) self {
         self.queues.invocations = invocations.max(1);
+    }
+
+    /// Connects through an HTTP proxy, `http://host:port` or `http://user:password@host:port`; see
+    /// [`Proxy`]. Unix sockets need none.
+    fn proxy(proxy: impl AsRef<str>) self {
+        self.proxy = Some(proxy.as_ref().parse());
+    }
+
+    /// Sends one more header where a WebSocket is opened, such as `Authorization` or `Cookie`.
+    fn header(name: impl Into<String>, value: impl Into<String>) self {
+        // Checked with the addresses, when it is used.
+        self.websocket.headers.push((name.into(), value.into()));
+    }
+
+    /// Asks for the batched forms of the subprotocols where a WebSocket is opened, and for the others after
+    /// them: what is sent together is framed together.
+    fn batched() self {
+        self.websocket.is_batched = true;
+    }
+
+    /// Offers to compress where a WebSocket is opened. Compressing what is secret together with what others
+    /// choose can give it away by its length.
+    #[cfg(feature = "deflate")]
+    fn deflate(deflate: roadbed_core::transport::websocket::DeflateConfig) self {
+        self.websocket.deflate = Some(deflate);
     }
 
     /// Calls `hook` when the transport is there, before the session is asked for.

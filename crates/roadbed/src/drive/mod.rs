@@ -6,6 +6,7 @@
 //! [`blocking`](crate::blocking) gives each a thread. An event loop of your own calls them as it likes.
 
 mod run;
+mod tunnel;
 
 use std::task::Waker;
 
@@ -13,6 +14,9 @@ use bytes::{Bytes, BytesMut};
 use roadbed_core::time::Timestamp;
 
 pub use run::Run;
+pub use tunnel::Tunnel;
+
+use crate::error::Error;
 
 /// One end of a connection, as a driver sees it. Its two halves may be used from two threads.
 pub trait Drive: Send + Sync + 'static {
@@ -30,6 +34,12 @@ pub trait Drive: Send + Sync + 'static {
 
     /// The stream broke: nothing can be read or written any more.
     fn lost(&self);
+
+    /// A layer under the connection failed: nothing can be read or written any more, and this is why.
+    fn failed(&self, error: Error) {
+        let _ = error;
+        self.lost();
+    }
 
     /// What to write next, or how long to sleep. With `can_write` false, because bytes given before are
     /// not written yet, it never gives more. On [`Output::Idle`], `waker` is woken when to ask again.

@@ -2,5 +2,6 @@
 
 mod net;
 mod peers;
+mod proxy;
 mod story;
 mod stress;

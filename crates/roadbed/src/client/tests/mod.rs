@@ -1,6 +1,7 @@
 //! Sessions over an embedded router, under simulated time.
 
 mod basics;
+mod connecting;
 mod dropping;
 mod ending;
 mod hooks;

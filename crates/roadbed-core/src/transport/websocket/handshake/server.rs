@@ -1,0 +1,238 @@
+//! The end that accepts.
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::str;
+use core::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::super::http::{HeadFinder, RequestLine, Response, Status, UpgradeRequest, excerpt};
+use super::super::{Subprotocol, UpgradeError, WebSocketServerConfig};
+use super::{Agreed, DeflateConfig, DeflateParams, accept, extension};
+use crate::uri::Uri;
+
+/// What a browser is shown at `/`.
+const PAGE: &str = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>WAMP router</title></head>\n\
+    <body><h1>WAMP router</h1><p>This is a router for the <a href=\"https://wamp-proto.org\">Web Application \
+    Messaging Protocol</a>. Connect to it with a WAMP client over WebSocket.</p></body></html>\n";
+/// Bytes of what a client sent that are told in errors.
+const MAX_EXCERPT: usize = 128;
+
+/// The handshake of the end that accepts: [`read`](Self::read) until the request is there, then send the answer.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use roadbed_core::transport::websocket::{ServerHandshake, ServerStep};
+///
+/// let mut handshake = ServerHandshake::new(Default::default());
+/// let mut input = BytesMut::from("GET /ws HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\n\
+///     Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+///     Sec-WebSocket-Protocol: wamp.2.json\r\n\r\nframes");
+/// let ServerStep::Upgraded { request, response, .. } = handshake.read(&mut input) else { panic!() };
+/// assert_eq!(request.path(), "/ws");
+/// assert!(response.starts_with(b"HTTP/1.1 101 "));
+/// assert_eq!(input, "frames"); // what follows the head is left
+/// ```
+#[derive(Debug)]
+pub struct ServerHandshake {
+    config: Arc<WebSocketServerConfig>,
+    is_secure: bool,
+    finder: HeadFinder,
+}
+
+/// What follows from the bytes read.
+#[derive(Debug)]
+pub enum ServerStep {
+    /// The head is not whole: read on.
+    More,
+    /// Send the response; frames follow.
+    Upgraded {
+        /// What both ends agreed on.
+        agreed: Agreed,
+        /// The request, for authentication.
+        request: Arc<UpgradeRequest>,
+        /// The answer to send.
+        response: Bytes,
+    },
+    /// Send the response and close.
+    Answered {
+        /// The answer to send.
+        response: Bytes,
+        /// What was wrong; `None` when somebody only looked at the page.
+        error: Option<UpgradeError>,
+    },
+}
+
+/// A request that was in order.
+struct Accepted {
+    agreed: Agreed,
+    realm: Option<Uri>,
+    response: Bytes,
+}
+
+impl ServerHandshake {
+    /// A handshake with these settings.
+    pub fn new(config: Arc<WebSocketServerConfig>) -> Self {
+        Self { config, is_secure: false, finder: HeadFinder::default() }
+    }
+
+    /// Whether the transport below is TLS; it decides what the own origin is. Default: no.
+    pub fn set_secure(&mut self, is_secure: bool) {
+        self.is_secure = is_secure;
+    }
+
+    /// The answer for a connection that is not wanted now: 503, to be tried again after so long. It can be sent
+    /// without reading the request; `why` is told to the client.
+    pub fn refuse(why: &str, retry_after: Duration) -> Bytes {
+        let body = [why, "\n"].concat();
+        Response::text(Status::Unavailable, body).retry_after(retry_after.as_secs().max(1)).encode()
+    }
+
+    /// Reads the request. Pass the same buffer every time, only appended to. The head is consumed, and
+    /// nothing behind it. After anything but [`ServerStep::More`] the handshake is over.
+    pub fn read(&mut self, input: &mut BytesMut) -> ServerStep {
+        let len = match self.finder.find(input) {
+            Ok(Some(len)) => len,
+            Ok(None) => return ServerStep::More,
+            Err(error) => return self.refused(error.into(), false),
+        };
+        let parsed = UpgradeRequest::read(input.get(..len).unwrap_or_default());
+        input.advance(len);
+        let (request, line) = match parsed {
+            Ok(parsed) => parsed,
+            Err(error) => return self.refused(error, false),
+        };
+        match self.accept(&request, line) {
+            Ok(Some(Accepted { agreed, realm, response })) => {
+                ServerStep::Upgraded { agreed, request: Arc::new(request.with_realm(realm)), response }
+            }
+            Ok(None) => ServerStep::Answered { response: Response::html(PAGE).encode(), error: None },
+            Err(error) => self.refused(error, request.method(line) == "HEAD"),
+        }
+    }
+
+    /// `None` is for those who only look.
+    fn accept(&self, request: &UpgradeRequest, line: RequestLine) -> Result<Option<Accepted>, UpgradeError> {
+        let head = request.head();
+        let method = request.method(line);
+        if method != "GET" {
+            return Err(UpgradeError::Method { method: excerpt(method.as_bytes(), MAX_EXCERPT) });
+        }
+        let rule = self.config.paths.iter().find(|rule| rule.path == request.path());
+        if !head.has_element("upgrade", "websocket") {
+            return match request.path() {
+                "/" => Ok(None),
+                _ if rule.is_some() => Err(UpgradeError::NoUpgrade),
+                path => Err(UpgradeError::Path { path: excerpt(path.as_bytes(), MAX_EXCERPT) }),
+            };
+        }
+        let wrong = |what| UpgradeError::Request { what };
+        if line.version == 0 {
+            return Err(wrong("its version is HTTP/1.0"));
+        }
+        if !head.has_element("connection", "upgrade") {
+            return Err(wrong("Connection does not name upgrade"));
+        }
+        // The bytes behind the head are frames, so it must not announce others.
+        if head.values("transfer-encoding").next().is_some()
+            || head.values("content-length").any(|length| length != b"0")
+        {
+            return Err(wrong("it has a body"));
+        }
+        if head.single("sec-websocket-version") != Ok(Some(b"13")) {
+            return Err(UpgradeError::Version);
+        }
+        let key = head.single("sec-websocket-key").ok().flatten().filter(|key| accept::is_key(key));
+        let key = key.ok_or(UpgradeError::Key)?;
+        if rule.is_none() && !self.config.paths.is_empty() {
+            return Err(UpgradeError::Path { path: excerpt(request.path().as_bytes(), MAX_EXCERPT) });
+        }
+        self.check_origin(request)?;
+        let subprotocol = self.subprotocol(request)?;
+        let deflate = extension::accept(head.values("sec-websocket-extensions"), self.deflate())?;
+        let response = upgraded(&accept::accept(key), subprotocol, deflate.as_ref());
+        let agreed = Agreed { subprotocol, deflate: deflate.map(|(params, _)| params) };
+        Ok(Some(Accepted { agreed, realm: rule.and_then(|rule| rule.realm.clone()), response }))
+    }
+
+    fn check_origin(&self, request: &UpgradeRequest) -> Result<(), UpgradeError> {
+        let is_secure = self.is_secure || self.config.behind_tls;
+        let admits = |origin: &str| self.config.origins.admits(origin, request.host(), is_secure);
+        match request.head().single("origin") {
+            Ok(None) => Ok(()),
+            Ok(Some(origin)) if str::from_utf8(origin).is_ok_and(admits) => Ok(()),
+            Ok(Some(origin)) => Err(UpgradeError::Origin { origin: excerpt(origin, MAX_EXCERPT) }),
+            Err(()) => Err(UpgradeError::Request { what: "Origin is there twice" }),
+        }
+    }
+
+    /// The first of the client's subprotocols that is on offer.
+    fn subprotocol(&self, request: &UpgradeRequest) -> Result<Option<Subprotocol>, UpgradeError> {
+        let offered = &*self.config.subprotocols;
+        if offered.is_empty() {
+            return Ok(None);
+        }
+        let find = |name: &[u8]| offered.iter().find(|subprotocol| subprotocol.name().as_bytes() == name);
+        match request.head().elements("sec-websocket-protocol").find_map(find) {
+            Some(&subprotocol) => Ok(Some(subprotocol)),
+            None => {
+                let requested = request.head().values("sec-websocket-protocol").next().unwrap_or_default();
+                let requested = excerpt(requested, MAX_EXCERPT);
+                Err(UpgradeError::NoCommonSubprotocol { requested })
+            }
+        }
+    }
+
+    fn deflate(&self) -> Option<&DeflateConfig> {
+        #[cfg(feature = "deflate")]
+        return self.config.deflate.as_ref();
+        #[cfg(not(feature = "deflate"))]
+        None
+    }
+
+    fn refused(&self, error: UpgradeError, is_bodiless: bool) -> ServerStep {
+        let status = Status::from_code(error.status().unwrap_or(400));
+        let mut text = match &error {
+            UpgradeError::NoCommonSubprotocol { .. } => self.offered(),
+            UpgradeError::NoUpgrade => "Connect here with a WAMP client over WebSocket.".into(),
+            // What the client sent is not told back: a proxy in between might take it for something else.
+            UpgradeError::Path { .. } => "Nothing is found at this path.".into(),
+            UpgradeError::Method { .. } => "Only GET is understood here.".into(),
+            UpgradeError::Origin { .. } => "Pages of this origin are not allowed to connect.".into(),
+            UpgradeError::Version => "Only version 13 of WebSocket is spoken here.".into(),
+            other => alloc::format!("{other}."),
+        };
+        text.push('\n');
+        let response = Response::text(status, text).bodiless(is_bodiless).encode();
+        ServerStep::Answered { response, error: Some(error) }
+    }
+
+    fn offered(&self) -> String {
+        let mut text = String::from("None of the subprotocols asked for is spoken here. On offer are");
+        for (number, subprotocol) in self.config.subprotocols.iter().enumerate() {
+            text.extend([if number == 0 { " " } else { ", " }, subprotocol.name()]);
+        }
+        text.push('.');
+        text
+    }
+}
+
+fn upgraded(
+    accept: &str,
+    subprotocol: Option<Subprotocol>,
+    deflate: Option<&(DeflateParams, String)>,
+) -> Bytes {
+    let mut response = String::from(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ",
+    );
+    response.push_str(accept);
+    if let Some(subprotocol) = subprotocol {
+        response.extend(["\r\nSec-WebSocket-Protocol: ", subprotocol.name()]);
+    }
+    if let Some((_, answer)) = deflate {
+        response.extend(["\r\nSec-WebSocket-Extensions: ", answer]);
+    }
+    response.push_str("\r\n\r\n");
+    Bytes::from(response)
+}

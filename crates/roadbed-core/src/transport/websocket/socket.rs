@@ -1,0 +1,436 @@
+//! One end of a connection, from the opening handshake to the Close frame.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::fmt;
+
+use bytes::{Bytes, BytesMut};
+use chacha20::ChaCha20Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
+
+use super::batching::{Batching, kind};
+use super::{
+    Agreed, ClientHandshake, MessageEvent, MessageStream, MessageStreamConfig, ServerHandshake, ServerStep,
+    Subprotocol, UpgradeError, UpgradeRequest, WebSocketClientConfig, WebSocketError, WebSocketServerConfig,
+    close,
+};
+use crate::serializer::{Encoded, Serializer};
+use crate::time::Timestamp;
+use crate::transport::{
+    LivenessConfig, TransportClose, TransportError, TransportEvent, TransportRole,
+};
+
+/// Bytes to reserve for a read during the handshake.
+const HEAD_READ: usize = 2 << 10;
+
+/// One end of a WAMP connection over WebSocket ("WebSocket Transport" in the specification): the opening
+/// handshake, then frames, with one WAMP message in each WebSocket message or a batch of them.
+///
+/// JSON travels as text, everything else as binary; the other kind is a violation. A WebSocket peer does not
+/// announce how much it accepts: [`max_send`](Self::max_send) is what the configuration says. The handshake has
+/// no deadline here; whoever owns the transport sets one.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use roadbed_core::serializer::Serializer;
+/// use roadbed_core::time::Timestamp;
+/// use roadbed_core::transport::TransportEvent;
+/// use roadbed_core::transport::websocket::{Subprotocol, WebSocket, WebSocketClientConfig};
+///
+/// let now = Timestamp::ZERO;
+/// let config = WebSocketClientConfig::new("example.com", "/ws")?
+///     .subprotocols(&[Subprotocol::plain(Serializer::Cbor), Subprotocol::plain(Serializer::Json)]);
+/// let mut client = WebSocket::client(&config, [7; 32]); // the seed is random, in earnest
+/// let mut server = WebSocket::server(Default::default());
+///
+/// let mut request = BytesMut::from(&client.poll_transmit().unwrap()[..]);
+/// server.handle_input(now, &mut request);
+/// let mut answer = BytesMut::from(&server.poll_transmit().unwrap()[..]);
+/// client.handle_input(now, &mut answer);
+/// for end in [&mut client, &mut server] {
+///     assert!(matches!(end.poll_event(), Some(TransportEvent::Open { serializer: Serializer::Cbor, .. })));
+/// }
+/// assert_eq!(server.request().unwrap().path(), "/ws");
+/// # Ok::<(), roadbed_core::error::ConfigError>(())
+/// ```
+pub struct WebSocket {
+    role: TransportRole,
+    state: State,
+    /// What is written before there are frames.
+    head: Option<Bytes>,
+    /// What is reported before there are frames: `Open`, or `Closed`.
+    event: Option<TransportEvent>,
+    /// On a server: what the client asked for.
+    request: Option<Arc<UpgradeRequest>>,
+    subprotocol: Subprotocol,
+    batching: Batching,
+    settings: MessageStreamConfig,
+    receive_limit: usize,
+    /// The owner does not read.
+    is_suspended: bool,
+    /// Bytes the last `handle_input` left in the buffer; only during the handshake.
+    left: usize,
+    now: Timestamp,
+}
+
+enum State {
+    /// The client's handshake, and what its masks come from.
+    Connecting(Box<ClientHandshake>, [u8; 32]),
+    Accepting(ServerHandshake),
+    Open(Box<MessageStream>),
+    /// The handshake failed, or we closed before its end.
+    Closed,
+}
+
+impl WebSocket {
+    /// The end that connects. Its request is ready to be written at once. `seed` has to be random and new for
+    /// each connection: the key of the handshake and the masks come from it.
+    pub fn client(config: &WebSocketClientConfig, seed: [u8; 32]) -> Self {
+        let mut random = ChaCha20Rng::from_seed(seed);
+        let (mut nonce, mut masks) = ([0; 16], [0; 32]);
+        random.fill_bytes(&mut nonce);
+        random.fill_bytes(&mut masks);
+        let handshake = ClientHandshake::new(config, nonce);
+        let settings = settings(config.max_receive, config.max_send, config.liveness);
+        #[cfg(feature = "deflate")]
+        let settings = match &config.deflate {
+            Some(deflate) => settings.compress_from(deflate.threshold),
+            None => settings,
+        };
+        let head = handshake.request();
+        let mut client = Self::new(State::Connecting(Box::new(handshake), masks), settings);
+        client.head = Some(head);
+        client
+    }
+
+    /// The end that accepts. It answers the client's request.
+    pub fn server(config: Arc<WebSocketServerConfig>) -> Self {
+        let settings = settings(config.max_receive, config.max_send, config.liveness);
+        #[cfg(feature = "deflate")]
+        let settings = match &config.deflate {
+            Some(deflate) => settings.compress_from(deflate.threshold),
+            None => settings,
+        };
+        Self::new(State::Accepting(ServerHandshake::new(config)), settings)
+    }
+
+    fn new(state: State, settings: MessageStreamConfig) -> Self {
+        let role = match state {
+            State::Connecting(..) => TransportRole::Client,
+            _ => TransportRole::Server,
+        };
+        Self {
+            role,
+            state,
+            head: None,
+            event: None,
+            request: None,
+            // Until one is agreed on; without one nothing opens.
+            subprotocol: Subprotocol::plain(Serializer::Json),
+            batching: Batching::No,
+            receive_limit: settings.max_receive,
+            settings,
+            is_suspended: false,
+            left: 0,
+            now: Timestamp::ZERO,
+        }
+    }
+
+    /// On a server, before the request is read: the transport below is TLS, which decides what the server's own
+    /// origin is. Default: no.
+    pub fn set_secure(&mut self, is_secure: bool) {
+        if let State::Accepting(handshake) = &mut self.state {
+            handshake.set_secure(is_secure);
+        }
+    }
+
+    /// Replaces the liveness and the limit on received messages of the configuration; before the handshake is
+    /// done.
+    pub(crate) fn override_settings(&mut self, max_receive: usize, liveness: LivenessConfig) {
+        self.settings.max_receive = max_receive;
+        self.settings.liveness = liveness;
+        self.receive_limit = max_receive;
+    }
+
+    /// The end this is.
+    pub const fn role(&self) -> TransportRole {
+        self.role
+    }
+
+    /// On a server: the request that the connection began with, once it was accepted.
+    pub const fn request(&self) -> Option<&Arc<UpgradeRequest>> {
+        self.request.as_ref()
+    }
+
+    /// What both ends speak; `None` before the handshake is done.
+    pub fn subprotocol(&self) -> Option<Subprotocol> {
+        matches!(self.state, State::Open(_)).then_some(self.subprotocol)
+    }
+
+    /// The serializer agreed on; `None` before the handshake is done.
+    pub fn serializer(&self) -> Option<Serializer> {
+        self.subprotocol().map(|subprotocol| subprotocol.serializer)
+    }
+
+    /// Whether the handshake is done and neither end has closed.
+    pub fn is_open(&self) -> bool {
+        matches!(&self.state, State::Open(stream) if stream.is_open())
+    }
+
+    /// Whether our Close frame waits for the peer's: read on until then.
+    pub fn is_closing(&self) -> bool {
+        matches!(&self.state, State::Open(stream) if stream.is_closing())
+    }
+
+    /// Bytes of the largest message that can be sent; 0 before the handshake is done.
+    pub fn max_send(&self) -> usize {
+        match &self.state {
+            State::Open(stream) => stream.max_send(),
+            _ => 0,
+        }
+    }
+
+    /// Bounds received WebSocket messages to `bytes`, or to the configuration's `max_receive` if that is less.
+    /// A larger one is an error, but not before all events ahead of it have been polled.
+    pub fn set_receive_limit(&mut self, bytes: usize) {
+        self.receive_limit = bytes;
+        if let State::Open(stream) = &mut self.state {
+            stream.set_receive_limit(bytes);
+        }
+    }
+
+    /// Consumes what it can from the front of `input`. Pass the same buffer every time, with new bytes
+    /// appended. After the end, `input` is emptied and ignored.
+    pub fn handle_input(&mut self, now: Timestamp, input: &mut BytesMut) {
+        self.now = self.now.max(now);
+        let shaken = match &mut self.state {
+            State::Connecting(handshake, masks) => match handshake.read(input) {
+                Ok(None) => None,
+                Ok(Some(agreed)) => Some(Ok((agreed, Some(*masks)))),
+                Err(error) => Some(Err(Some(error))),
+            },
+            State::Accepting(handshake) => match handshake.read(input) {
+                ServerStep::More => None,
+                ServerStep::Upgraded { agreed, request, response } => {
+                    self.head = Some(response);
+                    self.request = Some(request);
+                    Some(Ok((agreed, None)))
+                }
+                ServerStep::Answered { response, error } => {
+                    self.head = Some(response);
+                    Some(Err(error))
+                }
+            },
+            State::Open(stream) => {
+                // What a batch holds has to be seen before what comes after it.
+                if self.batching.is_empty() {
+                    stream.handle_input(now, input);
+                }
+                return;
+            }
+            State::Closed => return input.clear(),
+        };
+        match shaken {
+            None => self.left = input.len(),
+            Some(Ok((agreed, masks))) => self.open(now, agreed, masks, input),
+            Some(Err(error)) => {
+                input.clear();
+                self.end(match error {
+                    Some(error) => TransportClose::Failed(WebSocketError::Upgrade(error).into()),
+                    // Somebody looked at the page, and got it.
+                    None => TransportClose::Peer { code: None, reason: Default::default() },
+                });
+            }
+        }
+    }
+
+    fn open(&mut self, now: Timestamp, agreed: Agreed, masks: Option<[u8; 32]>, input: &mut BytesMut) {
+        let Some(subprotocol) = agreed.subprotocol else {
+            // Only a configuration that names no subprotocol comes here; WAMP cannot be spoken then.
+            return self.end(TransportClose::Failed(WebSocketError::Upgrade(UpgradeError::NoSubprotocol).into()));
+        };
+        self.subprotocol = subprotocol;
+        self.batching = Batching::new(subprotocol);
+        let config = self.settings.clone().only(kind(subprotocol)).deflate(agreed.deflate);
+        let mut stream = match masks {
+            Some(seed) => MessageStream::client(&config, seed, now),
+            None => MessageStream::server(&config, now),
+        };
+        stream.set_receive_limit(self.receive_limit);
+        if self.is_suspended {
+            stream.suspend_liveness();
+        }
+        let (serializer, max_send) = (subprotocol.serializer, stream.max_send());
+        self.event = Some(TransportEvent::Open { serializer, max_send });
+        stream.handle_input(now, input);
+        self.state = State::Open(Box::new(stream));
+    }
+
+    /// The end before there are frames.
+    fn end(&mut self, reason: TransportClose) {
+        self.state = State::Closed;
+        self.event = Some(TransportEvent::Closed { reason });
+    }
+
+    /// The peer ended its stream: an error in the handshake or in a message, elsewhere the end.
+    pub fn handle_eof(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+        match &mut self.state {
+            State::Open(stream) => stream.handle_eof(now),
+            State::Closed => {}
+            State::Connecting(..) | State::Accepting(_) => {
+                let error = UpgradeError::Truncated { received: self.left };
+                self.end(TransportClose::Failed(WebSocketError::Upgrade(error).into()));
+            }
+        }
+    }
+
+    /// Runs the timers due at `now`: liveness, and the wait for the peer's Close frame.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+        if let State::Open(stream) = &mut self.state {
+            stream.handle_timeout(now);
+        }
+    }
+
+    /// Queues one message.
+    ///
+    /// # Errors
+    /// As [`MessageStream::send`], and [`TransportError::NotOpen`] before the handshake is done.
+    pub fn send(&mut self, now: Timestamp, message: &Encoded) -> Result<(), TransportError> {
+        self.now = self.now.max(now);
+        match &mut self.state {
+            State::Open(stream) => self.batching.send(now, self.subprotocol, message, stream),
+            State::Connecting(..) | State::Accepting(_) => Err(TransportError::NotOpen),
+            State::Closed => Err(TransportError::Closed),
+        }
+    }
+
+    /// Closes from our side: with a Close frame behind what is queued, which the peer has 5 s to answer. After a
+    /// fault of the peer's the frame says what it was.
+    pub fn close(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+        match &mut self.state {
+            State::Open(stream) => {
+                self.batching.flush(now, self.subprotocol, stream);
+                stream.close(now, close::NORMAL, "");
+            }
+            State::Connecting(..) | State::Accepting(_) => self.end(TransportClose::Local),
+            State::Closed => {}
+        }
+    }
+
+    /// The next bytes to write, in order.
+    pub fn poll_transmit(&mut self) -> Option<Bytes> {
+        if let Some(head) = self.head.take() {
+            return Some(head);
+        }
+        let State::Open(stream) = &mut self.state else { return None };
+        self.batching.flush(self.now, self.subprotocol, stream);
+        stream.poll_transmit()
+    }
+
+    /// The next event, in order; [`TransportEvent::Closed`] is the last one and comes exactly once.
+    pub fn poll_event(&mut self) -> Option<TransportEvent> {
+        if let Some(event) = self.event.take() {
+            return Some(event);
+        }
+        let State::Open(stream) = &mut self.state else { return None };
+        loop {
+            if let Some(message) = self.batching.next() {
+                match message {
+                    Ok(message) => return Some(TransportEvent::Message(message)),
+                    Err(error) => stream.fault(WebSocketError::Batch(error).into(), close::INVALID_DATA),
+                }
+            }
+            match stream.poll_event()? {
+                MessageEvent::Closed { reason } => return Some(TransportEvent::Closed { reason }),
+                MessageEvent::Message { body, .. } => match self.batching.receive(self.subprotocol, body) {
+                    Ok(Some(message)) => return Some(TransportEvent::Message(message)),
+                    Ok(None) => {}
+                    Err(error) => stream.fault(WebSocketError::Batch(error).into(), close::INVALID_DATA),
+                },
+            }
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout); strictly later than the last `now`.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        match &self.state {
+            State::Open(stream) => stream.poll_timeout(),
+            _ => None,
+        }
+    }
+
+    /// How many bytes to reserve in the read buffer before the next read: at least 1. As
+    /// [`MessageStream::input_hint`]; during the handshake no more than 2 KiB beyond what arrived.
+    pub fn input_hint(&self) -> usize {
+        match &self.state {
+            State::Open(stream) => stream.input_hint(),
+            _ => HEAD_READ.min(super::MAX_HEAD.saturating_sub(self.left)).max(1),
+        }
+    }
+
+    /// Whether to read on: false while events wait to be polled, as they do of a batch, and after the end.
+    pub fn wants_input(&self) -> bool {
+        match &self.state {
+            State::Open(stream) => self.batching.is_empty() && stream.wants_input(),
+            State::Closed => false,
+            State::Connecting(..) | State::Accepting(_) => true,
+        }
+    }
+
+    /// Bytes of output not yet polled.
+    pub fn queued(&self) -> usize {
+        let head = self.head.as_ref().map_or(0, Bytes::len);
+        let frames = match &self.state {
+            State::Open(stream) => stream.queued(),
+            _ => 0,
+        };
+        head.saturating_add(frames).saturating_add(self.batching.queued())
+    }
+
+    /// Stops the liveness timer while the owner does not read.
+    pub fn suspend_liveness(&mut self) {
+        self.is_suspended = true;
+        if let State::Open(stream) = &mut self.state {
+            stream.suspend_liveness();
+        }
+    }
+
+    /// Ends [`suspend_liveness`](Self::suspend_liveness); the silence counts from `now`.
+    pub fn resume_liveness(&mut self, now: Timestamp) {
+        self.is_suspended = false;
+        if let State::Open(stream) = &mut self.state {
+            stream.resume_liveness(now);
+        }
+    }
+
+    /// Changes nothing: WebSocket peers answer pings from the beginning.
+    pub fn activate_liveness(&mut self, now: Timestamp) {
+        if let State::Open(stream) = &mut self.state {
+            stream.activate_liveness(now);
+        }
+    }
+}
+
+fn settings(max_receive: usize, max_send: usize, liveness: LivenessConfig) -> MessageStreamConfig {
+    MessageStreamConfig::default().max_receive(max_receive).max_send(max_send).liveness(liveness)
+}
+
+/// A summary: buffers may carry credentials.
+impl fmt::Debug for WebSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state: &dyn fmt::Debug = match &self.state {
+            State::Connecting(..) => &"Connecting",
+            State::Accepting(_) => &"Accepting",
+            State::Open(stream) => stream,
+            State::Closed => &"Closed",
+        };
+        f.debug_struct("WebSocket")
+            .field("role", &self.role)
+            .field("subprotocol", &self.subprotocol())
+            .field("state", state)
+            .finish_non_exhaustive()
+    }
+}
