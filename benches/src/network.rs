@@ -95,7 +95,7 @@ impl Network {
         link.handle_input(now, up);
         while let Some(event) = link.poll_event() {
             match (event, *peer) {
-                (LinkEvent::Open { serializer, max_send }, _) => {
+                (LinkEvent::Open { serializer, max_send, .. }, _) => {
                     let id = self.router.attach(now, serializer, max_send, TransportDetails::local());
                     *peer = Some(id);
                     self.by_peer.insert(id, client);

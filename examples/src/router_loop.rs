@@ -291,8 +291,9 @@ impl State {
             connection.link.handle_input(now, &mut connection.input);
             let Some(event) = connection.link.poll_event() else { return };
             match (event, connection.peer) {
-                (LinkEvent::Open { serializer, max_send }, _) => {
-                    let details = connection.details.clone();
+                (LinkEvent::Open { serializer, max_send, request }, _) => {
+                    let mut details = connection.details.clone();
+                    details.request = request;
                     let peer = self.router.attach(now, serializer, max_send, details);
                     connection.peer = Some(peer);
                     self.peers.insert(peer, key);

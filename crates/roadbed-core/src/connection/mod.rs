@@ -101,7 +101,7 @@ impl Connection {
     /// checks it; values out of their range are not noticed here.
     ///
     /// `seed` has to be random and new for each connection: it is the only source of randomness (RawSocket
-    /// needs none). `utc` is the wall clock at `now`.
+    /// needs none, WebSocket masks with it). `utc` is the wall clock at `now`.
     pub fn client(
         config: Arc<ClientConfig>,
         endpoint: &Endpoint,
@@ -109,9 +109,8 @@ impl Connection {
         now: Timestamp,
         utc: UnixMicros,
     ) -> Self {
-        let _ = seed;
         Self {
-            transport: endpoint.connect(&config),
+            transport: endpoint.connect(&config, seed),
             join_by: now.saturating_add(config.limits.join_timeout),
             session: Session::new(config, now, utc),
             arena: BytesMut::new(),
@@ -151,7 +150,9 @@ impl Connection {
             }
         }
         if self.session.state() == SessionState::Closed {
-            input.clear();
+            // Only the peer's part of closing still matters.
+            self.transport.handle_input(now, input);
+            self.pump(now);
         } else {
             self.stall();
         }
@@ -172,6 +173,7 @@ impl Connection {
         self.observe(now);
         self.session.handle_eof(now);
         self.transport.close(now);
+        self.transport.handle_eof(now);
         self.pump(now);
         self.is_released = true;
         while self.transport.poll_transmit().is_some() {}
@@ -212,7 +214,7 @@ impl Connection {
     /// fetched; it stops waiting for that after
     /// [`Limits::goodbye_timeout`](crate::limits::Limits::goodbye_timeout).
     pub fn poll_event(&mut self) -> Option<SessionEvent> {
-        let waits = !self.is_released && self.transport.queued() > 0;
+        let waits = !self.is_released && (self.transport.queued() > 0 || self.transport.is_closing());
         if self.session.is_spent() && waits {
             return None;
         }
@@ -250,9 +252,10 @@ impl Connection {
 
     /// Whether to read on: false while as many events as
     /// [`Limits::queued_events`](crate::limits::Limits::queued_events) wait to be polled, while answers to
-    /// the peer have to be fetched before more of them can be made, and after the end.
+    /// the peer have to be fetched before more of them can be made, and after the end. It is true while the
+    /// peer's answer to our Close frame is awaited.
     pub fn wants_input(&self) -> bool {
-        self.has_room() && (self.is_stalled || self.transport.wants_input())
+        self.transport.is_closing() || self.has_room() && (self.is_stalled || self.transport.wants_input())
     }
 
     /// Whether output flows: no more than

@@ -84,7 +84,7 @@ impl Connection {
                 self.session.end(CloseReason::Timeout(Deadline::Liveness), false);
             }
             // A stream cut inside a frame is a loss, not a fault of the peer's.
-            TransportClose::Failed(TransportError::Truncated { .. }) => {
+            TransportClose::Failed(error) if error.is_truncation() => {
                 self.session.end(CloseReason::Eof, false);
             }
             TransportClose::Failed(error) => self.session.handle_violation(now, error.into()),

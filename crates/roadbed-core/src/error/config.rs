@@ -51,4 +51,7 @@ pub enum ConfigError {
     /// A text that is no origin.
     #[error("{0:?} is no origin: it takes scheme, host and perhaps a port")]
     Origin(String),
+    /// Neither RawSocket nor WebSocket clients would be served.
+    #[error("no transport is served")]
+    NoTransport,
 }

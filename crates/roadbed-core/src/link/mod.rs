@@ -27,6 +27,8 @@ mod config;
 #[cfg(test)]
 mod tests;
 
+use alloc::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 
 pub use config::LinkConfig;
@@ -37,7 +39,10 @@ use crate::message::Message;
 use crate::serializer::{Encoded, Serializer};
 use crate::session::TimeoutReason;
 use crate::time::Timestamp;
-use crate::transport::{RawSocket, Transport, TransportClose, TransportError, TransportEvent};
+use crate::transport::websocket::{UpgradeRequest, WebSocket, WebSocketServerConfig};
+use crate::transport::{
+    LivenessConfig, RawSocket, Sniff, Transport, TransportClose, TransportError, TransportEvent, sniff,
+};
 
 /// Output, in bytes, up to which a link asks for more. A router keeps the rest in its own queues, where it
 /// can still be dropped.
@@ -50,6 +55,7 @@ const WRITABLE: usize = 64 << 10;
 pub struct Link {
     transport: Transport,
     limits: Limits,
+    liveness: LivenessConfig,
     /// The latest time seen.
     now: Timestamp,
     /// Until when the transport's handshake has to be done.
@@ -57,6 +63,10 @@ pub struct Link {
     /// Messages are passed on: the peer has broken no rule, and we have not closed.
     is_heard: bool,
     is_paused: bool,
+    /// Whether the transport below is TLS.
+    is_secure: bool,
+    /// What to speak if the first octet is a letter of HTTP. Until then, and otherwise, it is RawSocket.
+    websocket: Option<Arc<WebSocketServerConfig>>,
     end: End,
 }
 
@@ -82,6 +92,9 @@ pub enum LinkEvent {
         serializer: Serializer,
         /// Bytes of the largest message the peer accepts.
         max_send: usize,
+        /// The HTTP request, when it is a WebSocket: for
+        /// [`TransportDetails::request`](crate::transport::TransportDetails::request).
+        request: Option<Arc<UpgradeRequest>>,
     },
     /// The peer sent a message.
     Message(Message),
@@ -97,20 +110,60 @@ pub enum LinkEvent {
 }
 
 impl Link {
-    /// The router's end of a transport that was accepted at `now`. The peer has
+    /// The router's end of a transport that was accepted at `now`: RawSocket or WebSocket, as the
+    /// configuration allows; where it allows both, the client's first octet decides. The peer has
     /// [`Limits::handshake_timeout`] for the transport's handshake; what it has left of that for HELLO is
     /// the router's affair. Have the configuration [checked](LinkConfig::check) once, before the first link.
     pub fn server(config: &LinkConfig, now: Timestamp) -> Self {
-        let mut transport = Transport::from(RawSocket::server(&config.rawsocket()));
-        transport.set_receive_limit(config.limits.handshake_message_size);
-        Self {
-            transport,
+        let mut link = Self {
+            transport: RawSocket::server(&config.rawsocket_server()).into(),
             limits: config.limits.clone(),
+            liveness: config.liveness,
             now,
             open_by: now.saturating_add(config.limits.handshake_timeout),
             is_heard: true,
             is_paused: false,
+            is_secure: false,
+            websocket: config.websocket.clone(),
             end: End::Open,
+        };
+        if !config.rawsocket {
+            link.speak_websocket();
+        }
+        link.lower_limit();
+        link
+    }
+
+    /// The transport below is TLS. Call it before the first `handle_input`: it decides what the server's own
+    /// origin is for browsers. Default: no.
+    pub fn set_secure(&mut self, is_secure: bool) {
+        self.is_secure = is_secure;
+        if let Transport::WebSocket(websocket) = &mut self.transport {
+            websocket.set_secure(is_secure);
+        }
+    }
+
+    /// Chooses the transport by the first octet: one port for both. Those of RawSocket and of HTTP differ;
+    /// whatever else comes is for RawSocket to refuse.
+    fn choose(&mut self, input: &[u8]) {
+        if self.websocket.is_none() || input.is_empty() {
+            return;
+        }
+        match sniff(input) {
+            Sniff::Http => self.speak_websocket(),
+            _ => self.websocket = None,
+        }
+    }
+
+    fn speak_websocket(&mut self) {
+        let Some(config) = self.websocket.take() else { return };
+        let mut websocket = WebSocket::server(config);
+        websocket.override_settings(self.limits.message_size, self.liveness);
+        websocket.set_receive_limit(self.limits.handshake_message_size);
+        websocket.set_secure(self.is_secure);
+        self.transport = websocket.into();
+        if self.is_paused {
+            self.transport.suspend_liveness();
         }
     }
 
@@ -118,6 +171,9 @@ impl Link {
     /// time, with new bytes appended. After the end, `input` is emptied and ignored.
     pub fn handle_input(&mut self, now: Timestamp, input: &mut BytesMut) {
         self.observe(now);
+        if matches!(self.end, End::Open) {
+            self.choose(input);
+        }
         self.transport.handle_input(now, input);
     }
 
@@ -131,6 +187,7 @@ impl Link {
     pub fn handle_lost(&mut self, now: Timestamp) {
         self.observe(now);
         self.transport.close(now);
+        self.transport.handle_eof(now);
         self.end_with(CloseReason::Eof, false);
         if let End::Draining(reason, _) = &self.end {
             self.end = End::Due(reason.clone());
@@ -217,7 +274,10 @@ impl Link {
         }
         let is_due = match self.end {
             End::Open | End::Reported => false,
-            End::Draining(..) => self.transport.queued() == 0 && !self.transport.is_open(),
+            End::Draining(..) => {
+                let transport = &self.transport;
+                transport.queued() == 0 && !transport.is_open() && !transport.is_closing()
+            }
             End::Due(_) => true,
         };
         if !is_due {
@@ -231,7 +291,10 @@ impl Link {
 
     fn take(&mut self, event: TransportEvent) -> Option<LinkEvent> {
         match event {
-            TransportEvent::Open { serializer, max_send } => Some(LinkEvent::Open { serializer, max_send }),
+            TransportEvent::Open { serializer, max_send } => {
+                let request = self.transport.request().cloned();
+                Some(LinkEvent::Open { serializer, max_send, request })
+            }
             TransportEvent::Message(bytes) if self.is_heard => self.decode(&bytes),
             TransportEvent::Message(_) => None,
             TransportEvent::Closed { reason } => self.transport_closed(reason),
@@ -252,9 +315,8 @@ impl Link {
         match reason {
             TransportClose::Local => {}
             // Nobody is left to fetch anything from us, or to answer.
-            TransportClose::Eof | TransportClose::Failed(TransportError::Truncated { .. }) => {
-                self.end_with(CloseReason::Eof, false);
-            }
+            TransportClose::Eof => self.end_with(CloseReason::Eof, false),
+            TransportClose::Failed(error) if error.is_truncation() => self.end_with(CloseReason::Eof, false),
             // The answer to its Close frame has to be fetched.
             TransportClose::Peer { .. } => self.end_with(CloseReason::Eof, true),
             TransportClose::Timeout => {
@@ -267,6 +329,7 @@ impl Link {
                     // Closed waits for the owner's ABORT and its `close`.
                     return Some(LinkEvent::Violation(violation));
                 }
+                self.transport.close(self.now);
                 self.end_with(CloseReason::PeerViolation(violation), true);
             }
         }
@@ -313,7 +376,7 @@ impl Link {
     /// Whether to read on: false while events wait to be polled, while it is paused, and after the end.
     /// When it is true again, call [`handle_input`](Self::handle_input) even without new bytes.
     pub fn wants_input(&self) -> bool {
-        !self.is_paused && self.transport.wants_input()
+        (!self.is_paused || self.transport.is_closing()) && self.transport.wants_input()
     }
 
     /// Whether to send more: fewer than 64 KiB are queued, and nothing has ended. After a violation it still

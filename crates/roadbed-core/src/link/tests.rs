@@ -178,7 +178,7 @@ fn the_handshake_and_the_last_output_have_deadlines() {
 
 #[test]
 fn a_peer_that_vanished_is_given_up_but_not_while_paused() {
-    let liveness = crate::transport::LivenessConfig::default().mode(LivenessMode::On);
+    let liveness = LivenessConfig::default().mode(LivenessMode::On);
     for is_paused in [false, true] {
         let mut link = Link::server(&LinkConfig::default().liveness(liveness), T0);
         feed(&mut link, &handshake());
@@ -208,4 +208,173 @@ fn it_holds_64_kib_or_one_message() {
     assert!(!link.is_writable());
     output(&mut link);
     assert!(link.is_writable());
+}
+
+mod websocket {
+    use super::*;
+    use crate::error::ConfigError;
+    use crate::transport::websocket::{Subprotocol, UpgradeError, WebSocketError, WebSocketServerConfig};
+
+    const REQUEST: &[u8] = b"GET /ws?tenant=7 HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\n\
+        Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+        Sec-WebSocket-Protocol: wamp.2.json\r\n\r\n";
+
+    fn both() -> LinkConfig {
+        LinkConfig::default().websocket(WebSocketServerConfig::default())
+    }
+
+    /// A frame with a key of zeros.
+    fn masked(first: u8, body: &[u8]) -> Vec<u8> {
+        [&[first, 0x80 | body.len() as u8, 0, 0, 0, 0], body].concat()
+    }
+
+    /// The first octet tells who it is.
+    #[test]
+    fn one_port_for_both() {
+        let mut link = Link::server(&both(), T0);
+        let mut rest = feed(&mut link, &[REQUEST, &masked(0x81, HELLO.as_bytes())].concat());
+        let Some(LinkEvent::Open { serializer: Serializer::Json, request: Some(request), .. }) =
+            link.poll_event()
+        else {
+            panic!("open")
+        };
+        assert_eq!((request.path(), request.query()), ("/ws", Some("tenant=7")));
+        link.handle_input(T0, &mut rest);
+        assert!(matches!(link.poll_event(), Some(LinkEvent::Message(Message::Hello(_)))));
+        assert!(output(&mut link).starts_with(b"HTTP/1.1 101 "));
+
+        let mut link = Link::server(&both(), T0);
+        feed(&mut link, b"");
+        feed(&mut link, &handshake());
+        assert!(matches!(link.poll_event(), Some(LinkEvent::Open { request: None, .. })));
+
+        let mut link = Link::server(&both().rawsocket(false), T0);
+        feed(&mut link, &[&handshake()[..], b"\r\n\r\n"].concat());
+        assert!(output(&mut link).starts_with(b"HTTP/1.1 400 "));
+        assert!(matches!(
+            events(&mut link)[..],
+            [LinkEvent::Closed { reason: CloseReason::PeerViolation(_) }]
+        ));
+
+        let mut link = Link::server(&LinkConfig::default(), T0);
+        feed(&mut link, REQUEST);
+        assert!(matches!(
+            events(&mut link)[..],
+            [LinkEvent::Closed { reason: CloseReason::PeerViolation(_) }]
+        ));
+        assert_eq!(LinkConfig::default().rawsocket(false).check(), Err(ConfigError::NoTransport));
+        both().rawsocket(false).check().unwrap();
+    }
+
+    /// A peer that says nothing, or half a head, or all but its last byte, is gone after 5 s.
+    #[test]
+    fn the_handshake_has_a_deadline() {
+        for len in 0..REQUEST.len() {
+            let mut link = Link::server(&both(), T0);
+            let mut input = BytesMut::new();
+            for (at, octet) in REQUEST[..len].iter().enumerate() {
+                input.extend_from_slice(&[*octet]);
+                link.handle_input(Timestamp::from_micros(at as u64 * 10_000), &mut input);
+            }
+            assert_eq!(link.poll_timeout(), Some(T0 + SECOND * 5), "after {len} bytes");
+            link.handle_timeout(T0 + SECOND * 5);
+            let expected = closed(CloseReason::Timeout(Deadline::Join));
+            assert_eq!(events(&mut link), expected, "after {len} bytes");
+        }
+    }
+
+    /// ABORT, then the Close frame that says what was wrong; nothing is waited for.
+    #[test]
+    fn a_fault_is_answered_by_abort_and_close() {
+        let mut link = Link::server(&both(), T0);
+        let mut rest = feed(&mut link, &[REQUEST, &masked(0x82, b"x")].concat());
+        let found = events(&mut link);
+        assert!(matches!(found[..], [LinkEvent::Open { .. }]), "{found:?}");
+        link.handle_input(T0, &mut rest);
+        let found = events(&mut link);
+        assert!(matches!(found[..], [LinkEvent::Violation(_)]), "{found:?}");
+        output(&mut link);
+        link.send(T0, &abort()).unwrap();
+        link.close(T0);
+        let sent = output(&mut link);
+        assert!(sent.starts_with(&[0x81, 38]) && sent.ends_with(b"\x88\x02\x03\xEB"), "{sent:X?}");
+        assert_eq!(events(&mut link), closed(CloseReason::Local));
+    }
+
+    /// `Closed` waits for the peer's Close frame, up to 5 s.
+    #[test]
+    fn our_close_waits_for_theirs() {
+        for answers in [true, false] {
+            let mut link = Link::server(&both(), T0);
+            feed(&mut link, REQUEST);
+            events(&mut link);
+            link.pause();
+            link.close(T0);
+            output(&mut link);
+            assert_eq!(events(&mut link), []);
+            assert!(link.wants_input());
+            if answers {
+                feed(&mut link, &masked(0x88, b"\x03\xE8"));
+            } else {
+                assert_eq!(link.poll_timeout(), Some(T0 + SECOND * 5));
+                link.handle_timeout(T0 + SECOND * 5);
+            }
+            assert_eq!(events(&mut link), closed(CloseReason::Local));
+        }
+    }
+
+    /// The peer's Close frame is an end like that of the stream; our answer to it is fetched first.
+    #[test]
+    fn their_close_is_answered() {
+        let mut link = Link::server(&both(), T0);
+        feed(&mut link, REQUEST);
+        events(&mut link);
+        output(&mut link);
+        feed(&mut link, &masked(0x88, b"\x03\xE9"));
+        assert_eq!(events(&mut link), []);
+        assert_eq!(output(&mut link), b"\x88\x02\x03\xE9");
+        assert_eq!(events(&mut link), closed(CloseReason::Eof));
+    }
+
+    #[test]
+    fn a_lost_stream_waits_for_nothing() {
+        let mut link = Link::server(&both(), T0);
+        feed(&mut link, REQUEST);
+        events(&mut link);
+        link.handle_lost(T0);
+        assert_eq!(events(&mut link), closed(CloseReason::Eof));
+        assert!(!link.wants_input() && link.poll_timeout().is_none());
+    }
+
+    #[test]
+    fn the_page_and_the_wrong_subprotocol() {
+        let mut link = Link::server(&both(), T0);
+        feed(&mut link, b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n");
+        assert!(output(&mut link).starts_with(b"HTTP/1.1 200 "));
+        assert_eq!(events(&mut link), closed(CloseReason::Eof));
+
+        let only_cbor =
+            WebSocketServerConfig::default().subprotocols(&[Subprotocol::plain(Serializer::Cbor)]);
+        let mut link = Link::server(&LinkConfig::default().websocket(only_cbor), T0);
+        feed(&mut link, REQUEST);
+        assert!(output(&mut link).starts_with(b"HTTP/1.1 400 "));
+        let error = UpgradeError::NoCommonSubprotocol { requested: "wamp.2.json".into() };
+        let violation = TransportError::from(WebSocketError::from(error)).into();
+        assert_eq!(events(&mut link), closed(CloseReason::PeerViolation(violation)));
+    }
+
+    /// The limit before WELCOME holds, and an idle link stays as small as it was.
+    #[test]
+    fn limits_and_sizes() {
+        let limits = Limits::default();
+        let mut link = Link::server(&both(), T0);
+        feed(&mut link, REQUEST);
+        events(&mut link);
+        let length = (limits.handshake_message_size as u64 + 1).to_be_bytes();
+        feed(&mut link, &[&[0x81, 0xFF][..], &length, &[0; 4]].concat());
+        assert!(matches!(events(&mut link)[..], [LinkEvent::Violation(_)]));
+        link.close(T0);
+        assert!(output(&mut link).ends_with(b"\x88\x02\x03\xF1"));
+        assert!(size_of::<Transport>() <= size_of::<RawSocket>() + 8);
+    }
 }

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::websocket::UpgradeError;
 use super::{RawSocketError, WebSocketError};
 
 /// An error of a transport: what happened, where, and against which limit.
@@ -52,6 +53,16 @@ pub enum TransportError {
     /// A fault in the terms of the WebSocket transport.
     #[error(transparent)]
     WebSocket(#[from] WebSocketError),
+}
+
+impl TransportError {
+    /// Whether the stream was cut: a loss, rather than a fault of the peer's.
+    pub const fn is_truncation(&self) -> bool {
+        matches!(
+            self,
+            Self::Truncated { .. } | Self::WebSocket(WebSocketError::Upgrade(UpgradeError::Truncated { .. }))
+        )
+    }
 }
 
 /// What a frame carries.

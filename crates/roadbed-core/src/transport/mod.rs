@@ -2,7 +2,7 @@
 //!
 //! A transport finds message boundaries in a byte stream, negotiates the serializer, enforces size limits and
 //! answers pings. It does not look inside messages. [`RawSocket`] implements the WAMP specification's
-//! "RawSocket Transport" chapter; [`Transport`] is what the layers above hold, whichever transport it is.
+//! "RawSocket Transport" chapter, [`WebSocket`] its "WebSocket Transport"; [`Transport`] is what the layers above hold, whichever transport it is.
 //!
 //! # Driving one
 //!
@@ -54,8 +54,12 @@ mod rawsocket;
 mod sniff;
 pub mod websocket;
 
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 
+use self::websocket::{UpgradeRequest, WebSocket};
 use crate::serializer::{Encoded, Serializer};
 use crate::time::Timestamp;
 
@@ -85,6 +89,8 @@ pub enum TransportRole {
 pub enum Transport {
     /// Length-prefixed frames over a byte stream.
     RawSocket(RawSocket),
+    /// WebSocket frames, behind an HTTP upgrade. Boxed: it is the larger one.
+    WebSocket(Box<WebSocket>),
 }
 
 impl From<RawSocket> for Transport {
@@ -93,10 +99,17 @@ impl From<RawSocket> for Transport {
     }
 }
 
+impl From<WebSocket> for Transport {
+    fn from(transport: WebSocket) -> Self {
+        Self::WebSocket(Box::new(transport))
+    }
+}
+
 macro_rules! dispatch {
     ($self:ident, $transport:ident => $call:expr) => {
         match $self {
             Self::RawSocket($transport) => $call,
+            Self::WebSocket($transport) => $call,
         }
     };
 }
@@ -175,6 +188,23 @@ impl Transport {
     /// Whether the handshake is done and the transport not yet closed.
     pub fn is_open(&self) -> bool {
         dispatch!(self, transport => transport.is_open())
+    }
+
+    /// Whether it was closed from our side and waits for the peer's part of that: go on reading until
+    /// [`TransportEvent::Closed`] comes. Never on RawSocket, where the end of the stream says it all.
+    pub fn is_closing(&self) -> bool {
+        match self {
+            Self::RawSocket(_) => false,
+            Self::WebSocket(transport) => transport.is_closing(),
+        }
+    }
+
+    /// On a server, once the handshake is done: the HTTP request that a WebSocket began with.
+    pub fn request(&self) -> Option<&Arc<UpgradeRequest>> {
+        match self {
+            Self::RawSocket(_) => None,
+            Self::WebSocket(transport) => transport.request(),
+        }
     }
 
     /// Bytes of the largest message the peer accepts; 0 before the handshake is done.

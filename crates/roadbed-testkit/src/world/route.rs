@@ -64,8 +64,10 @@ impl World {
             let Some(event) = port.end.next_event() else { return any };
             any = true;
             match (event, port.peer) {
-                (LinkEvent::Open { serializer, max_send }, _) => {
-                    let peer = self.router.attach(now, serializer, max_send, port.details.clone());
+                (LinkEvent::Open { serializer, max_send, request }, _) => {
+                    let mut details = port.details.clone();
+                    details.request = request;
+                    let peer = self.router.attach(now, serializer, max_send, details);
                     port.peer = Some(peer);
                     self.peers.insert(peer, index);
                 }

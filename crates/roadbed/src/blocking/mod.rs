@@ -105,7 +105,7 @@ impl<C: BlockingConnector> Connect<C> {
     fn attempt_waiting(&self, attempt: &Attempt) -> Result<Session, Error> {
         let runtime = self.connector.runtime();
         let (socket, details) = self.connector.open(attempt.address())?;
-        let (endpoint, details) = (attempt.endpoint()?, attempt.details(details));
+        let (endpoint, details) = (attempt.endpoint(), attempt.details(details));
         let (joining, driver) = open(&self.settings, Arc::clone(&runtime), endpoint, details)?;
         match attempt.tunnel()? {
             Some(connect) => start(Tunnel::new(driver, connect), socket, runtime)?,

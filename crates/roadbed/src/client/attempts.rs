@@ -40,15 +40,9 @@ impl fmt::Debug for WebSocketSettings {
 pub(crate) struct Attempt {
     url: Arc<Url>,
     proxy: Option<Arc<Proxy>>,
-    way: Way,
-}
-
-#[derive(Clone, Debug)]
-enum Way {
-    /// A RawSocket client names exactly one serializer, and a router that does not have it closes.
-    RawSocket(Serializer),
-    /// All serializers at once: the router chooses.
-    WebSocket(Arc<WebSocketClientConfig>),
+    /// What is spoken there. A RawSocket client names exactly one serializer, and a router that does not have it
+    /// closes; of a WebSocket's the router chooses.
+    endpoint: Endpoint,
 }
 
 /// The attempts of a list of addresses, in order.
@@ -81,10 +75,10 @@ impl Attempts {
             if let (Some(proxy), Address::Tcp { host, port }) = (&proxy, url.address()) {
                 proxy.connect(host, *port)?;
             }
-            let attempt = |way| Attempt { url: Arc::clone(&url), proxy: proxy.clone(), way };
+            let attempt = |endpoint| Attempt { url: Arc::clone(&url), proxy: proxy.clone(), endpoint };
             match websocket(&url, serializers, &settings.websocket)? {
-                Some(config) => all.push(attempt(Way::WebSocket(Arc::new(config)))),
-                None => all.extend(serializers.iter().map(|&serializer| attempt(Way::RawSocket(serializer)))),
+                Some(config) => all.push(attempt(Endpoint::websocket(config))),
+                None => all.extend(serializers.iter().map(|&serializer| attempt(serializer.into()))),
             }
         }
         let mut rest = all.into_iter();
@@ -120,15 +114,9 @@ impl Attempt {
         self.proxy.as_ref().map_or(self.url.address(), |proxy| proxy.address())
     }
 
-    /// What the router is to speak.
-    pub(crate) fn endpoint(&self) -> Result<Endpoint, Error> {
-        match &self.way {
-            Way::RawSocket(serializer) => Ok(Endpoint::rawsocket(*serializer)),
-            Way::WebSocket(config) => {
-                let text = format!("no transport for {config:?}");
-                Err(std::io::Error::new(std::io::ErrorKind::Unsupported, text).into())
-            }
-        }
+    /// What is spoken with the router.
+    pub(crate) fn endpoint(&self) -> Endpoint {
+        self.endpoint.clone()
     }
 
     /// How to ask the proxy for the router; `None` without a proxy.

@@ -80,7 +80,7 @@ impl<C: Connector> Connect<C> {
     async fn attempt(&self, attempt: &Attempt) -> Result<Session, Error> {
         let runtime = self.connector.runtime();
         let (stream, details) = self.connector.open(attempt.address()).await?;
-        let (endpoint, details) = (attempt.endpoint()?, attempt.details(details));
+        let (endpoint, details) = (attempt.endpoint(), attempt.details(details));
         let (joining, driver) = open(&self.settings, Arc::clone(&runtime), endpoint, details)?;
         match attempt.tunnel()? {
             Some(connect) => {

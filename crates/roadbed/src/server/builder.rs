@@ -6,6 +6,7 @@ use std::sync::Arc;
 use roadbed_core::link::LinkConfig;
 use roadbed_core::serializer::Serializer;
 use roadbed_core::transport::LivenessConfig;
+use roadbed_core::transport::websocket::{OriginPolicy, PathRule, Subprotocol, WebSocketServerConfig};
 use roadbed_router::{ConfigError, Router, RouterConfig, RouterEvent};
 
 use super::state::State;
@@ -32,18 +33,49 @@ use crate::runtime::Runtime;
 pub struct Builder {
     config: RouterConfig,
     link: LinkConfig,
+    websocket: Option<WebSocketServerConfig>,
     observer: Option<Arc<Observer>>,
 }
 
 impl Builder {
     pub(super) fn new(config: RouterConfig) -> Self {
         let link = LinkConfig::default().limits(config.limits.clone());
-        Self { config, link, observer: None }
+        Self { config, link, websocket: Some(WebSocketServerConfig::default()), observer: None }
     }
 
     /// Sets the serializers that peers may ask for. Default: all.
     pub fn serializers(mut self, serializers: &[Serializer]) -> Self {
         self.link = self.link.serializers(serializers);
+        self
+    }
+
+    /// Sets how WebSocket peers are served, on the same port as everything else; `None`: not at all. Default:
+    /// at every path, and of browsers' pages those of the own origin. Of the subprotocols those stay whose
+    /// [`serializers`](Self::serializers) are allowed; how much is received, and when peers are pinged, is the same
+    /// on every transport.
+    pub fn websocket(mut self, config: impl Into<Option<WebSocketServerConfig>>) -> Self {
+        self.websocket = config.into();
+        self
+    }
+
+    /// Sets which pages browsers may connect from.
+    ///
+    /// ```
+    /// use roadbed::core::transport::websocket::OriginPolicy;
+    /// use roadbed::server::{RouterConfig, RouterHandle};
+    ///
+    /// let origins = OriginPolicy::allow(["https://app.example"])?;
+    /// let builder = RouterHandle::builder(RouterConfig::new()).origins(origins);
+    /// # Ok::<(), roadbed::core::error::ConfigError>(())
+    /// ```
+    pub fn origins(mut self, origins: OriginPolicy) -> Self {
+        self.websocket = self.websocket.map(|websocket| websocket.origins(origins));
+        self
+    }
+
+    /// Adds a path for WebSocket peers, with or without a realm; from then on other paths are not served.
+    pub fn path(mut self, rule: PathRule) -> Self {
+        self.websocket = self.websocket.map(|websocket| websocket.path(rule));
         self
     }
 
@@ -70,8 +102,16 @@ impl Builder {
     /// # Errors
     /// [`ConfigError`] when the configuration cannot work.
     pub fn start(self, runtime: Arc<dyn Runtime>) -> Result<RouterHandle, ConfigError> {
-        let Self { config, link, observer } = self;
+        let Self { config, mut link, websocket, observer } = self;
         config.check()?;
+        if let Some(websocket) = websocket {
+            let is_allowed = |subprotocol: &Subprotocol| link.serializers.contains(&subprotocol.serializer);
+            let subprotocols: Vec<_> = websocket.subprotocols.iter().copied().filter(is_allowed).collect();
+            // None at all would stand for peers that speak no WAMP.
+            if !subprotocols.is_empty() {
+                link = link.websocket(websocket.subprotocols(&subprotocols));
+            }
+        }
         let router = Router::new(config.into_shared(), runtime.seed(), runtime.now(), runtime.utc());
         let state = Guarded::new(State::new(router, observer.is_some()));
         Ok(RouterHandle(Arc::new(Shared { state, runtime, link, observer })))

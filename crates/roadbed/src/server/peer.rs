@@ -21,7 +21,8 @@ pub struct PeerDriver {
 
 impl PeerDriver {
     pub(super) fn new(router: RouterHandle, details: TransportDetails) -> Self {
-        let link = Link::server(&router.0.link, router.0.runtime.now());
+        let mut link = Link::server(&router.0.link, router.0.runtime.now());
+        link.set_secure(details.is_secure);
         let key = router.with(|state, _| state.insert(link, details));
         Self { router, key }
     }

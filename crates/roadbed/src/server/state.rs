@@ -165,8 +165,10 @@ impl State {
         let Some(slot) = self.slots.get_mut(key) else { return false };
         let Some(event) = slot.link.poll_event() else { return false };
         match (event, slot.peer) {
-            (LinkEvent::Open { serializer, max_send }, _) => {
-                let peer = self.router.attach(now, serializer, max_send, slot.details.clone());
+            (LinkEvent::Open { serializer, max_send, request }, _) => {
+                let mut details = slot.details.clone();
+                details.request = request;
+                let peer = self.router.attach(now, serializer, max_send, details);
                 slot.peer = Some(peer);
                 self.peers.insert(peer, key);
             }

@@ -7,6 +7,7 @@ use bytes::BytesMut;
 use roadbed_core::error::uris;
 use roadbed_core::limits::Limits;
 use roadbed_core::transport::TransportDetails;
+use roadbed_core::transport::websocket::{OriginPolicy, PathRule};
 use roadbed_core::uri::Uri;
 
 use super::*;
@@ -279,4 +280,70 @@ fn events_of_many_threads_come_in_order() {
         assert!(if *has_joined { open.insert(*session) } else { open.remove(session) }, "{told:?}");
     }
     assert_eq!((told.len(), open.len()), (2 * THREADS * 50, 0));
+}
+
+/// What a router answers to a browser, or to whoever sends the same.
+fn answer(world: &World, path: &str, headers: &str) -> (String, bool) {
+    let mut peer = ByHand::attach(world);
+    let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: wamp.2.json\r\n";
+    let upgrade = if headers.is_empty() { "" } else { upgrade };
+    let request = format!("GET {path} HTTP/1.1\r\nHost: example.com\r\n{upgrade}{headers}\r\n");
+    peer.write(world, request.as_bytes());
+    let (said, is_end) = peer.read();
+    (String::from_utf8_lossy(&said).into_owned(), is_end)
+}
+
+#[test]
+fn browsers_see_a_page_and_connect_from_their_own_origin() {
+    let world = World::new();
+    let (page, is_end) = answer(&world, "/", "");
+    assert!(page.starts_with("HTTP/1.1 200 OK\r\n") && page.contains("<h1>") && is_end, "{page}");
+    let (own, is_end) = answer(&world, "/ws", "Origin: http://example.com\r\n");
+    assert!(own.starts_with("HTTP/1.1 101 Switching Protocols\r\n") && !is_end, "{own}");
+    let (other, is_end) = answer(&world, "/ws", "Origin: http://evil.com\r\n");
+    assert!(other.starts_with("HTTP/1.1 403 Forbidden\r\n") && is_end, "{other}");
+    world.assert_empty();
+}
+
+#[test]
+fn other_origins_and_fewer_paths_can_be_allowed() {
+    let rule = PathRule::new("/ws").unwrap();
+    let origins = OriginPolicy::allow(["http://app.example"]).unwrap();
+    let world = World::with(Limits::default(), |builder| builder.origins(origins).path(rule));
+    for (path, headers, status) in [
+        ("/ws", "Origin: http://app.example\r\n", 101),
+        ("/ws", "Origin: http://example.com\r\n", 403),
+        ("/ws", "X: no browser\r\n", 101),
+        ("/other", "X: no browser\r\n", 404),
+        ("/ws", "", 426),
+    ] {
+        let (said, _) = answer(&world, path, headers);
+        assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{path}, {headers:?}: {said}");
+    }
+    world.assert_empty();
+}
+
+#[test]
+fn a_router_without_websocket() {
+    let world = World::with(Limits::default(), |builder| builder.websocket(None));
+    let (said, is_end) = answer(&world, "/", "");
+    assert!(!said.contains("HTTP") && is_end, "{said}");
+    drop(world.session_over_wire());
+    world.assert_empty();
+}
+
+/// Half a head, and then nothing.
+#[test]
+fn whoever_sends_half_a_head_is_closed_in_time() {
+    let world = World::new();
+    let mut peer = ByHand::attach(&world);
+    peer.write(&world, b"GET /ws HTTP/1.1\r\nHost: ");
+    world.sim.pass(seconds(4));
+    peer.write(&world, b"example.com\r\n");
+    assert_eq!(peer.read(), (Vec::new(), false));
+    world.sim.pass(seconds(1));
+    assert_eq!(peer.read(), (Vec::new(), true));
+    drop(peer);
+    world.assert_empty();
 }

@@ -95,7 +95,7 @@ impl World {
                 self.told = now;
             }
             match (event, id) {
-                (LinkEvent::Open { serializer, max_send }, None) => {
+                (LinkEvent::Open { serializer, max_send, .. }, None) => {
                     let id = self.router.attach(now, serializer, max_send, TransportDetails::local());
                     peer.id = Some(id);
                 }

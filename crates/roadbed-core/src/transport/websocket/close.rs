@@ -90,7 +90,8 @@ mod tests {
             };
             assert_eq!(may_be_sent(code), expected, "{code}");
             let read = decode(&code.to_be_bytes());
-            let wanted = if expected { Ok((Some(code), "".into())) } else { Err(FrameError::CloseCode { code }) };
+            let wanted =
+                if expected { Ok((Some(code), "".into())) } else { Err(FrameError::CloseCode { code }) };
             assert_eq!(read, wanted);
         }
     }

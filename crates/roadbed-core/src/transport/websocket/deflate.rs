@@ -43,14 +43,10 @@ impl Deflate {
     pub(super) fn new(params: DeflateParams, is_client: bool) -> Self {
         let DeflateParams { client_no_context_takeover, server_no_context_takeover, .. } = params;
         let bits = |bits: u8| bits.clamp(9, 15);
-        let client = Direction {
-            bits: bits(params.client_max_window_bits),
-            takes_over: !client_no_context_takeover,
-        };
-        let server = Direction {
-            bits: bits(params.server_max_window_bits),
-            takes_over: !server_no_context_takeover,
-        };
+        let client =
+            Direction { bits: bits(params.client_max_window_bits), takes_over: !client_no_context_takeover };
+        let server =
+            Direction { bits: bits(params.server_max_window_bits), takes_over: !server_no_context_takeover };
         let (ours, theirs) = if is_client { (client, server) } else { (server, client) };
         Self { ours, theirs, deflater: None, inflater: None, is_open: false, finals: 0 }
     }

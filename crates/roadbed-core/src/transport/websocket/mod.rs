@@ -12,6 +12,8 @@ pub(super) mod http;
 mod mask;
 mod params;
 mod socket;
+#[cfg(test)]
+mod socket_tests;
 mod stream;
 mod subprotocol;
 mod utf8;

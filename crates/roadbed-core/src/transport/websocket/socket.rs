@@ -16,9 +16,7 @@ use super::{
 };
 use crate::serializer::{Encoded, Serializer};
 use crate::time::Timestamp;
-use crate::transport::{
-    LivenessConfig, TransportClose, TransportError, TransportEvent, TransportRole,
-};
+use crate::transport::{LivenessConfig, TransportClose, TransportError, TransportEvent, TransportRole};
 
 /// Bytes to reserve for a read during the handshake.
 const HEAD_READ: usize = 2 << 10;
@@ -70,6 +68,8 @@ pub struct WebSocket {
     is_suspended: bool,
     /// Bytes the last `handle_input` left in the buffer; only during the handshake.
     left: usize,
+    /// The stream ended while something waited to be polled.
+    eof: bool,
     now: Timestamp,
 }
 
@@ -132,6 +132,7 @@ impl WebSocket {
             settings,
             is_suspended: false,
             left: 0,
+            eof: false,
             now: Timestamp::ZERO,
         }
     }
@@ -222,9 +223,14 @@ impl WebSocket {
                 }
             },
             State::Open(stream) => {
-                // What a batch holds has to be seen before what comes after it.
-                if self.batching.is_empty() {
+                // `Open`, and what a batch holds, have to be seen before what comes after.
+                if self.event.is_none() && self.batching.is_empty() {
+                    // Answers given by now come before the answer to a Close frame.
+                    self.batching.flush(now, self.subprotocol, stream);
                     stream.handle_input(now, input);
+                    if core::mem::take(&mut self.eof) {
+                        stream.handle_eof(now);
+                    }
                 }
                 return;
             }
@@ -232,7 +238,7 @@ impl WebSocket {
         };
         match shaken {
             None => self.left = input.len(),
-            Some(Ok((agreed, masks))) => self.open(now, agreed, masks, input),
+            Some(Ok((agreed, masks))) => self.open(now, agreed, masks),
             Some(Err(error)) => {
                 input.clear();
                 self.end(match error {
@@ -244,10 +250,11 @@ impl WebSocket {
         }
     }
 
-    fn open(&mut self, now: Timestamp, agreed: Agreed, masks: Option<[u8; 32]>, input: &mut BytesMut) {
+    fn open(&mut self, now: Timestamp, agreed: Agreed, masks: Option<[u8; 32]>) {
         let Some(subprotocol) = agreed.subprotocol else {
             // Only a configuration that names no subprotocol comes here; WAMP cannot be spoken then.
-            return self.end(TransportClose::Failed(WebSocketError::Upgrade(UpgradeError::NoSubprotocol).into()));
+            return self
+                .end(TransportClose::Failed(WebSocketError::Upgrade(UpgradeError::NoSubprotocol).into()));
         };
         self.subprotocol = subprotocol;
         self.batching = Batching::new(subprotocol);
@@ -262,7 +269,6 @@ impl WebSocket {
         }
         let (serializer, max_send) = (subprotocol.serializer, stream.max_send());
         self.event = Some(TransportEvent::Open { serializer, max_send });
-        stream.handle_input(now, input);
         self.state = State::Open(Box::new(stream));
     }
 
@@ -276,6 +282,7 @@ impl WebSocket {
     pub fn handle_eof(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
         match &mut self.state {
+            State::Open(_) if self.event.is_some() || !self.batching.is_empty() => self.eof = true,
             State::Open(stream) => stream.handle_eof(now),
             State::Closed => {}
             State::Connecting(..) | State::Accepting(_) => {
@@ -371,10 +378,11 @@ impl WebSocket {
         }
     }
 
-    /// Whether to read on: false while events wait to be polled, as they do of a batch, and after the end.
+    /// Whether to read on: false while the event that the handshake is done waits to be polled, or
+    /// messages of a batch, or what [`MessageStream::wants_input`] names, and after the end.
     pub fn wants_input(&self) -> bool {
         match &self.state {
-            State::Open(stream) => self.batching.is_empty() && stream.wants_input(),
+            State::Open(stream) => self.event.is_none() && self.batching.is_empty() && stream.wants_input(),
             State::Closed => false,
             State::Connecting(..) | State::Accepting(_) => true,
         }

@@ -95,13 +95,13 @@ mod tests {
     fn texts_that_are_none() {
         let cases: &[&[u8]] = &[
             b"\xFF",
-            b"\xC0\xAF",             // overlong
-            b"\xE0\x80\xAF",         // overlong
-            b"\xF0\x80\x80\xAF",     // overlong
-            b"\xED\xA0\x80",         // a lone surrogate
+            b"\xC0\xAF",                 // overlong
+            b"\xE0\x80\xAF",             // overlong
+            b"\xF0\x80\x80\xAF",         // overlong
+            b"\xED\xA0\x80",             // a lone surrogate
             b"\xED\xA0\x80\xED\xB0\x80", // a pair of them
-            b"\xF4\x90\x80\x80",     // beyond U+10FFFF
-            b"\xF8\x88\x80\x80\x80", // five octets
+            b"\xF4\x90\x80\x80",         // beyond U+10FFFF
+            b"\xF8\x88\x80\x80\x80",     // five octets
             b"\x80",
             b"\xE2\x82",
             b"\xC3(",

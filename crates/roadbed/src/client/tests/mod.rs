@@ -6,6 +6,7 @@ mod dropping;
 mod ending;
 mod hooks;
 mod queues;
+mod websocket;
 
 use roadbed_core::serializer::Serializer;
 use roadbed_core::uri::Uri;

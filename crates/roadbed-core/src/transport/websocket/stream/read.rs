@@ -333,9 +333,7 @@ impl MessageStream {
     pub(super) fn stop_gathering(&mut self) {
         self.assembly.clear();
         self.reading = match self.reading {
-            Reading::Whole { header, .. } => {
-                Reading::Skip { left: header.size.saturating_add(header.len) }
-            }
+            Reading::Whole { header, .. } => Reading::Skip { left: header.size.saturating_add(header.len) },
             Reading::Part(part) => Reading::Skip { left: part.left },
             reading => reading,
         };

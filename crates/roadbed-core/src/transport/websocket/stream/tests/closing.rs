@@ -28,10 +28,12 @@ fn one_end_closes_and_the_other_answers() {
         assert_eq!(events(second), [text("last words")]);
         assert!(second.is_open());
         second.send(NOW, MessageKind::Text, &encoded(b"an answer")).unwrap();
-        let mut rest = BytesMut::from(&match second.role() {
-            TransportRole::Server => frame(0x88, b"\x03\xE9gone"),
-            TransportRole::Client => plain(0x88, b"\x03\xE9gone"),
-        }[..]);
+        let mut rest = BytesMut::from(
+            &match second.role() {
+                TransportRole::Server => frame(0x88, b"\x03\xE9gone"),
+                TransportRole::Client => plain(0x88, b"\x03\xE9gone"),
+            }[..],
+        );
         second.handle_input(NOW, &mut rest);
         assert_eq!(events(second), [peer(Some(1001), "gone")]);
         assert_eq!(second.send(NOW, MessageKind::Text, &encoded(b"x")), Err(TransportError::Closed));

@@ -156,7 +156,10 @@ fn what_is_no_compressed_message() {
         // Cut off inside a block.
         (frame(0xC2, &good[..good.len() / 2]), FrameError::Deflate),
         // Only the first frame says that the message is compressed.
-        ([frame(0x42, &good[..9]), frame(0xC0, &good[9..])].concat(), FrameError::ReservedBits { octet: 0xC0 }),
+        (
+            [frame(0x42, &good[..9]), frame(0xC0, &good[9..])].concat(),
+            FrameError::ReservedBits { octet: 0xC0 },
+        ),
         (frame(0xC9, b""), FrameError::ReservedBits { octet: 0xC9 }),
         // Text is checked after inflating.
         (frame(0xC1, &deflated(b"ab\xED\xA0\x80")), FrameError::Utf8 { offset: 2 }),

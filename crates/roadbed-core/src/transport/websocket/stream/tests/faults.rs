@@ -102,7 +102,9 @@ fn the_limit_is_exact() {
 /// Text fails with its first wrong octet, not with the end of the frame.
 #[test]
 fn text_is_judged_as_it_arrives() {
-    for stream in [frame(0x81, b"\xCE\xBA\xED\xA0\x80 and more"), frame(0x01, b"\xCE\xBA\xED\xA0\x80 and more")] {
+    for stream in
+        [frame(0x81, b"\xCE\xBA\xED\xA0\x80 and more"), frame(0x01, b"\xCE\xBA\xED\xA0\x80 and more")]
+    {
         let mut server = server();
         let mut input = BytesMut::new();
         for (index, octet) in stream.iter().enumerate() {

@@ -77,10 +77,9 @@ fn a_ping_waits_for_the_message_before_it() {
 
 #[test]
 fn a_large_message_behind_the_one_that_raises_the_limit() {
-    for large in [
-        frame(0x82, &[b'x'; SMALL]),
-        [frame(0x02, &[b'x'; 90]), frame(0x80, &[b'x'; SMALL - 90])].concat(),
-    ] {
+    for large in
+        [frame(0x82, &[b'x'; SMALL]), [frame(0x02, &[b'x'; 90]), frame(0x80, &[b'x'; SMALL - 90])].concat()]
+    {
         let mut server = server();
         server.set_receive_limit(100);
         let mut input = BytesMut::from(&[frame(0x81, b"welcome"), large].concat()[..]);

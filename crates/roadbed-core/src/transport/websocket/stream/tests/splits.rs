@@ -7,11 +7,7 @@ use super::*;
 
 /// What an end makes of a stream that arrives in pieces ending at `cuts`, and of its end. Of the output, PONGs
 /// are left out: how many are sent depends on how often output is fetched.
-fn run(
-    mut stream: MessageStream,
-    bytes: &[u8],
-    cuts: &[usize],
-) -> (Vec<MessageEvent>, Vec<(u8, Vec<u8>)>) {
+fn run(mut stream: MessageStream, bytes: &[u8], cuts: &[usize]) -> (Vec<MessageEvent>, Vec<(u8, Vec<u8>)>) {
     let (mut all, mut sent, mut input) = (vec![], vec![], BytesMut::new());
     let mut start = 0;
     for &cut in cuts.iter().chain([&bytes.len()]) {
