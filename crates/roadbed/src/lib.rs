@@ -103,6 +103,6 @@ mod sync {
     pub(crate) use std::sync::Mutex;
 }
 
-pub use error::{Error, Veto};
+pub use error::{Disconnected, Error, Veto};
 pub use payload::{AsItIs, IntoPayload, IntoReply, Reply, ViaSerde};
 pub use roadbed_core as core;

@@ -70,27 +70,32 @@ impl<C: Connector> Connect<C> {
     async fn connect(self) -> Result<Session, Error> {
         let mut attempts = Attempts::new(&self.urls, &self.settings)?;
         loop {
-            match self.attempt(attempts.now()).await {
+            match attempt(&self.connector, &self.settings, attempts.now()).await {
                 Err(error) if attempts.retry(&error) => {}
                 result => return result,
             }
         }
     }
+}
 
-    async fn attempt(&self, attempt: &Attempt) -> Result<Session, Error> {
-        let runtime = self.connector.runtime();
-        let (stream, details) = self.connector.open(attempt.address()).await?;
-        let (endpoint, details) = (attempt.endpoint(), attempt.details(details));
-        let (joining, driver) = open(&self.settings, Arc::clone(&runtime), endpoint, details)?;
-        match attempt.tunnel()? {
-            Some(connect) => {
-                let tunnel = Arc::new(Tunnel::new(driver, connect));
-                runtime.spawn(Box::pin(Run::new(tunnel, stream, Arc::clone(&runtime))));
-            }
-            None => runtime.spawn(Box::pin(driver.run(stream))),
+/// Tries one way to a session.
+pub(crate) async fn attempt<C: Connector>(
+    connector: &C,
+    settings: &Settings,
+    attempt: &Attempt,
+) -> Result<Session, Error> {
+    let runtime = connector.runtime();
+    let (stream, details) = connector.open(attempt.address()).await?;
+    let (endpoint, details) = (attempt.endpoint(), attempt.details(details));
+    let (joining, driver) = open(settings, Arc::clone(&runtime), endpoint, details)?;
+    match attempt.tunnel()? {
+        Some(connect) => {
+            let tunnel = Arc::new(Tunnel::new(driver, connect));
+            runtime.spawn(Box::pin(Run::new(tunnel, stream, Arc::clone(&runtime))));
         }
-        joining.await
+        None => runtime.spawn(Box::pin(driver.run(stream))),
     }
+    joining.await
 }
 
 impl<C: Connector> IntoFuture for Connect<C> {
