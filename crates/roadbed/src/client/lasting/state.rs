@@ -240,7 +240,8 @@ impl State {
     /// How many entries there are, for tests of what is left behind.
     #[cfg(test)]
     pub(super) fn entries(&self) -> usize {
-        self.declarations.len() + self.waiting.len() + self.watchers.len() + self.ends.len()
+        let watchers = self.watchers.iter().filter(|watcher| watcher.strong_count() > 0).count();
+        self.declarations.len() + self.waiting.len() + watchers + self.ends.len()
     }
 }
 

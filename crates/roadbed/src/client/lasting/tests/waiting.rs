@@ -15,7 +15,7 @@ fn pausing(world: &World, site: &Site, builder: ClientBuilder) -> Client {
     client
 }
 
-fn disconnected<T: std::fmt::Debug>(result: Result<T, Error>) -> Disconnected {
+fn disconnected<T: fmt::Debug>(result: Result<T, Error>) -> Disconnected {
     match result {
         Err(error) => {
             assert!(error.is_retryable());
