@@ -152,7 +152,8 @@ fn waited_for() {
     let gap = ticks.wait_for(SOON).unwrap().unwrap().unwrap_err();
     assert_eq!(gap, Missed::Gap { generation: 2 });
     assert_eq!(ticks.wait_for(SOON).unwrap().unwrap().unwrap().get::<u8>().unwrap(), 7);
-    drop(client);
+    // Both are handles of the same client.
+    drop((client, patient));
     assert!(ticks.wait().next().is_none());
     router.stop();
 }

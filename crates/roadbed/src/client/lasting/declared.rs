@@ -28,7 +28,7 @@ impl What {
     }
 }
 
-/// Told whether the router granted it.
+/// Told how something came out: whether the router granted it, how the client ended.
 pub(super) type Waiter = oneshot::Sender<Result<(), Error>>;
 
 /// Everything declared, by number, in the order in which it came.

@@ -9,7 +9,7 @@ use roadbed_core::error::CloseReason;
 use roadbed_core::serializer::Serializer;
 use roadbed_core::time::Timestamp;
 
-use super::declared::Declarations;
+use super::declared::{Declarations, Waiter};
 use super::events::{ClientEvent, LENGTH};
 use super::waiting::{Asked, Bound, Place, Waiting};
 use crate::client::queue::Queue;
@@ -44,7 +44,7 @@ pub(super) struct State {
     /// What those who ask for events are told first.
     last_event: Option<ClientEvent>,
     /// Whoever waits for the end.
-    ends: Vec<oneshot::Sender<Result<(), Error>>>,
+    ends: Vec<Waiter>,
 }
 
 /// Where a client is.
@@ -67,7 +67,7 @@ pub(super) enum Phase {
 /// What is done when the lock is free again.
 #[derive(Default)]
 pub(super) struct After {
-    pub(super) answers: Vec<(oneshot::Sender<Result<(), Error>>, Result<(), Error>)>,
+    pub(super) answers: Vec<(Waiter, Result<(), Error>)>,
     pub(super) wakers: Vec<Waker>,
     /// What runs foreign code when it is dropped.
     pub(super) discarded: Vec<Box<dyn Send>>,
@@ -200,14 +200,14 @@ impl State {
 
     /// Tells everybody who watches.
     pub(super) fn tell(&mut self, event: ClientEvent, after: &mut After) {
-        if !matches!(event, ClientEvent::Refused { .. }) {
-            self.last_event = Some(event.clone());
-        }
         self.watchers.retain(|watcher| {
             let Some(queue) = watcher.upgrade() else { return false };
             after.wakers.extend(queue.push(event.clone(), 0, |event, _| event));
             true
         });
+        if !matches!(event, ClientEvent::Refused { .. }) {
+            self.last_event = Some(event);
+        }
     }
 
     /// Somebody watches from now on.

@@ -46,7 +46,7 @@ enum Now {
 /// What became of a session.
 enum Served {
     /// The owner wants to end. What it had of the session is given up with it.
-    Stopped(Restore),
+    Stopped(Box<Restore>),
     Lost(Closed),
 }
 
@@ -155,7 +155,7 @@ impl Supervisor {
         })
         .await;
         client.with(|state, _| state.declarations.pause());
-        closed.map_or_else(|| Served::Stopped(restore), Served::Lost)
+        closed.map_or_else(|| Served::Stopped(Box::new(restore)), Served::Lost)
     }
 
     fn joined(&self, session: Session, generation: u64) {
@@ -207,7 +207,7 @@ impl Supervisor {
     }
 
     /// Says GOODBYE for the owner, whoever else still holds the session.
-    async fn leave(self, session: &Session, restored: Restore) {
+    async fn leave(self, session: &Session, restored: Box<Restore>) {
         let result = session.leave().await;
         drop(restored);
         self.client.over(CloseReason::Local.into(), result);

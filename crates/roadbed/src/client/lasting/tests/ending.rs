@@ -22,7 +22,7 @@ fn dropped_in_every_state() {
         ("while it connects", Mode::Hangs, |world, _| world.sim.settle()),
         ("while it joins", Mode::Silent, |world, _| world.sim.settle()),
         ("while it waits", Mode::Fails(io::ErrorKind::ConnectionRefused), |world, _| {
-            world.sim.pass(seconds(2))
+            world.sim.pass(seconds(2));
         }),
         ("while it is connected", Mode::Up, connected),
         ("when the session is lost", Mode::Up, |world, site| {
