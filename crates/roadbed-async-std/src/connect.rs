@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_io::{Async, Timer};
-use roadbed::client::{Connect, Connector};
+use roadbed::client::{ClientBuilder, Connect, Connector};
 use roadbed::core::transport::TransportDetails;
 use roadbed::runtime::Runtime;
 use roadbed::url::Address;
@@ -38,6 +38,25 @@ pub fn connect(url: impl Into<String>) -> Connect<Sockets> {
 /// As [`connect`](crate::connect), with tasks where `runtime` runs them.
 pub fn connect_on(runtime: AsyncIo, url: impl Into<String>) -> Connect<Sockets> {
     Connect::new(Sockets(runtime), url)
+}
+
+/// A [`Client`](roadbed::client::Client) of a router at an [address](roadbed::url): set what is needed, and start it.
+/// It connects anew when its session is lost.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), roadbed_async_std::roadbed::Error> {
+/// let client = roadbed_async_std::client("rs://127.0.0.1:8080").realm("realm1").start()?;
+/// let session = client.session().await?;
+/// # Ok(()) }
+/// ```
+#[cfg(any(feature = "async-std", feature = "smol"))]
+pub fn client(url: impl Into<String>) -> ClientBuilder {
+    connect(url).into_client()
+}
+
+/// As [`client`](crate::client), with tasks where `runtime` runs them.
+pub fn client_on(runtime: AsyncIo, url: impl Into<String>) -> ClientBuilder {
+    connect_on(runtime, url).into_client()
 }
 
 /// Opens TCP and Unix sockets.

@@ -32,9 +32,9 @@ mod runtime;
 mod serve;
 mod stream;
 
+pub use connect::{Sockets, client_on, connect_on};
 #[cfg(any(feature = "async-std", feature = "smol"))]
-pub use connect::connect;
-pub use connect::{Sockets, connect_on};
+pub use connect::{client, connect};
 pub use roadbed;
 pub use runtime::AsyncIo;
 #[cfg(all(feature = "router", any(feature = "async-std", feature = "smol")))]

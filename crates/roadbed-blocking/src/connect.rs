@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use roadbed::blocking::{BlockingConnector, Threads};
-use roadbed::client::Connect;
+use roadbed::client::{ClientBuilder, Connect};
 use roadbed::core::transport::TransportDetails;
 use roadbed::runtime::Runtime;
 use roadbed::url::Address;
@@ -31,6 +31,19 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// ```
 pub fn connect(url: impl Into<String>) -> Connect<Sockets> {
     Connect::new(Sockets, url)
+}
+
+/// A [`Client`](roadbed::client::Client) of a router at an [address](roadbed::url): set what is needed, and start it.
+/// It connects anew when its session is lost. A thread watches over it, beside those of its connection.
+///
+/// ```no_run
+/// # fn main() -> Result<(), roadbed_blocking::roadbed::Error> {
+/// let client = roadbed_blocking::client("rs://127.0.0.1:8080").realm("realm1").start()?;
+/// let session = client.session().wait()?;
+/// # Ok(()) }
+/// ```
+pub fn client(url: impl Into<String>) -> ClientBuilder {
+    connect(url).into_client_on_threads()
 }
 
 /// The services that connections use: threads, the clocks of the standard library, and randomness.

@@ -32,7 +32,7 @@ mod connect;
 mod serve;
 mod stream;
 
-pub use connect::{Sockets, connect, threads};
+pub use connect::{Sockets, client, connect, threads};
 pub use roadbed;
 #[cfg(feature = "router")]
 pub use serve::{Listener, Serving, serve};

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use roadbed::client::{Connect, Connector};
+use roadbed::client::{ClientBuilder, Connect, Connector};
 use roadbed::core::transport::TransportDetails;
 use roadbed::runtime::Runtime;
 use roadbed::url::Address;
@@ -32,6 +32,25 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// ```
 pub fn connect(url: impl Into<String>) -> Connect<Sockets> {
     Connect::new(Sockets, url)
+}
+
+/// A [`Client`](roadbed::client::Client) of a router at an [address](roadbed::url): set what is needed, and start it.
+/// It connects anew when its session is lost. Starting it has to be in a runtime of tokio's.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use roadbed_tokio::roadbed::client::RetryPolicy;
+///
+/// # async fn example() -> Result<(), roadbed_tokio::roadbed::Error> {
+/// let client = roadbed_tokio::client("rs://127.0.0.1:8080")
+///     .realm("realm1")
+///     .retry(RetryPolicy::new().longest(Duration::from_secs(5)))
+///     .start()?;
+/// let session = client.session().await?;
+/// # Ok(()) }
+/// ```
+pub fn client(url: impl Into<String>) -> ClientBuilder {
+    connect(url).into_client()
 }
 
 /// Opens TCP and Unix sockets on the runtime that it is used in.

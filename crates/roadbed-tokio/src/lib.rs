@@ -29,7 +29,7 @@ mod runtime;
 mod serve;
 mod stream;
 
-pub use connect::{Sockets, connect};
+pub use connect::{Sockets, client, connect};
 pub use roadbed;
 pub use runtime::Tokio;
 #[cfg(feature = "router")]

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytestring::ByteString;
 use roadbed_core::error::{CloseReason, CommandError, ConfigError, PayloadError, RequestError, WampError};
@@ -79,6 +80,45 @@ pub enum Error {
     /// A hook refused the session.
     #[error(transparent)]
     Vetoed(Veto),
+    /// A [`Client`](crate::client::Client) is not connected; nothing was sent.
+    #[error(transparent)]
+    Disconnected(#[from] Disconnected),
+}
+
+/// Why a request of a [`Client`](crate::client::Client) was not sent while it was not connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Disconnected {
+    /// Requests do not wait, see [`WhileDisconnected`](crate::client::WhileDisconnected).
+    #[error("not connected{}", when(*.retry_in))]
+    Now {
+        /// When the next attempt to connect begins; `None` while one is under way.
+        retry_in: Option<Duration>,
+    },
+    /// It waited as long as it may.
+    #[error("not connected for {waited:?}")]
+    TooLong {
+        /// How long it waited.
+        waited: Duration,
+    },
+    /// Too many requests wait already.
+    #[error("not connected, and {limit} requests wait already")]
+    TooMany {
+        /// How many may wait.
+        limit: usize,
+    },
+    /// The payloads of those that wait are too large already.
+    #[error("not connected, and no room to let {size} bytes wait: the limit is {limit}")]
+    TooLarge {
+        /// The payload's bytes.
+        size: usize,
+        /// How many bytes may wait in all.
+        limit: usize,
+    },
+}
+
+fn when(retry_in: Option<Duration>) -> String {
+    retry_in.map_or_else(|| ", connecting".to_owned(), |delay| format!(", connecting in {delay:?}"))
 }
 
 /// Why a hook does not want the session that the router offers.
@@ -143,7 +183,7 @@ impl Error {
         match self {
             Self::Wamp(error) => error.is_retryable(),
             Self::Ended(reason) => reason.is_retryable(),
-            Self::Timeout | Self::Command(CommandError::WouldBlock { .. }) => true,
+            Self::Timeout | Self::Disconnected(_) | Self::Command(CommandError::WouldBlock { .. }) => true,
             Self::Io(error) => is_transient(error.kind()),
             #[cfg(feature = "tls")]
             Self::Tls(error) => error.is_retryable(),
@@ -167,7 +207,7 @@ impl Error {
 /// Whether connecting again may help.
 fn is_transient(kind: io::ErrorKind) -> bool {
     use io::ErrorKind as Kind;
-    !matches!(kind, Kind::PermissionDenied | Kind::InvalidInput | Kind::Unsupported | Kind::AddrNotAvailable)
+    !matches!(kind, Kind::PermissionDenied | Kind::InvalidInput | Kind::Unsupported)
 }
 
 impl From<RequestError> for Error {

@@ -47,6 +47,12 @@
 //! }
 //! ```
 //!
+//! # A client that stays
+//!
+//! A [`Client`](client::Client) is for longer than one session. It connects anew when that is lost, as its
+//! [`RetryPolicy`](client::RetryPolicy) says, and asks every session for the subscriptions and registrations that were
+//! declared. It is set up as a session is, by `client` in place of `connect`, and started.
+//!
 //! A future of this crate that has given its result stays pending if it is polled again, and wakes nobody;
 //! none of them panics. (Those of `async fn`s, such as [`Session::closed`](client::Session::closed), are the
 //! compiler's, and do.)
@@ -62,6 +68,8 @@
 //! | a [`Registration`](client::Registration) | it unregisters, unless it was detached |
 //! | an [`Invocation`](client::Invocation) from a queue | its caller is told `wamp.error.canceled` |
 //! | the last [`Session`](client::Session) | GOODBYE |
+//! | the last [`Client`](client::Client) | GOODBYE, if there is a session; it does not connect any more |
+//! | what a client [subscribed](client::ClientSubscription) or [registered](client::ClientRegistration) | it is taken back, in this session and all that follow |
 //! | a driver | the connection is lost; everybody who waits gets an error |
 //!
 //! # Bounds
@@ -69,7 +77,8 @@
 //! A driver never stops reading for one slow consumer. A subscription holds 1,024 events or 1 MiB; then the
 //! oldest are dropped, and [`Lagged`](client::Lagged) says how many. A registration holds 1,024 invocations;
 //! then callers are told `wamp.error.unavailable`. Requests wait while more than 1 MiB of output does, and
-//! calls end after 60 s, this wait included. All of it can be set; see [`Settings`](client::Settings).
+//! calls end after 60 s, this wait included. Of those that wait for a client's next session there are 1,024 with
+//! 1 MiB at most, where they may wait at all. All of it can be set; see [`Settings`](client::Settings).
 //!
 //! # Writing an adapter
 //!
@@ -104,7 +113,7 @@ mod sync {
     pub(crate) use std::sync::Mutex;
 }
 
-pub use error::{Error, Veto};
+pub use error::{Disconnected, Error, Veto};
 pub use payload::{AsItIs, IntoPayload, IntoReply, Reply, ViaSerde};
 pub use roadbed_core as core;
 #[cfg(feature = "tls")]

@@ -7,8 +7,8 @@ use bytestring::ByteString;
 use crate::auth::AuthError;
 use crate::error::{ProtocolViolation, ViolationKind, uris};
 use crate::payload::Payload;
-use crate::transport::TransportError;
 use crate::transport::websocket::WebSocketError;
+use crate::transport::{HandshakeError, RawSocketError, TransportError};
 use crate::uri::Uri;
 
 /// Why a session or its transport ended. Every waiter gets a clone of it.
@@ -78,25 +78,68 @@ pub enum Deadline {
 }
 
 impl CloseReason {
-    /// Whether connecting anew may help: the transport was lost or timed out, the peer shut down, or the way to it
-    /// is blocked for now.
-    /// Refused credentials, an unknown realm and protocol violations stay what they are.
+    /// Whether connecting anew may help: the transport was lost or timed out, the peer shut down, closed the realm
+    /// or was full, or the way to it is blocked for now.
+    /// Refused credentials, an unknown realm, a session that was killed and protocol violations stay what they are.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Eof | Self::Timeout(_) => true,
-            Self::Goodbye { reason, by_peer, .. } => *by_peer && *reason == uris::SYSTEM_SHUTDOWN,
+            Self::Goodbye { reason, by_peer, .. } => {
+                *by_peer && (is_shutdown(reason) || is_end_of_realm(reason))
+            }
             Self::Abort { reason, .. } => {
-                *reason == uris::SYSTEM_SHUTDOWN
-                    || *reason == uris::UNAVAILABLE
-                    || *reason == uris::NETWORK_FAILURE
+                is_shutdown(reason) || *reason == uris::UNAVAILABLE || *reason == uris::NETWORK_FAILURE
             }
             Self::PeerViolation(violation) => match violation.kind() {
                 ViolationKind::Transport(TransportError::WebSocket(WebSocketError::Upgrade(error))) => {
                     error.is_retryable()
                 }
+                ViolationKind::Transport(TransportError::RawSocket(RawSocketError::Refused(error))) => {
+                    *error == HandshakeError::ConnectionLimit
+                }
                 _ => false,
             },
             Self::CannotAuthenticate(_) | Self::Local => false,
         }
+    }
+}
+
+/// Routers of older versions of the protocol call it an error.
+fn is_shutdown(reason: &Uri) -> bool {
+    *reason == uris::SYSTEM_SHUTDOWN || reason.as_str() == "wamp.error.system_shutdown"
+}
+
+/// Some routers give the reason of a client that leaves when they take a realm down.
+fn is_end_of_realm(reason: &Uri) -> bool {
+    *reason == uris::CLOSE_REALM || *reason == uris::NORMAL
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whose_end_is_worth_a_new_connection() {
+        let goodbye = |reason: &str, by_peer| {
+            let reason = Uri::new(reason).unwrap();
+            CloseReason::Goodbye { reason, message: None, by_peer }.is_retryable()
+        };
+        for reason in [
+            "wamp.close.system_shutdown",
+            "wamp.error.system_shutdown",
+            "wamp.close.close_realm",
+            "wamp.close.normal",
+        ] {
+            assert_eq!((goodbye(reason, true), goodbye(reason, false)), (true, false), "{reason}");
+        }
+        for reason in ["wamp.close.killed", "wamp.close.logout", "com.example.go_away"] {
+            assert!(!goodbye(reason, true), "{reason}");
+        }
+        let refused = |error| {
+            let error = TransportError::RawSocket(RawSocketError::Refused(error));
+            CloseReason::PeerViolation(ProtocolViolation::from(error)).is_retryable()
+        };
+        assert!(refused(HandshakeError::ConnectionLimit));
+        assert!(!refused(HandshakeError::SerializerUnsupported) && !refused(HandshakeError::Unknown(9)));
     }
 }

@@ -18,8 +18,9 @@ use std::time::Duration;
 
 use roadbed_core::transport::TransportDetails;
 
-use crate::client::{Attempt, Attempts, Connect, Session};
+use crate::client::{Attempt, Attempts, Connect, Session, Settings};
 use crate::error::Error;
+use crate::park::block_on;
 use crate::runtime::Runtime;
 use crate::url::Address;
 
@@ -94,18 +95,23 @@ impl<C: BlockingConnector> Connect<C> {
     pub fn wait(self) -> Result<Session, Error> {
         let mut attempts = Attempts::new(&self.urls, &self.settings)?;
         loop {
-            match self.attempt_waiting(attempts.now()) {
+            match block_on(attempt(&self.connector, &self.settings, attempts.now())) {
                 Err(error) if attempts.retry(&error) => {}
                 result => return result,
             }
         }
     }
+}
 
-    fn attempt_waiting(&self, attempt: &Attempt) -> Result<Session, Error> {
-        let runtime = self.connector.runtime();
-        let (socket, details) = self.connector.open(attempt.address())?;
-        let (joining, driver) = attempt.open(&self.settings, Arc::clone(&runtime), details)?;
-        start(driver, socket, runtime)?;
-        joining.wait()
-    }
+/// Tries one way to a session, in a thread that may wait.
+pub(crate) async fn attempt<C: BlockingConnector>(
+    connector: &C,
+    settings: &Settings,
+    attempt: &Attempt,
+) -> Result<Session, Error> {
+    let runtime = connector.runtime();
+    let (socket, details) = connector.open(attempt.address())?;
+    let (joining, driver) = attempt.open(settings, Arc::clone(&runtime), details)?;
+    start(driver, socket, runtime)?;
+    joining.await
 }

@@ -227,9 +227,7 @@ fn threads() -> Arc<dyn Runtime> {
 }
 
 /// A session over two pipes, with the far end of both.
-fn session(
-    settings: &crate::client::Settings,
-) -> (crate::client::Joining, PipeReader, PipeWriter, mpsc::Receiver<()>) {
+fn session(settings: &Settings) -> (crate::client::Joining, PipeReader, PipeWriter, mpsc::Receiver<()>) {
     let (reader, far_writer) = io::pipe().unwrap();
     let (far_reader, writer) = io::pipe().unwrap();
     let (joining, driver) = open(settings, threads(), Serializer::Json, TransportDetails::local()).unwrap();

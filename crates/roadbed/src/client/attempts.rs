@@ -253,7 +253,7 @@ fn refuses_serializer(error: &Error) -> bool {
 }
 
 /// Whether there was no router, or none that is well. A router that says no would say so at its other addresses.
-fn may_succeed_elsewhere(error: &Error) -> bool {
+pub(crate) fn may_succeed_elsewhere(error: &Error) -> bool {
     match error {
         Error::Ended(reason) => match &**reason {
             CloseReason::PeerViolation(violation) => matches!(violation.kind(), ViolationKind::Transport(_)),

@@ -2,7 +2,6 @@
 
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,8 +18,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::request::{Command, Request, Sending, Sent, request_future};
-use super::shared::{After, Shared};
+use super::shared::After;
 use super::state::State;
+use super::via::Via;
 use crate::error::Error;
 use crate::payload::{single, with_kwargs};
 
@@ -39,21 +39,21 @@ use crate::payload::{single, with_kwargs};
 #[derive(Debug)]
 #[must_use = "nothing is sent before it is awaited"]
 pub struct Call {
-    shared: Arc<Shared>,
+    via: Via,
     request: Result<(Uri, Payload), Error>,
     options: CallOptions,
     deadline: Option<Duration>,
 }
 
 impl Call {
-    pub(crate) fn new(shared: &Arc<Shared>, request: Result<(Uri, Payload), Error>) -> Self {
-        let deadline = shared.call_deadline;
-        Self { shared: Arc::clone(shared), request, options: CallOptions::new(), deadline }
+    pub(crate) fn new(via: Via, request: Result<(Uri, Payload), Error>) -> Self {
+        let deadline = via.call_deadline();
+        Self { via, request, options: CallOptions::new(), deadline }
     }
 
     /// Adds keyword arguments: a struct or a map.
     pub fn kwargs(mut self, kwargs: impl Serialize) -> Self {
-        let serializer = self.shared.serializer();
+        let serializer = self.via.serializer();
         self.request =
             self.request.and_then(|(uri, args)| Ok((uri, with_kwargs(&args, serializer, &kwargs)?)));
         self
@@ -100,7 +100,7 @@ impl Call {
     fn into_request(self) -> Request<CallCommand> {
         let options = self.options;
         let command = self.request.map(|(procedure, payload)| CallCommand { procedure, payload, options });
-        Request::new(self.shared, command, self.deadline)
+        Request::new(self.via, command, self.deadline)
     }
 }
 
@@ -223,6 +223,14 @@ impl Command for CallCommand {
     type Output = CallResult;
 
     const EXPIRES: bool = true;
+
+    fn size(&self) -> usize {
+        self.payload.len()
+    }
+
+    fn detach(&mut self) {
+        self.payload = self.payload.detach();
+    }
 
     fn send(&mut self, sending: Sending<'_>) -> Result<Sent<CallId, CallResult>, Error> {
         let Sending { state, now, until, .. } = sending;

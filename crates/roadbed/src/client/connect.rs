@@ -68,20 +68,25 @@ impl<C: Connector> Connect<C> {
     async fn connect(self) -> Result<Session, Error> {
         let mut attempts = Attempts::new(&self.urls, &self.settings)?;
         loop {
-            match self.attempt(attempts.now()).await {
+            match attempt(&self.connector, &self.settings, attempts.now()).await {
                 Err(error) if attempts.retry(&error) => {}
                 result => return result,
             }
         }
     }
+}
 
-    async fn attempt(&self, attempt: &Attempt) -> Result<Session, Error> {
-        let runtime = self.connector.runtime();
-        let (stream, details) = self.connector.open(attempt.address()).await?;
-        let (joining, driver) = attempt.open(&self.settings, Arc::clone(&runtime), details)?;
-        runtime.spawn(Box::pin(driver.run(stream)));
-        joining.await
-    }
+/// Tries one way to a session.
+pub(crate) async fn attempt<C: Connector>(
+    connector: &C,
+    settings: &Settings,
+    attempt: &Attempt,
+) -> Result<Session, Error> {
+    let runtime = connector.runtime();
+    let (stream, details) = connector.open(attempt.address()).await?;
+    let (joining, driver) = attempt.open(settings, Arc::clone(&runtime), details)?;
+    runtime.spawn(Box::pin(driver.run(stream)));
+    joining.await
 }
 
 impl<C: Connector> IntoFuture for Connect<C> {

@@ -70,6 +70,14 @@ impl Event {
     }
 }
 
+/// What a subscription's queue holds.
+#[derive(Clone, Debug)]
+pub(crate) enum Item {
+    Event(Event),
+    /// What follows was published to the session of this generation.
+    Gap(u64),
+}
+
 /// So many events were dropped, because nobody took them in time. Those after them follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0} events were dropped")]

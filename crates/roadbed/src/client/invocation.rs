@@ -7,6 +7,7 @@ use roadbed_core::id::SessionId;
 use roadbed_core::message::InvocationDetails;
 use roadbed_core::options::CancelMode;
 use roadbed_core::payload::Payload;
+use roadbed_core::serializer::Serializer;
 use roadbed_core::uri::Uri;
 use serde::de::DeserializeOwned;
 
@@ -106,6 +107,11 @@ impl Invocation {
     /// Answers with an error.
     pub fn error(mut self, error: impl Into<HandlerError>) {
         self.take_serving().fails(error.into());
+    }
+
+    /// The serializer of the session that was called.
+    pub(super) fn serializer(&self) -> Serializer {
+        self.shared.serializer()
     }
 
     /// Whoever answers first is heard; a handler's own answer comes to nothing then.

@@ -2,6 +2,9 @@
 //!
 //! An adapter's [`Connect`] gives a [`Session`]; [`open`] does over a transport that is there already. The
 //! session's methods make requests, which are sent when they are awaited, or waited for with `wait()`.
+//!
+//! A [`Client`] is for longer than one session: it connects anew, and has the same subscriptions and
+//! registrations in all of them.
 
 mod attempts;
 mod call;
@@ -10,6 +13,7 @@ mod event;
 mod handler;
 mod hooks;
 mod invocation;
+mod lasting;
 mod open;
 mod publish;
 mod queue;
@@ -25,6 +29,7 @@ mod subscribe;
 mod take;
 #[cfg(test)]
 mod tests;
+mod via;
 
 pub use attempts::{Attempt, Attempts};
 pub use call::{Call, CallResult, Calling, Returning, ReturningFuture};
@@ -33,6 +38,11 @@ pub use event::{Event, Lagged};
 pub use handler::{ArgumentError, HandlerError};
 pub use hooks::{Challenge, Closed, UserError};
 pub use invocation::Invocation;
+pub use lasting::{
+    Backoff, Client, ClientBuilder, ClientEvent, ClientRegister, ClientRegistration, ClientSubscribe,
+    ClientSubscription, Close, Events, Missed, NextSession, RetryPolicy, WaitClientSubscription, WaitEvents,
+    WhileDisconnected,
+};
 #[cfg(feature = "tls")]
 pub use open::open_secure;
 pub use open::{Driver, Joining, open};

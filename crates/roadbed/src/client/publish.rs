@@ -1,7 +1,5 @@
 //! Publications.
 
-use std::sync::Arc;
-
 use futures_channel::oneshot;
 use roadbed_core::id::{PublicationId, PublishId};
 use roadbed_core::options::PublishOptions;
@@ -11,8 +9,9 @@ use roadbed_core::uri::Uri;
 use serde::Serialize;
 
 use super::request::{Command, Request, Sending, Sent, request_future};
-use super::shared::{After, Shared};
+use super::shared::After;
 use super::state::State;
+use super::via::Via;
 use crate::error::Error;
 use crate::payload::with_kwargs;
 
@@ -23,19 +22,19 @@ use crate::payload::with_kwargs;
 #[derive(Debug)]
 #[must_use = "nothing is sent before it is awaited"]
 pub struct Publish {
-    shared: Arc<Shared>,
+    via: Via,
     request: Result<(Uri, Payload), Error>,
     options: PublishOptions,
 }
 
 impl Publish {
-    pub(crate) fn new(shared: &Arc<Shared>, request: Result<(Uri, Payload), Error>) -> Self {
-        Self { shared: Arc::clone(shared), request, options: PublishOptions::new() }
+    pub(crate) fn new(via: Via, request: Result<(Uri, Payload), Error>) -> Self {
+        Self { via, request, options: PublishOptions::new() }
     }
 
     /// Adds keyword arguments: a struct or a map.
     pub fn kwargs(mut self, kwargs: impl Serialize) -> Self {
-        let serializer = self.shared.serializer();
+        let serializer = self.via.serializer();
         self.request =
             self.request.and_then(|(uri, args)| Ok((uri, with_kwargs(&args, serializer, &kwargs)?)));
         self
@@ -66,8 +65,8 @@ impl Publish {
         let mut options = self.options;
         options.acknowledge = acknowledge;
         let command = self.request.map(|(topic, payload)| PublishCommand { topic, payload, options });
-        let span = self.shared.call_deadline;
-        Request::new(self.shared, command, span)
+        let span = self.via.call_deadline();
+        Request::new(self.via, command, span)
     }
 }
 
@@ -104,6 +103,14 @@ impl Command for PublishCommand {
     type Id = PublishId;
     type Answer = Option<PublicationId>;
     type Output = Option<PublicationId>;
+
+    fn size(&self) -> usize {
+        self.payload.len()
+    }
+
+    fn detach(&mut self) {
+        self.payload = self.payload.detach();
+    }
 
     fn send(&mut self, sending: Sending<'_>) -> Result<Sent<PublishId, Option<PublicationId>>, Error> {
         let Sending { state, now, .. } = sending;

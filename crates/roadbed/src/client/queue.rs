@@ -8,6 +8,9 @@ use crate::guard::{Guarded, Sleeper};
 /// What an entry counts beyond its payload.
 const ENTRY_COST: usize = 64;
 
+/// What a mark counts; no entry costs as little.
+const MARK_COST: usize = 0;
+
 /// A queue of plain data: dropping an entry runs no foreign code and takes no lock.
 #[derive(Debug)]
 pub(crate) struct Queue<T>(Guarded<Inner<T>>);
@@ -21,6 +24,8 @@ struct Inner<T> {
     /// Entries dropped since the last one was taken.
     lost: u64,
     is_closed: bool,
+    /// It outlives the session that fills it.
+    is_lasting: bool,
     sleeper: Sleeper,
 }
 
@@ -43,8 +48,16 @@ impl<T> Queue<T> {
             max_bytes,
             lost: 0,
             is_closed: false,
+            is_lasting: false,
             sleeper: Sleeper::default(),
         }))
+    }
+
+    /// A queue that is filled by one session after the other.
+    pub(crate) fn lasting(max_entries: usize, max_bytes: usize) -> Self {
+        let queue = Self::new(max_entries, max_bytes);
+        queue.with(|queue| queue.is_lasting = true);
+        queue
     }
 
     /// Adds an entry; the oldest make room for it. An entry too large for the whole queue still has its
@@ -59,7 +72,7 @@ impl<T> Queue<T> {
                 && let Some((_, cost)) = queue.entries.pop_front()
             {
                 queue.bytes -= cost;
-                queue.lost += 1;
+                queue.lost += u64::from(cost != MARK_COST);
             }
             queue.bytes += cost;
             let entry = keep(entry, queue.entries.len());
@@ -89,6 +102,29 @@ impl<T> Queue<T> {
                 queue.sleeper.sleep(cx.waker());
                 Poll::Pending
             }
+        })
+    }
+
+    /// Adds a mark, which is not counted when it has to make room. A mark with nothing behind it gives way
+    /// to the next one. Returns whom to wake.
+    pub(crate) fn mark(&self, mark: T) -> Option<Waker> {
+        self.with(|queue| {
+            if queue.is_closed {
+                return None;
+            }
+            match queue.entries.back_mut() {
+                Some((last, MARK_COST)) => *last = mark,
+                _ => queue.entries.push_back((mark, MARK_COST)),
+            }
+            queue.sleeper.rouse()
+        })
+    }
+
+    /// The session that fills it is over. Returns whom to wake.
+    pub(crate) fn session_ended(&self) -> Option<Waker> {
+        self.with(|queue| {
+            queue.is_closed |= !queue.is_lasting;
+            queue.sleeper.rouse()
         })
     }
 
@@ -174,6 +210,32 @@ mod tests {
         assert_eq!(queue.offer(4, 0).map(|_| ()), Err(4));
         assert_eq!(queue.drain().len(), 1);
         assert_eq!((popped(&queue), queue.offer(5, 0).map(|_| ())), (Some(Popped::End), Err(5)));
+    }
+
+    #[test]
+    fn marks_keep_their_place_and_are_not_counted() {
+        let queue = Queue::lasting(3, usize::MAX);
+        queue.mark(100);
+        queue.mark(101);
+        queue.push(1, 0, |entry, _| entry);
+        queue.session_ended();
+        queue.mark(102);
+        queue.push(2, 0, |entry, _| entry);
+        queue.mark(103);
+        queue.push(3, 0, |entry, _| entry);
+        queue.close();
+        queue.mark(104);
+        let all: Vec<_> = std::iter::from_fn(|| popped(&queue)).take(6).collect();
+        let expected = [Popped::Lost(1), Popped::Entry(2), Popped::Entry(103), Popped::Entry(3), Popped::End];
+        assert_eq!(all[..5], expected);
+    }
+
+    #[test]
+    fn only_a_lasting_queue_outlives_its_session() {
+        let (one, lasting) = (Queue::new(2, usize::MAX), Queue::lasting(2, usize::MAX));
+        one.session_ended();
+        lasting.session_ended();
+        assert_eq!((popped(&one), popped(&lasting)), (Some(Popped::End), None));
     }
 
     #[test]

@@ -87,6 +87,24 @@ macro_rules! plan_setters {
     };
 }
 
+/// Makes tasks of invocations, whichever session they come from.
+pub(super) fn start<H, F, R, K>(handler: H) -> Arc<Start>
+where
+    H: Fn(Invocation) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<R, HandlerError>> + Send + 'static,
+    R: IntoReply<K> + Send + 'static,
+    K: 'static,
+{
+    let handler = Arc::new(handler);
+    Arc::new(move |invocation: Invocation, serving: Serving| -> Task {
+        let (handler, serializer) = (Arc::clone(&handler), invocation.serializer());
+        Box::pin(serving.serve(move || async move {
+            let result = handler(invocation).await?;
+            Ok(result.into_reply(serializer)?)
+        }))
+    })
+}
+
 /// A procedure to be registered with a handler: await it, or `wait()` for it. Nothing is sent before.
 #[must_use = "nothing is sent before it is awaited"]
 pub struct Register {
@@ -104,16 +122,12 @@ impl Register {
         R: IntoReply<K> + Send + 'static,
         K: 'static,
     {
-        let serializer = shared.serializer();
-        let handler = Arc::new(handler);
-        let start = move |invocation: Invocation, serving: Serving| -> Task {
-            let handler = Arc::clone(&handler);
-            Box::pin(serving.serve(move || async move {
-                let result = handler(invocation).await?;
-                Ok(result.into_reply(serializer)?)
-            }))
-        };
-        Self { plan: Plan::new(shared, procedure), start: Arc::new(start) }
+        Self::with_start(shared, procedure, start(handler))
+    }
+
+    /// With what [`start`] made of a handler.
+    pub(super) fn with_start(shared: &Arc<Shared>, procedure: Uri, start: Arc<Start>) -> Self {
+        Self { plan: Plan::new(shared, procedure), start }
     }
 
     fn into_request(self) -> Request<RegisterCommand<ByHandler>> {
@@ -130,6 +144,13 @@ impl std::fmt::Debug for Register {
 request_future! {
     /// A registration under way.
     Registering(RegisterCommand<ByHandler>) of Register -> Registration, |registration| registration
+}
+
+impl Registering {
+    /// Whether it does not wait for room to be sent.
+    pub(super) const fn is_sent(&self) -> bool {
+        self.0.is_sent()
+    }
 }
 
 /// A procedure to be registered with a queue: await it, or `wait()` for it. Nothing is sent before.

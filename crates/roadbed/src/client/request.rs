@@ -9,8 +9,10 @@ use std::time::Duration;
 use futures_channel::oneshot;
 use roadbed_core::time::Timestamp;
 
+use super::lasting::{Asked, Bound, Place};
 use super::shared::{After, Shared};
 use super::state::State;
+use super::via::Via;
 use crate::error::Error;
 use crate::park::Parker;
 
@@ -29,6 +31,14 @@ pub(crate) trait Command: Unpin {
     /// Whether it waits while much output does.
     const NEEDS_ROOM: bool = true;
 
+    /// The bytes it holds while it waits for a session.
+    fn size(&self) -> usize {
+        0
+    }
+
+    /// It has to wait for a session, perhaps for long: it lets go of what it shares with others.
+    fn detach(&mut self) {}
+
     /// Sends it. `until` is its deadline.
     fn send(&mut self, sending: Sending<'_>) -> Result<Sent<Self::Id, Self::Answer>, Error>;
 
@@ -41,7 +51,6 @@ pub(crate) trait Command: Unpin {
 
 /// What there is to send with.
 pub(crate) struct Sending<'a> {
-    pub(crate) shared: &'a Arc<Shared>,
     pub(crate) state: &'a mut State,
     pub(crate) after: &'a mut After,
     pub(crate) now: Timestamp,
@@ -56,23 +65,31 @@ pub(crate) enum Sent<I, T> {
     Done(T),
 }
 
-/// A request on its way: not sent yet, or waiting for its answer. Dropped, it gives up. Polled again after
-/// its result, it stays pending.
+/// A request on its way: without a session, not sent yet, or waiting for its answer. Dropped, it gives up.
+/// Polled again after its result, it stays pending.
 pub(crate) struct Request<C: Command> {
-    shared: Arc<Shared>,
+    via: Via,
     stage: Stage<C>,
-    /// How long it may take, and until when that is.
+    /// How long it may take.
     span: Option<Duration>,
+    /// Until when that is, on the clock of what it goes through.
     until: Option<Timestamp>,
 }
 
 enum Stage<C: Command> {
+    /// It goes through a client, which may have no session.
+    Unbound {
+        command: C,
+        place: Place,
+    },
     /// Sent when first polled, and when there is room.
     Unsent {
+        shared: Arc<Shared>,
         command: C,
         ticket: Option<u64>,
     },
     Waits {
+        shared: Arc<Shared>,
         command: C,
         id: C::Id,
         answer: oneshot::Receiver<Result<C::Answer, Error>>,
@@ -83,20 +100,29 @@ enum Stage<C: Command> {
 }
 
 impl<C: Command> Request<C> {
-    pub(crate) fn new(shared: Arc<Shared>, command: Result<C, Error>, span: Option<Duration>) -> Self {
-        let stage = match command {
-            Ok(command) => Stage::Unsent { command, ticket: None },
-            Err(error) => Stage::Failed(error),
+    pub(crate) fn new(via: impl Into<Via>, command: Result<C, Error>, span: Option<Duration>) -> Self {
+        let via = via.into();
+        let stage = match (command, &via) {
+            (Ok(command), Via::Session(shared)) => {
+                Stage::Unsent { shared: Arc::clone(shared), command, ticket: None }
+            }
+            (Ok(command), Via::Client(..)) => Stage::Unbound { command, place: Place::default() },
+            (Err(error), _) => Stage::Failed(error),
         };
-        Self { shared, stage, span, until: None }
+        Self { via, stage, span, until: None }
     }
 
     /// Does something about a request that was sent and not answered yet.
     pub(crate) fn while_waiting(&self, act: impl FnOnce(C::Id, &mut State, Timestamp)) {
-        if let Stage::Waits { id, .. } = self.stage {
-            let now = self.shared.now();
-            self.shared.with(|state, _| act(id, state, now));
+        if let Stage::Waits { shared, id, .. } = &self.stage {
+            let now = shared.now();
+            shared.with(|state, _| act(*id, state, now));
         }
+    }
+
+    /// Whether it was sent, or never will be: it does not wait for room, nor for a session.
+    pub(crate) const fn is_sent(&self) -> bool {
+        !matches!(self.stage, Stage::Unbound { .. } | Stage::Unsent { .. })
     }
 
     /// Waits in this thread.
@@ -107,65 +133,147 @@ impl<C: Command> Request<C> {
             if let Poll::Ready(result) = self.poll(&mut cx) {
                 return result;
             }
-            let left = self.until.map(|at| at.saturating_since(self.shared.now()));
-            if left.is_some_and(|left| left.is_zero()) {
+            let until = match &self.stage {
+                Stage::Unbound { place, .. } => place.until(),
+                _ => self.until,
+            };
+            let left = until.map(|at| at.saturating_since(self.via.now()));
+            if left.is_some_and(|left| left.is_zero())
+                && let Stage::Unsent { shared, .. } | Stage::Waits { shared, .. } = &self.stage
+            {
                 // The driver's thread may be stuck in a write.
-                let now = self.shared.now();
-                self.shared.with(|state, after| state.run_timers(now, after));
+                let now = shared.now();
+                shared.with(|state, after| state.run_timers(now, after));
             }
             parker.park(left.map(|left| left.max(Duration::from_millis(1))));
         }
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<C::Output, Error>> {
-        let result = match std::mem::replace(&mut self.stage, Stage::Done) {
-            Stage::Unsent { command, ticket } => ready!(self.poll_send(command, ticket, cx)),
-            Stage::Waits { command, id, answer } => ready!(self.poll_answer(command, id, answer, cx)),
-            Stage::Failed(error) => Err(error),
-            Stage::Done => return Poll::Pending,
-        };
-        Poll::Ready(result)
+        loop {
+            let result = match std::mem::replace(&mut self.stage, Stage::Done) {
+                Stage::Unbound { command, place } => match ready!(self.poll_bind(command, place, cx)) {
+                    Ok(()) => continue,
+                    Err(error) => Err(error),
+                },
+                Stage::Unsent { shared, command, ticket } => {
+                    match ready!(self.poll_send(shared, command, ticket, cx)) {
+                        Ok(Some(output)) => Ok(output),
+                        // It waits for its answer now, or for another session.
+                        Ok(None) => continue,
+                        Err(error) => Err(error),
+                    }
+                }
+                Stage::Waits { shared, command, id, answer } => {
+                    ready!(self.poll_answer(shared, command, id, answer, cx))
+                }
+                Stage::Failed(error) => Err(error),
+                Stage::Done => return Poll::Pending,
+            };
+            return Poll::Ready(result);
+        }
     }
 
-    /// Sends the command when there is room for it.
+    /// Gets the client's session, if it has one.
+    fn poll_bind(
+        &mut self,
+        mut command: C,
+        mut place: Place,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        let Via::Client(client, policy) = &self.via else { return Poll::Pending };
+        let now = self.via.now();
+        self.until = self.until.or_else(|| self.span.map(|span| now + span));
+        let asked = Asked { now, until: self.until, size: command.size(), policy: *policy };
+        match client.bind(&mut place, asked, cx.waker()) {
+            Bound::Session(shared) => {
+                self.stage = Stage::Unsent { shared, command, ticket: None };
+                Poll::Ready(Ok(()))
+            }
+            Bound::Not(error) => Poll::Ready(Err(error)),
+            Bound::Waits { is_new } => {
+                if is_new {
+                    command.detach();
+                }
+                self.stage = Stage::Unbound { command, place };
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Until when it may take on the session's clock, which need not be the client's.
+    fn deadline(&mut self, shared: &Shared, now: Timestamp) -> Option<Timestamp> {
+        match &self.via {
+            Via::Session(_) => {
+                self.until = self.until.or_else(|| self.span.map(|span| now + span));
+                self.until
+            }
+            Via::Client(client, _) => {
+                let left = self.until?.saturating_since(client.runtime.now());
+                Some(shared.now() + left)
+            }
+        }
+    }
+
+    /// Sends the command when there is room for it. Without an output, the next stage goes on.
     fn poll_send(
         &mut self,
+        shared: Arc<Shared>,
         mut command: C,
         mut ticket: Option<u64>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<C::Output, Error>> {
-        let shared = &self.shared;
+    ) -> Poll<Result<Option<C::Output>, Error>> {
+        enum Step<T> {
+            Blocked,
+            /// There is no session any more, and nothing was sent.
+            Gone,
+            Sent(T),
+        }
         let now = shared.now();
-        let until = self.until.or_else(|| self.span.map(|span| now + span));
-        let sent = shared.with(|state, after| {
+        let until = self.deadline(&shared, now);
+        let may_go_elsewhere = matches!(self.via, Via::Client(..));
+        let step = shared.with(|state, after| {
             let is_blocked = C::NEEDS_ROOM && state.is_blocked();
             if is_blocked && until.is_none_or(|at| now < at) {
                 state.block(&mut ticket, cx.waker(), until);
-                return None;
+                return Step::Blocked;
             }
             state.unblock(&mut ticket);
             if is_blocked {
-                return Some(Err(Error::Timeout));
+                return Step::Sent(Err(Error::Timeout));
             }
-            Some(command.send(Sending { shared, state, after, now, until }))
+            if may_go_elsewhere && state.is_over() {
+                return Step::Gone;
+            }
+            Step::Sent(command.send(Sending { state, after, now, until }))
         });
-        self.until = until;
-        match sent {
-            None => {
-                self.stage = Stage::Unsent { command, ticket };
+        match step {
+            Step::Blocked => {
+                self.stage = Stage::Unsent { shared, command, ticket };
                 Poll::Pending
             }
-            Some(Ok(Sent::Waits(id, answer))) => {
-                self.until = until.filter(|_| C::EXPIRES);
-                self.poll_answer(command, id, answer, cx)
+            Step::Gone => {
+                if let Via::Client(client, _) = &self.via {
+                    client.gone(&shared);
+                }
+                self.stage = Stage::Unbound { command, place: Place::default() };
+                Poll::Ready(Ok(None))
             }
-            Some(Ok(Sent::Done(answer))) => Poll::Ready(command.finish(answer)),
-            Some(Err(error)) => Poll::Ready(Err(error)),
+            Step::Sent(Ok(Sent::Waits(id, answer))) => {
+                if !C::EXPIRES {
+                    self.until = None;
+                }
+                self.stage = Stage::Waits { shared, command, id, answer };
+                Poll::Ready(Ok(None))
+            }
+            Step::Sent(Ok(Sent::Done(answer))) => Poll::Ready(command.finish(answer).map(Some)),
+            Step::Sent(Err(error)) => Poll::Ready(Err(error)),
         }
     }
 
     fn poll_answer(
         &mut self,
+        shared: Arc<Shared>,
         mut command: C,
         id: C::Id,
         mut answer: oneshot::Receiver<Result<C::Answer, Error>>,
@@ -173,12 +281,12 @@ impl<C: Command> Request<C> {
     ) -> Poll<Result<C::Output, Error>> {
         match Pin::new(&mut answer).poll(cx) {
             Poll::Pending => {
-                self.stage = Stage::Waits { command, id, answer };
+                self.stage = Stage::Waits { shared, command, id, answer };
                 Poll::Pending
             }
             Poll::Ready(Ok(result)) => Poll::Ready(result.and_then(|answer| command.finish(answer))),
             Poll::Ready(Err(oneshot::Canceled)) => {
-                Poll::Ready(Err(self.shared.with(|state, _| state.end_reason()).into()))
+                Poll::Ready(Err(shared.with(|state, _| state.end_reason()).into()))
             }
         }
     }
@@ -187,14 +295,19 @@ impl<C: Command> Request<C> {
 impl<C: Command> Drop for Request<C> {
     fn drop(&mut self) {
         match std::mem::replace(&mut self.stage, Stage::Done) {
-            Stage::Unsent { mut ticket, .. } if ticket.is_some() => {
-                self.shared.with(|state, _| state.unblock(&mut ticket));
+            Stage::Unbound { place, .. } => {
+                if let Via::Client(client, _) = &self.via {
+                    client.leave(place);
+                }
             }
-            Stage::Waits { id, answer, .. } => {
+            Stage::Unsent { shared, mut ticket, .. } if ticket.is_some() => {
+                shared.with(|state, _| state.unblock(&mut ticket));
+            }
+            Stage::Waits { shared, id, answer, .. } => {
                 // Without its receiver, dropping the sender wakes nobody: that must not be under the lock.
                 drop(answer);
-                let now = self.shared.now();
-                self.shared.with(|state, after| C::abandon(id, state, now, after));
+                let now = shared.now();
+                shared.with(|state, after| C::abandon(id, state, now, after));
             }
             _ => {}
         }

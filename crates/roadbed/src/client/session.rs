@@ -20,6 +20,7 @@ use super::publish::Publish;
 use super::register::{Register, RegisterQueue};
 use super::shared::Shared;
 use super::subscribe::Subscribe;
+use super::via::Via;
 use crate::error::Error;
 use crate::fuse::Fused;
 use crate::payload::{IntoPayload, IntoReply};
@@ -54,13 +55,17 @@ impl Session {
     /// Calls a procedure: with a tuple or a list of arguments, `()` for none, or a
     /// [`Payload`] that is encoded already.
     pub fn call<K>(&self, procedure: impl AsRef<str>, args: impl IntoPayload<K>) -> Call {
-        Call::new(self.shared(), self.request(procedure.as_ref(), args))
+        let via = Via::from(Arc::clone(self.shared()));
+        let request = request(&via, procedure.as_ref(), args);
+        Call::new(via, request)
     }
 
     /// Publishes an event: with a tuple or a list of arguments, `()` for none, or a [`Payload`] that is
     /// encoded already.
     pub fn publish<K>(&self, topic: impl AsRef<str>, args: impl IntoPayload<K>) -> Publish {
-        Publish::new(self.shared(), self.request(topic.as_ref(), args))
+        let via = Via::from(Arc::clone(self.shared()));
+        let request = request(&via, topic.as_ref(), args);
+        Publish::new(via, request)
     }
 
     /// Subscribes to a topic.
@@ -123,12 +128,6 @@ impl Session {
     /// The serializer of the connection.
     pub fn serializer(&self) -> Serializer {
         self.shared().serializer()
-    }
-
-    /// Checks the URI and encodes the arguments, both without the lock.
-    fn request<K>(&self, uri: &str, args: impl IntoPayload<K>) -> Result<(Uri, Payload), Error> {
-        let uri = check(Uri::from_wire(uri.into()), MatchPolicy::Exact)?;
-        Ok((uri, args.into_payload(self.serializer())?))
     }
 }
 
@@ -193,6 +192,12 @@ async fn closed(shared: &Arc<Shared>) -> Closed {
             Err(_) => Closed { reason: CloseReason::Eof, is_clean: false },
         },
     }
+}
+
+/// Checks the URI and encodes the arguments, both without the lock.
+pub(super) fn request<K>(via: &Via, uri: &str, args: impl IntoPayload<K>) -> Result<(Uri, Payload), Error> {
+    let uri = check(Uri::from_wire(uri.into()), MatchPolicy::Exact)?;
+    Ok((uri, args.into_payload(via.serializer())?))
 }
 
 /// Checks a URI given by the user.

@@ -105,7 +105,7 @@ impl Settings {
     }
 }
 
-/// Defines the setters twice: on [`Settings`], and, passed on, on a connect builder.
+/// Defines the setters on [`Settings`], and, passed on, on the builders of sessions and clients.
 macro_rules! setters {
     ($(
         $(#[$attribute:meta])*
@@ -117,6 +117,16 @@ macro_rules! setters {
                 pub fn $name $(<$($generics)*>)? (mut $self, $($argument: $type),*) -> Self {
                     $body
                     $self
+                }
+            )*
+        }
+
+        impl super::ClientBuilder {
+            $(
+                $(#[$attribute])*
+                pub fn $name $(<$($generics)*>)? (mut self, $($argument: $type),*) -> Self {
+                    self.settings = self.settings.$name($($argument),*);
+                    self
                 }
             )*
         }

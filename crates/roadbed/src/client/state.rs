@@ -9,10 +9,11 @@ use futures_channel::oneshot;
 use roadbed_core::connection::Connection;
 use roadbed_core::error::{CloseReason, CommandError};
 use roadbed_core::id::{CallId, InvocationId, PublicationId, PublishId, RegisterId, SubscribeId};
+use roadbed_core::session::SessionState;
 use roadbed_core::time::Timestamp;
 
 use super::call::CallResult;
-use super::event::Event;
+use super::event::Item;
 use super::hooks::Closed;
 use super::queue::Queue;
 use super::serving::{Interrupt, Target};
@@ -33,7 +34,7 @@ pub(crate) struct State {
     pub(super) subscribing: HashMap<SubscribeId, Waiter<()>>,
     pub(super) unsubscribing: HashMap<SubscribeId, Waiter<()>>,
     /// The queues of subscriptions, from the command on: no event is too early for them.
-    pub(super) subscriptions: HashMap<SubscribeId, Arc<Queue<Event>>>,
+    pub(super) subscriptions: HashMap<SubscribeId, Arc<Queue<Item>>>,
     pub(super) registering: HashMap<RegisterId, Waiter<()>>,
     pub(super) unregistering: HashMap<RegisterId, Waiter<()>>,
     pub(super) registrations: HashMap<RegisterId, Target>,
@@ -164,6 +165,11 @@ impl State {
         blocked.chain(self.connection.poll_timeout()).min()
     }
 
+    /// Whether nothing can be asked of the session any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.left.is_some() || self.has_ended() || self.connection.session().state() != SessionState::Joined
+    }
+
     /// Whether the last event was reported.
     pub(super) fn has_ended(&self) -> bool {
         self.closed.is_some()
@@ -253,7 +259,7 @@ impl State {
         after.discard(&mut self.registering);
         after.discard(&mut self.unregistering);
         for (_, queue) in self.subscriptions.drain() {
-            after.wakers.extend(queue.close());
+            after.wakers.extend(queue.session_ended());
         }
         for (_, target) in self.registrations.drain() {
             after.retire(target);

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use futures_channel::oneshot;
@@ -13,7 +13,7 @@ use roadbed_core::options::SubscribeOptions;
 use roadbed_core::time::Timestamp;
 use roadbed_core::uri::{MatchPolicy, Uri};
 
-use super::event::{Event, Lagged};
+use super::event::{Event, Item, Lagged};
 use super::queue::{Popped, Queue};
 use super::request::{Command, Request, Sending, Sent, request_future};
 use super::session::check;
@@ -29,11 +29,18 @@ pub struct Subscribe {
     shared: Arc<Shared>,
     topic: Uri,
     options: SubscribeOptions,
+    queue: Option<Arc<Queue<Item>>>,
 }
 
 impl Subscribe {
     pub(crate) fn new(shared: &Arc<Shared>, topic: Uri) -> Self {
-        Self { shared: Arc::clone(shared), topic, options: SubscribeOptions::new() }
+        Self { shared: Arc::clone(shared), topic, options: SubscribeOptions::new(), queue: None }
+    }
+
+    /// Where its events go, if somebody has a queue for them already.
+    pub(super) fn into_queue(mut self, queue: Arc<Queue<Item>>) -> Self {
+        self.queue = Some(queue);
+        self
     }
 
     /// How the topic matches; by default exactly.
@@ -52,8 +59,15 @@ impl Subscribe {
         let options = self.options;
         let policy = options.match_policy.unwrap_or_default();
         let shared = Arc::clone(&self.shared);
-        let command =
-            check(self.topic, policy).map(|topic| SubscribeCommand { shared, topic, options, sent: None });
+        let queues = shared.queues;
+        let queue = self.queue.unwrap_or_else(|| Arc::new(Queue::new(queues.events, queues.event_bytes)));
+        let command = check(self.topic, policy).map(|topic| SubscribeCommand {
+            shared,
+            topic,
+            options,
+            queue,
+            sent: None,
+        });
         let span = self.shared.call_deadline;
         Request::new(self.shared, command, span)
     }
@@ -62,6 +76,13 @@ impl Subscribe {
 request_future! {
     /// A subscription under way.
     Subscribing(SubscribeCommand) of Subscribe -> Subscription, |subscription| subscription
+}
+
+impl Subscribing {
+    /// Whether it does not wait for room to be sent.
+    pub(super) const fn is_sent(&self) -> bool {
+        self.0.is_sent()
+    }
 }
 
 /// The events of a topic: a [`Stream`], and, with [`wait`](Self::wait), an iterator.
@@ -88,7 +109,7 @@ pub struct Subscription {
     shared: Arc<Shared>,
     id: SubscribeId,
     topic: Uri,
-    queue: Arc<Queue<Event>>,
+    queue: Arc<Queue<Item>>,
     is_over: bool,
 }
 
@@ -105,11 +126,15 @@ impl Subscription {
 
     /// The next event, or why there is none yet.
     pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Event, Lagged>>> {
-        self.queue.poll_pop(cx).map(|popped| match popped {
-            Popped::Entry(event) => Some(Ok(event)),
-            Popped::Lost(count) => Some(Err(Lagged(count))),
-            Popped::End => None,
-        })
+        loop {
+            return Poll::Ready(match ready!(self.queue.poll_pop(cx)) {
+                Popped::Entry(Item::Event(event)) => Some(Ok(event)),
+                // One session has no gaps.
+                Popped::Entry(Item::Gap(_)) => continue,
+                Popped::Lost(count) => Some(Err(Lagged(count))),
+                Popped::End => None,
+            });
+        }
     }
 
     /// The events, each waited for in this thread.
@@ -192,8 +217,9 @@ struct SubscribeCommand {
     shared: Arc<Shared>,
     topic: Uri,
     options: SubscribeOptions,
-    /// The command once it is sent, and where its events go.
-    sent: Option<(SubscribeId, Arc<Queue<Event>>)>,
+    /// Where its events go.
+    queue: Arc<Queue<Item>>,
+    sent: Option<SubscribeId>,
 }
 
 impl Command for SubscribeCommand {
@@ -202,20 +228,19 @@ impl Command for SubscribeCommand {
     type Output = Subscription;
 
     fn send(&mut self, sending: Sending<'_>) -> Result<Sent<SubscribeId, ()>, Error> {
-        let Sending { shared, state, now, .. } = sending;
+        let Sending { state, now, .. } = sending;
         let result = state.connection.subscribe(now, &self.topic, &self.options);
         let id = result.map_err(|error| state.refusal(error))?;
-        let queue = Arc::new(Queue::new(shared.queues.events, shared.queues.event_bytes));
         let (waiter, answer) = oneshot::channel();
-        state.subscriptions.insert(id, Arc::clone(&queue));
+        state.subscriptions.insert(id, Arc::clone(&self.queue));
         state.subscribing.insert(id, waiter);
-        self.sent = Some((id, queue));
+        self.sent = Some(id);
         Ok(Sent::Waits(id, answer))
     }
 
     fn finish(&mut self, (): ()) -> Result<Subscription, Error> {
-        let (id, queue) = self.sent.take().ok_or(Error::Canceled)?;
-        let (shared, topic) = (Arc::clone(&self.shared), self.topic.clone());
+        let id = self.sent.take().ok_or(Error::Canceled)?;
+        let (shared, topic, queue) = (Arc::clone(&self.shared), self.topic.clone(), Arc::clone(&self.queue));
         Ok(Subscription { shared, id, topic, queue, is_over: false })
     }
 

@@ -12,7 +12,7 @@ use roadbed_core::session::SessionEvent;
 use roadbed_core::time::Timestamp;
 
 use super::call::CallResult;
-use super::event::Event;
+use super::event::{Event, Item};
 use super::hooks::Closed;
 use super::serving::{Interrupt, Invoked};
 use super::shared::{After, Joined, Moment, Shared};
@@ -61,14 +61,14 @@ impl State {
             }
             SessionEvent::SubscriptionRevoked { handler, .. } => {
                 let queue = self.subscriptions.remove(&handler);
-                after.wakers.extend(queue.and_then(|queue| queue.close()));
+                after.wakers.extend(queue.and_then(|queue| queue.session_ended()));
             }
             SessionEvent::Event { subscription, publication, details, payload } => {
                 let event = Event { publication, subscription, details, payload };
                 let size = event.payload.len();
                 for handler in self.connection.session().handlers(subscription) {
                     let Some(queue) = self.subscriptions.get(handler) else { continue };
-                    after.wakers.extend(queue.push(event.clone(), size, keep));
+                    after.wakers.extend(queue.push(Item::Event(event.clone()), size, keep));
                 }
             }
             SessionEvent::Registered { handler, result } => match self.registering.remove(&handler) {
@@ -172,6 +172,11 @@ fn done<T>(result: Result<T, RequestError>) -> Result<(), Error> {
 }
 
 /// What waits behind many others is copied out of the read buffer, which it would keep alive.
-fn keep(event: Event, position: usize) -> Event {
-    if position < DETACH_AFTER { event } else { Event { payload: event.payload.detach(), ..event } }
+fn keep(item: Item, position: usize) -> Item {
+    match item {
+        Item::Event(event) if position >= DETACH_AFTER => {
+            Item::Event(Event { payload: event.payload.detach(), ..event })
+        }
+        item => item,
+    }
 }

@@ -29,7 +29,15 @@ impl World {
     }
 
     pub(crate) fn with(limits: Limits, set_up: impl FnOnce(Builder) -> Builder) -> Self {
-        let sim = Sim::default();
+        Self::build(Sim::default(), limits, set_up)
+    }
+
+    /// One more router in the same runtime.
+    pub(crate) fn on(sim: Sim) -> Self {
+        Self::build(sim, Limits::default(), |builder| builder)
+    }
+
+    pub(crate) fn build(sim: Sim, limits: Limits, set_up: impl FnOnce(Builder) -> Builder) -> Self {
         let realm = Uri::new("realm1").unwrap();
         let guests = Authentication::new().anonymous("guest");
         let config = RouterConfig::new().realm(realm, guests).limits(limits);

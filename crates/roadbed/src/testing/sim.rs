@@ -123,6 +123,7 @@ impl Sim {
         let mut future = pin!(future);
         let waker = self.waker(MAIN);
         let mut cx = Context::from_waker(&waker);
+        let start = self.now();
         loop {
             if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
                 return output;
@@ -138,6 +139,9 @@ impl Sim {
                     break;
                 }
                 assert!(self.step() || self.advance(), "nothing will ever happen again");
+                // Pings never end.
+                let passed = self.now().saturating_since(start);
+                assert!(passed.as_secs() < 86_400, "it takes more than a day");
             }
         }
     }

@@ -1,0 +1,250 @@
+//! Carrying what was declared over to a session.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::future::IntoFuture;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use roadbed_core::error::{WampError, uris};
+use roadbed_core::time::Timestamp;
+
+use super::declared::What;
+use super::events::ClientEvent;
+use super::retry::{Backoff, RetryPolicy};
+use super::state::{After, Lasting, State};
+use crate::client::event::Item;
+use crate::client::register::{Register, Registering};
+use crate::client::registration::Registration;
+use crate::client::session::Session;
+use crate::client::subscribe::{Subscribe, Subscribing, Subscription};
+use crate::error::Error;
+
+/// Carries what was declared over to one session, each once, in order, as fast as there is room.
+///
+/// Requests are sent one after the other, and their answers are taken in the same order: so whatever wakes
+/// this task, only the foremost is looked at, and the work is linear in their number.
+pub(super) struct Restore {
+    session: Session,
+    generation: u64,
+    policy: RetryPolicy,
+    todo: VecDeque<u64>,
+    /// Started, and waits for room.
+    blocked: Option<(u64, Asking)>,
+    asked: VecDeque<(u64, Asking)>,
+    granted: BTreeMap<u64, Granted>,
+    /// Refused, to be asked for again.
+    later: BTreeSet<(Timestamp, u64)>,
+    backoffs: BTreeMap<u64, Backoff>,
+}
+
+enum Asking {
+    Subscribing(Subscribing),
+    Registering(Registering),
+}
+
+/// Held for as long as it is wanted.
+#[derive(Debug)]
+#[expect(dead_code, reason = "dropping a handle is what it is for")]
+enum Granted {
+    Subscription(Subscription),
+    Registration(Registration),
+}
+
+impl Asking {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Granted, Error>> {
+        match self {
+            Self::Subscribing(future) => Pin::new(future).poll(cx).map_ok(Granted::Subscription),
+            Self::Registering(future) => Pin::new(future).poll(cx).map_ok(Granted::Registration),
+        }
+    }
+
+    const fn is_sent(&self) -> bool {
+        match self {
+            Self::Subscribing(future) => future.is_sent(),
+            Self::Registering(future) => future.is_sent(),
+        }
+    }
+}
+
+impl Restore {
+    pub(super) fn new(client: &Lasting, session: Session, policy: RetryPolicy) -> Self {
+        let (generation, todo) = client.with(|state, _| {
+            state.generation += 1;
+            (state.generation, state.declarations.begin().into())
+        });
+        Self {
+            session,
+            generation,
+            policy,
+            todo,
+            blocked: None,
+            asked: VecDeque::new(),
+            granted: BTreeMap::new(),
+            later: BTreeSet::new(),
+            backoffs: BTreeMap::new(),
+        }
+    }
+
+    pub(super) const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// When something is to be asked for again.
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        self.later.first().map(|(at, _)| *at)
+    }
+
+    /// Goes as far as it can.
+    pub(super) fn poll(&mut self, client: &Lasting, cx: &mut Context<'_>) {
+        let (fresh, withdrawn) = client.with(|state, _| state.declarations.changes());
+        self.todo.extend(fresh);
+        for number in withdrawn {
+            self.withdraw(number);
+        }
+        let now = client.runtime.now();
+        while let Some(&(at, number)) = self.later.first()
+            && at <= now
+        {
+            self.later.pop_first();
+            self.todo.push_back(number);
+        }
+        self.send(client, cx);
+        while let Some((number, asking)) = self.asked.front_mut()
+            && let Poll::Ready(result) = asking.poll(cx)
+        {
+            let number = *number;
+            self.asked.pop_front();
+            self.answered(client, number, result);
+        }
+    }
+
+    fn withdraw(&mut self, number: u64) {
+        self.granted.remove(&number);
+        self.backoffs.remove(&number);
+        self.later.retain(|(_, other)| *other != number);
+        self.blocked.take_if(|(other, _)| *other == number);
+        self.asked.retain(|(other, _)| *other != number);
+    }
+
+    fn send(&mut self, client: &Lasting, cx: &mut Context<'_>) {
+        loop {
+            let next = self.blocked.take().or_else(|| {
+                let number = self.todo.pop_front()?;
+                Some((number, self.ask(client, number)?))
+            });
+            let Some((number, mut asking)) = next else {
+                if self.todo.is_empty() {
+                    return;
+                }
+                // That one is not wanted any more.
+                continue;
+            };
+            match asking.poll(cx) {
+                Poll::Ready(result) => self.answered(client, number, result),
+                Poll::Pending if asking.is_sent() => self.asked.push_back((number, asking)),
+                Poll::Pending => {
+                    self.blocked = Some((number, asking));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn ask(&self, client: &Lasting, number: u64) -> Option<Asking> {
+        let generation = self.generation;
+        let what = client.with(|state, after| {
+            let declared = state.declarations.get_mut(number)?;
+            if declared.was_granted
+                && let What::Subscription { queue, .. } = &*declared.what
+            {
+                after.wakers.extend(queue.mark(Item::Gap(generation)));
+            }
+            Some(Arc::clone(&declared.what))
+        })?;
+        let shared = self.session.shared();
+        Some(match &*what {
+            What::Subscription { topic, options, queue } => {
+                let subscribe = Subscribe::new(shared, topic.clone()).options(options.clone());
+                Asking::Subscribing(subscribe.into_queue(Arc::clone(queue)).into_future())
+            }
+            What::Registration { procedure, options, limit, start } => {
+                let register = Register::with_start(shared, procedure.clone(), Arc::clone(start));
+                Asking::Registering(register.options(options.clone()).limit(*limit).into_future())
+            }
+        })
+    }
+
+    fn answered(&mut self, client: &Lasting, number: u64, result: Result<Granted, Error>) {
+        match result {
+            Ok(granted) => {
+                let is_wanted = client.with(|state, after| {
+                    let Some(declared) = state.declarations.get_mut(number) else { return false };
+                    declared.was_granted = true;
+                    if let Some(waiter) = declared.waiter.take() {
+                        after.answers.push((waiter, Ok(())));
+                    }
+                    true
+                });
+                self.backoffs.remove(&number);
+                // If nobody wants it any more, it is dropped here, and thereby given back.
+                if is_wanted {
+                    self.granted.insert(number, granted);
+                }
+            }
+            // The next session is asked.
+            Err(Error::Ended(_)) => {}
+            Err(error) => {
+                let retry_in = if may_pass(&error) {
+                    let seed = || client.runtime.seed();
+                    let policy = self.policy;
+                    self.backoffs.entry(number).or_insert_with(|| policy.backoff(seed())).failed()
+                } else {
+                    None
+                };
+                let is_for_good = client.with(|state, after| refused(state, after, number, error, retry_in));
+                if let (Some(delay), false) = (retry_in, is_for_good) {
+                    self.later.insert((client.runtime.now() + delay, number));
+                }
+            }
+        }
+    }
+}
+
+/// Tells that something was refused: whoever waits for it, who then has nothing of it; else those who watch.
+/// Whether it is not to be asked for again.
+fn refused(
+    state: &mut State,
+    after: &mut After,
+    number: u64,
+    error: Error,
+    retry_in: Option<Duration>,
+) -> bool {
+    let Some(declared) = state.declarations.get_mut(number) else { return true };
+    let waiter = declared.waiter.take();
+    let uri = declared.what.uri().clone();
+    match waiter {
+        Some(waiter) => {
+            after.answers.push((waiter, Err(error)));
+            state.declarations.remove(number, after);
+            true
+        }
+        None => {
+            state.tell(ClientEvent::Refused { uri, error, retry_in }, after);
+            false
+        }
+    }
+}
+
+/// Whether the same session may be granted it later: the router may not have noticed yet that an earlier
+/// session is gone.
+fn may_pass(error: &Error) -> bool {
+    match error {
+        Error::Wamp(answer) => {
+            let WampError { uri, .. } = &**answer;
+            *uri == uris::PROCEDURE_ALREADY_EXISTS || error.is_retryable()
+        }
+        error => error.is_retryable(),
+    }
+}

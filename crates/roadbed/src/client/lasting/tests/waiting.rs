@@ -1,0 +1,230 @@
+//! Calls and publications without a session.
+
+use roadbed_core::serializer::Serializer;
+
+use super::*;
+use crate::client::HandlerError;
+use crate::error::Disconnected;
+
+/// A client that waits two seconds for its next attempt, and then one more.
+fn pausing(world: &World, site: &Site, builder: ClientBuilder) -> Client {
+    site.set(Mode::Fails(io::ErrorKind::ConnectionRefused));
+    let client = builder.retry(plain().first(seconds(3)).factor(1.0)).start().unwrap();
+    let mut events = client.events();
+    assert_eq!(next(world, &mut events), "failed 1, in 3000");
+    world.sim.pass(seconds(1));
+    client
+}
+
+fn disconnected<T: fmt::Debug>(result: Result<T, Error>) -> Disconnected {
+    match result {
+        Err(error) => {
+            assert!(error.is_retryable());
+            let Error::Disconnected(disconnected) = error else { panic!("{error}") };
+            disconnected
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn they_fail_at_once_unless_told_otherwise() {
+    let world = World::new();
+    let site = Site::new(&world);
+    let client = pausing(&world, &site, site.builder());
+    let now = world.sim.now();
+    let expected = Disconnected::Now { retry_in: Some(seconds(2)) };
+    assert_eq!(disconnected(world.sim.block_on(client.call("a.b", ()).into_future())), expected);
+    assert_eq!(disconnected(world.sim.block_on(client.publish("a.b", ()).into_future())), expected);
+    let acknowledged = client.publish("a.b", ()).acknowledge();
+    assert_eq!(disconnected(world.sim.block_on(acknowledged.into_future())), expected);
+    assert_eq!(expected.to_string(), "not connected, connecting in 2s");
+    assert_eq!(world.sim.now(), now);
+    // While an attempt is under way there is no time to tell.
+    site.set(Mode::Hangs);
+    world.sim.pass(seconds(3));
+    let none = Disconnected::Now { retry_in: None };
+    assert_eq!(disconnected(world.sim.block_on(client.call("a.b", ()).into_future())), none);
+    assert_idle(&client, 0);
+}
+
+#[test]
+fn they_wait_for_the_next_session() {
+    let world = World::new();
+    let site = Site::new(&world);
+    let patient = site.builder().while_disconnected(WhileDisconnected::wait(seconds(10)));
+    let client = pausing(&world, &site, patient);
+    let callee = world.session();
+    let echo = |inv: Invocation| async move { Ok(inv.get::<String>()?) };
+    let _echo = world.sim.block_on(callee.register("com.example.echo", echo).into_future()).unwrap();
+    let calls: Vec<_> = (0..5)
+        .map(|number| {
+            let call = client.call("com.example.echo", (format!("{number}"),));
+            let mut call = Box::pin(call.returning::<String>().into_future());
+            assert!(world.sim.poll_once(call.as_mut(), 10).is_pending());
+            call
+        })
+        .collect();
+    assert_idle(&client, 5);
+    site.set(Mode::Up);
+    for (number, call) in calls.into_iter().enumerate() {
+        assert_eq!(world.sim.block_on(call).unwrap(), number.to_string());
+    }
+    assert_idle(&client, 0);
+    // An impatient handle of the same client.
+    site.set(Mode::Fails(io::ErrorKind::ConnectionRefused));
+    site.cut();
+    world.sim.settle();
+    let impatient = client.while_disconnected(WhileDisconnected::Fail);
+    let call = impatient.call("com.example.echo", ("x",));
+    let retry_in = Some(seconds(3));
+    assert_eq!(disconnected(world.sim.block_on(call.into_future())), Disconnected::Now { retry_in });
+}
+
+/// Encoded while nobody knew what the next session speaks.
+#[test]
+fn they_are_transcoded_when_they_are_sent() {
+    let world = World::with(Default::default(), |builder| builder.serializers(&[Serializer::Json]));
+    let site = Site::new(&world);
+    let serializers = [Serializer::Cbor, Serializer::Json];
+    let patient =
+        site.builder().serializers(&serializers).while_disconnected(WhileDisconnected::wait(seconds(10)));
+    let client = pausing(&world, &site, patient);
+    let callee = world.join(&crate::testing::settings().serializer(Serializer::Json));
+    let sum = |inv: Invocation| async move { Ok(inv.args::<(u64, u64)>().map(|(a, b)| a + b)?) };
+    let _sum = world.sim.block_on(callee.register("com.example.sum", sum).into_future()).unwrap();
+    let mut call = Box::pin(client.call("com.example.sum", (2, 3)).returning::<u64>().into_future());
+    assert!(world.sim.poll_once(call.as_mut(), 10).is_pending());
+    site.set(Mode::Up);
+    assert_eq!(world.sim.block_on(call).unwrap(), 5);
+}
+
+#[test]
+fn they_do_not_wait_longer_than_they_may() {
+    let world = World::new();
+    let site = Site::new(&world);
+    let patient = site.builder().while_disconnected(WhileDisconnected::wait(seconds(5)));
+    let client = pausing(&world, &site, patient);
+    let start = world.sim.now();
+    let since = || world.sim.now().saturating_since(start);
+    let mut other = Box::pin(client.publish("a.b", ()).into_future());
+    assert!(world.sim.poll_once(other.as_mut(), 10).is_pending());
+    let call = world.sim.block_on(client.call("a.b", ()).into_future());
+    assert_eq!((disconnected(call), since()), (Disconnected::TooLong { waited: seconds(5) }, seconds(5)));
+    assert_eq!(disconnected(world.sim.block_on(other)), Disconnected::TooLong { waited: seconds(5) });
+    // The deadline of a call is another matter.
+    let call = client.call("a.b", ()).deadline(seconds(2));
+    let error = world.sim.block_on(call.into_future()).unwrap_err();
+    assert!(matches!(error, Error::Timeout), "{error}");
+    assert_eq!(since(), seconds(7));
+    // So it is while an attempt hangs.
+    site.set(Mode::Hangs);
+    world.sim.pass(seconds(4));
+    let start = world.sim.now();
+    let call = world.sim.block_on(client.call("a.b", ()).into_future());
+    assert_eq!(disconnected(call), Disconnected::TooLong { waited: seconds(5) });
+    assert_eq!(world.sim.now().saturating_since(start), seconds(5));
+    assert_idle(&client, 0);
+}
+
+/// The time that a call waited for its session is not given to it again.
+#[test]
+fn a_deadline_covers_the_wait_and_the_call() {
+    let world = World::new();
+    let site = Site::new(&world);
+    let patient = site.builder().while_disconnected(WhileDisconnected::wait(seconds(60)));
+    let client = pausing(&world, &site, patient);
+    let callee = world.session();
+    let dig = |_| pending::<Result<(), HandlerError>>();
+    let _dig = world.sim.block_on(callee.register("com.example.dig", dig).into_future()).unwrap();
+    site.set(Mode::Up);
+    let start = world.sim.now();
+    let call = client.call("com.example.dig", ()).deadline(seconds(7));
+    let error = world.sim.block_on(call.into_future()).unwrap_err();
+    assert!(matches!(error, Error::Timeout), "{error}");
+    assert_eq!((client.generation(), world.sim.now().saturating_since(start)), (1, seconds(7)));
+}
+
+#[test]
+fn no_more_wait_than_may() {
+    let world = World::new();
+    let site = Site::new(&world);
+    let waits = WhileDisconnected::Wait { at_most: seconds(60), requests: 3, bytes: 100 };
+    let patient = site.builder().while_disconnected(waits);
+    let client = pausing(&world, &site, patient);
+    let wait = |text: String| {
+        let mut call = Box::pin(client.call("a.b", (text,)).into_future());
+        match world.sim.poll_once(call.as_mut(), 10) {
+            Poll::Pending => Ok(call),
+            Poll::Ready(result) => Err(disconnected(result)),
+        }
+    };
+    let first = wait("x".repeat(80)).unwrap();
+    let Err(Disconnected::TooLarge { size, limit: 100 }) = wait("x".repeat(30)) else { panic!() };
+    assert!((31..40).contains(&size));
+    let others = [wait("x".into()).unwrap(), wait("x".into()).unwrap()];
+    assert_eq!(wait("x".into()).unwrap_err(), Disconnected::TooMany { limit: 3 });
+    // Whoever gives up makes room, in both respects.
+    drop(first);
+    let third = wait("x".repeat(80)).unwrap();
+    // Those who wait for the session itself are no requests.
+    let mut session = Box::pin(client.session());
+    assert!(world.sim.poll_once(session.as_mut(), 10).is_pending());
+    drop((others, third));
+    assert_idle(&client, 1);
+    drop(session);
+    assert_idle(&client, 0);
+}
+
+/// T-08, and: what may have run is not sent again.
+#[test]
+fn a_call_under_way_fails_and_is_not_repeated() {
+    let world = World::new();
+    let site = Site::new(&world);
+    let client = site.builder().while_disconnected(WhileDisconnected::wait(seconds(60))).start().unwrap();
+    let callee = world.session();
+    let count = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&count);
+    let dig = move |_| {
+        *counted.lock().unwrap() += 1;
+        pending::<Result<(), HandlerError>>()
+    };
+    let _dig = world.sim.block_on(callee.register("com.example.dig", dig).into_future()).unwrap();
+    world.sim.block_on(client.session()).unwrap();
+    let mut call = Box::pin(client.call("com.example.dig", ()).no_deadline().into_future());
+    assert!(world.sim.poll_once(call.as_mut(), 100).is_pending());
+    assert_eq!(*count.lock().unwrap(), 1);
+    site.cut();
+    let error = world.sim.block_on(call).unwrap_err();
+    assert!(matches!(error, Error::Ended(_)) && error.is_retryable(), "{error}");
+    let mut events = client.events();
+    while next(&world, &mut events) != "connected 2" {}
+    world.sim.pass(seconds(60));
+    assert_eq!(*count.lock().unwrap(), 1);
+}
+
+/// The session is gone, and the client has not noticed: nothing was sent, so the next session will do.
+#[test]
+fn a_session_that_was_left_behind_costs_nothing() {
+    let world = World::new();
+    let site = Site::new(&world);
+    let client = site.builder().while_disconnected(WhileDisconnected::wait(seconds(60))).start().unwrap();
+    let callee = world.session();
+    let one = |_| async { Ok(1) };
+    let _one = world.sim.block_on(callee.register("com.example.one", one).into_future()).unwrap();
+    let session = world.sim.block_on(client.session()).unwrap();
+    // Found out by the driver, before the client's task has its turn.
+    site.cut();
+    while !session.shared().with(|state, _| state.is_over()) {
+        assert!(world.sim.step());
+    }
+    assert!(client.is_connected());
+    let impatient = client.while_disconnected(WhileDisconnected::Fail);
+    let mut call = Box::pin(impatient.call("com.example.one", ()).into_future());
+    let Poll::Ready(result) = world.sim.poll_once(call.as_mut(), 0) else { panic!() };
+    assert_eq!(disconnected(result), Disconnected::Now { retry_in: None });
+    assert!(!client.is_connected());
+    let call = client.call("com.example.one", ()).returning::<u8>();
+    assert_eq!(world.sim.block_on(call.into_future()).unwrap(), 1);
+    assert_eq!(client.generation(), 2);
+}

@@ -1,0 +1,209 @@
+//! Requests that wait for a session: what they may do, and how many there are.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use roadbed_core::time::Timestamp;
+
+use crate::client::shared::Shared;
+use crate::error::{Disconnected, Error};
+
+/// How many requests wait for a session, unless it is said otherwise, and how many bytes of payload they hold.
+const REQUESTS: usize = 1024;
+const BYTES: usize = 1 << 20;
+
+/// What becomes of calls and publications while a [`Client`](super::Client) is not connected.
+///
+/// Only what was not sent yet ever waits. A call whose session is lost before its result came fails with
+/// [`Error::Ended`]: it may have run, so it is not sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum WhileDisconnected {
+    /// They fail at once with [`Error::Disconnected`], which says when the next attempt begins.
+    #[default]
+    Fail,
+    /// They wait for the next session, and are sent when it is there.
+    Wait {
+        /// How long each waits at most; then it fails with [`Disconnected::TooLong`]. The deadline of a call
+        /// goes on meanwhile.
+        at_most: Duration,
+        /// How many wait at a time, all handles of the client together. Beyond it they fail with
+        /// [`Disconnected::TooMany`].
+        requests: usize,
+        /// How many bytes of payload they hold together. Beyond it they fail with
+        /// [`Disconnected::TooLarge`].
+        bytes: usize,
+    },
+}
+
+impl WhileDisconnected {
+    /// They wait for at most so long: up to 1,024 of them, with up to 1 MiB of payload.
+    pub const fn wait(at_most: Duration) -> Self {
+        Self::Wait { at_most, requests: REQUESTS, bytes: BYTES }
+    }
+}
+
+/// A place among those who wait; none at first.
+#[derive(Debug, Default)]
+pub(crate) struct Place(Option<Ticket>);
+
+#[derive(Clone, Copy, Debug)]
+struct Ticket {
+    number: u64,
+    since: Timestamp,
+    until: Option<Timestamp>,
+}
+
+impl Place {
+    /// Until when it may wait.
+    pub(crate) fn until(&self) -> Option<Timestamp> {
+        self.0.and_then(|ticket| ticket.until)
+    }
+}
+
+/// What somebody who asks for a session says of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) now: Timestamp,
+    /// The deadline of it all.
+    pub(crate) until: Option<Timestamp>,
+    /// The payload.
+    pub(crate) size: usize,
+    pub(crate) policy: WhileDisconnected,
+}
+
+/// What somebody who asks for a session gets.
+#[derive(Debug)]
+pub(crate) enum Bound {
+    Session(Arc<Shared>),
+    /// Woken when there is one.
+    Waits {
+        /// Since now.
+        is_new: bool,
+    },
+    Not(Error),
+}
+
+/// Those who wait.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    entries: BTreeMap<u64, Entry>,
+    last: u64,
+    /// Of those that are bounded.
+    requests: usize,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    waker: Option<Waker>,
+    until: Option<Timestamp>,
+    /// What is bounded.
+    size: Option<usize>,
+}
+
+impl Waiting {
+    /// Waits without a bound: not a request, but somebody who holds a future of ours.
+    pub(super) fn stay(&mut self, place: &mut Place, now: Timestamp, waker: &Waker) {
+        match place.0 {
+            Some(ticket) => self.renew(ticket, waker),
+            None => self.enter(place, now, None, None, waker),
+        }
+    }
+
+    /// Lets a request wait, as far as it may.
+    pub(super) fn wait(
+        &mut self,
+        place: &mut Place,
+        asked: Asked,
+        retry_in: Option<Duration>,
+        waker: &Waker,
+    ) -> Result<bool, Error> {
+        let Asked { now, until, size, policy } = asked;
+        if until.is_some_and(|at| at <= now) {
+            self.leave(place);
+            return Err(Error::Timeout);
+        }
+        if let Some(ticket) = place.0 {
+            if ticket.until.is_some_and(|at| at <= now) {
+                self.leave(place);
+                return Err(Disconnected::TooLong { waited: now.saturating_since(ticket.since) }.into());
+            }
+            self.renew(ticket, waker);
+            return Ok(false);
+        }
+        let WhileDisconnected::Wait { at_most, requests, bytes } = policy else {
+            return Err(Disconnected::Now { retry_in }.into());
+        };
+        if self.requests >= requests {
+            return Err(Disconnected::TooMany { limit: requests }.into());
+        }
+        if self.bytes.saturating_add(size) > bytes {
+            return Err(Disconnected::TooLarge { size, limit: bytes }.into());
+        }
+        let at = now + at_most;
+        self.enter(place, now, Some(until.map_or(at, |until| until.min(at))), Some(size), waker);
+        Ok(true)
+    }
+
+    fn enter(
+        &mut self,
+        place: &mut Place,
+        since: Timestamp,
+        until: Option<Timestamp>,
+        size: Option<usize>,
+        waker: &Waker,
+    ) {
+        self.last += 1;
+        self.requests += usize::from(size.is_some());
+        self.bytes += size.unwrap_or(0);
+        self.entries.insert(self.last, Entry { waker: Some(waker.clone()), until, size });
+        place.0 = Some(Ticket { number: self.last, since, until });
+    }
+
+    fn renew(&mut self, ticket: Ticket, waker: &Waker) {
+        if let Some(entry) = self.entries.get_mut(&ticket.number)
+            && !entry.waker.as_ref().is_some_and(|stored| stored.will_wake(waker))
+        {
+            entry.waker = Some(waker.clone());
+        }
+    }
+
+    /// Gives the place up.
+    pub(super) fn leave(&mut self, place: &mut Place) {
+        let entry = place.0.take().and_then(|ticket| self.entries.remove(&ticket.number));
+        if let Some(size) = entry.and_then(|entry| entry.size) {
+            self.requests -= 1;
+            self.bytes -= size;
+        }
+    }
+
+    /// Wakes everybody, the first first: there is a session, or there will be none. Who they are is kept
+    /// until they have had their turn.
+    pub(super) fn rouse(&mut self) -> impl Iterator<Item = Waker> {
+        self.entries.values_mut().filter_map(|entry| entry.waker.take())
+    }
+
+    /// Wakes those whose time is over. Returns when the next one's is.
+    pub(super) fn expire(&mut self, now: Timestamp, wakers: &mut Vec<Waker>) -> Option<Timestamp> {
+        let mut next = None;
+        for entry in self.entries.values_mut() {
+            let Some(at) = entry.until else { continue };
+            if at <= now {
+                wakers.extend(entry.waker.take());
+            } else if entry.waker.is_some() {
+                next = Some(next.map_or(at, |next: Timestamp| next.min(at)));
+            }
+        }
+        next
+    }
+
+    /// How many wait, for tests of what is left behind.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        assert!(self.entries.len() >= self.requests);
+        self.entries.len()
+    }
+}
