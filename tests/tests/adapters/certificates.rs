@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use roadbed::tls::{Identity, Roots, TlsClientConfig, TlsServerConfig};
 
 struct Made {
@@ -10,8 +10,9 @@ struct Made {
     server: TlsServerConfig,
 }
 
-fn make() -> Made {
+fn make(authority: &str) -> Made {
     let mut params = CertificateParams::new([]).unwrap();
+    params.distinguished_name.push(DnType::CommonName, authority);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
@@ -22,7 +23,7 @@ fn make() -> Made {
     Made { client: TlsClientConfig::new(roots).unwrap(), server: TlsServerConfig::new(identity).unwrap() }
 }
 
-static MADE: LazyLock<Made> = LazyLock::new(make);
+static MADE: LazyLock<Made> = LazyLock::new(|| make("authority"));
 
 /// How a router is connected to, here and by its name.
 pub(crate) fn server() -> TlsServerConfig {
@@ -36,5 +37,5 @@ pub(crate) fn client() -> TlsClientConfig {
 
 /// Trusts somebody else.
 pub(crate) fn stranger() -> TlsClientConfig {
-    make().client
+    make("another authority").client
 }
