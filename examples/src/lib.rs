@@ -23,6 +23,11 @@ pub struct Readme;
 #[cfg(doctest)]
 pub struct Embedding;
 
+/// The code in docs/security.md compiles.
+#[doc = include_str!("../../docs/security.md")]
+#[cfg(doctest)]
+pub struct Security;
+
 /// The code in docs/custom-transport.md compiles.
 #[doc = include_str!("../../docs/custom-transport.md")]
 #[cfg(doctest)]
