@@ -171,15 +171,19 @@ impl End {
     }
 }
 
-/// Silence for so long is the end of a connection here, on both sides.
-const SILENCE: Duration = Duration::from_millis(1800);
+/// Silence for so long is the end of a connection into a black hole, on both sides. Other ends are noticed without.
+const SILENCE: Duration = Duration::from_millis(2400);
 
 fn liveness() -> LivenessConfig {
     let step = SILENCE / 3;
     LivenessConfig::default().mode(LivenessMode::On).idle(step).retry(step).grace(step)
 }
 
-fn watchful() -> Settings {
+/// Whoever is told of the end may take the time of a busy machine for it.
+fn watchful(end: End) -> Settings {
+    if !matches!(end, End::BlackHole) {
+        return settings();
+    }
     // Well before the silence is noticed.
     let limits = Limits::default().goodbye_timeout(SILENCE / 3);
     settings().limits(limits).configure(|config| config.liveness(liveness()))
@@ -208,8 +212,8 @@ async fn gone_at<A: Adapter>(
 ) -> Result<String, Box<dyn std::error::Error>> {
     let name = format!("com.example.{}", step.replace(' ', "_").to_lowercase());
     let relay = Relay::to(world);
-    let session = in_time(world.adapter.connect(relay.url(), watchful())).await?;
-    let direct = in_time(world.adapter.connect(&world.url, watchful())).await?;
+    let session = in_time(world.adapter.connect(relay.url(), watchful(end))).await?;
+    let direct = in_time(world.adapter.connect(&world.url, settings())).await?;
     let start;
     macro_rules! after_the_end {
         ($request:expr) => {{
@@ -286,8 +290,11 @@ async fn gone_while_joining<A: Adapter>(world: &World<A>, end: End) -> String {
         end.come(&relay);
     };
     let start = Instant::now();
-    let settings = settings().limits(Limits::default().join_timeout(SILENCE));
-    let joining = in_time(world.adapter.connect(relay.url(), settings));
+    let watchful = match end {
+        End::BlackHole => settings().limits(Limits::default().join_timeout(SILENCE)),
+        End::Reset | End::HalfClose => settings(),
+    };
+    let joining = in_time(world.adapter.connect(relay.url(), watchful));
     let (mut result, ()) = zip(joining, ending).await;
     let span = start.elapsed();
     assert!(span < SILENCE + SOON, "joining: {span:?}");
@@ -300,7 +307,10 @@ async fn gone_while_joining<A: Adapter>(world: &World<A>, end: End) -> String {
 }
 
 async fn gone_at_every_step<A: Adapter>(world: &World<A>, end: End) -> Outcome {
-    let other = world.another_with(config(), |builder| builder.liveness(liveness()));
+    let other = world.another_with(config(), |builder| match end {
+        End::BlackHole => builder.liveness(liveness()),
+        End::Reset | End::HalfClose => builder,
+    });
     world.note(gone_while_joining(&other, end).await);
     for result in all(STEPS.iter().map(|step| gone_at(&other, end, step))).await {
         world.note(result?);
