@@ -1,9 +1,9 @@
 //! An embedded router on real sockets, and three clients that talk through it.
 //!
 //! The router and a callee (MessagePack, over TCP) run on tokio; a subscriber (CBOR, over a Unix socket)
-//! runs on async-std; a caller (JSON, over TCP) is a plain thread. The caller calls, is refused, gives up
-//! on a call, sends bytes and publishes. Nobody here knows what the others speak: the router carries
-//! payloads from one serializer to another.
+//! runs on async-std; a caller (JSON, over WebSocket, as a browser would) is a plain thread. The caller calls, is
+//! refused, gives up on a call, sends bytes and publishes. Nobody here knows what the others speak: the
+//! router tells RawSocket from WebSocket on one port, and carries payloads from one serializer to another.
 
 mod quickstart {
     pub(crate) mod callee;
@@ -36,12 +36,13 @@ async fn main() -> Result<(), Failure> {
     let tcp = TcpListener::bind("127.0.0.1:0").await?;
     let path = std::env::temp_dir().join(format!("roadbed-quickstart-{}.sock", std::process::id()));
     let unix = UnixListener::bind(&path)?;
-    let (tcp_url, unix_url) = (format!("rs://{}", tcp.local_addr()?), format!("unix:{}", path.display()));
-    say("router", &format!("listens on {tcp_url} and {unix_url}"));
+    let (rs_url, ws_url) = (format!("rs://{}", tcp.local_addr()?), format!("ws://{}/", tcp.local_addr()?));
+    let unix_url = format!("unix:{}", path.display());
+    say("router", &format!("listens on {rs_url}, on {ws_url} at the same port, and on {unix_url}"));
     let listeners = [serve(tcp, &router), serve(unix, &router)];
 
     // The callee is a session on tokio, like the router.
-    let callee = callee::join(&tcp_url).await?;
+    let callee = callee::join(&rs_url).await?;
 
     // The subscriber has a thread for async-std; it says when it listens.
     let (ready, listens) = oneshot::channel();
@@ -49,7 +50,7 @@ async fn main() -> Result<(), Failure> {
     listens.await?;
 
     // The caller has a thread of its own, and blocks in it.
-    let caller = std::thread::spawn(move || caller::run(&tcp_url));
+    let caller = std::thread::spawn(move || caller::run(&ws_url));
     tokio::task::spawn_blocking(move || caller.join()).await?.map_err(|_| "the caller panicked")??;
     tokio::task::spawn_blocking(move || subscriber.join())
         .await?

@@ -16,7 +16,7 @@ struct Manner {
 /// Joins and offers its procedures; they are served for as long as the session lasts.
 pub(crate) async fn join(url: &str) -> Result<Session, Failure> {
     let session = roadbed_tokio::connect(url).realm("realm1").serializer(Serializer::MsgPack).await?;
-    say("callee", &format!("joined on tokio in MessagePack over TCP, session {}", session.id()));
+    say("callee", &format!("joined on tokio in MessagePack over RawSocket, session {}", session.id()));
     session.register("com.example.greet", greet).await?.detach();
     session.register("com.example.reverse", reverse).await?.detach();
     session.register("com.example.dig", dig).await?.detach();

@@ -12,7 +12,7 @@ use crate::{Failure, say};
 /// Tells the whole story.
 pub(crate) fn run(url: &str) -> Result<(), Failure> {
     let session = roadbed_blocking::connect(url).realm("realm1").serializer(Serializer::Json).wait()?;
-    say("caller", &format!("joined on a thread in JSON over TCP, session {}", session.id()));
+    say("caller", &format!("joined on a thread in JSON over WebSocket, session {}", session.id()));
 
     // Positional and keyword arguments.
     let manner = BTreeMap::from([("loud", true)]);

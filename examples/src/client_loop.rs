@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use roadbed_core::connection::{Connection, Endpoint};
-use roadbed_core::serializer::Serializer;
 use roadbed_core::session::{ClientConfig, SessionEvent};
 use roadbed_core::time::Timestamp;
 
@@ -24,10 +23,11 @@ pub struct ClientLoop {
 }
 
 impl ClientLoop {
-    /// Speaks RawSocket in `serializer` over a connected socket. HELLO goes out by itself.
-    pub fn new(socket: Socket, config: Arc<ClientConfig>, serializer: Serializer) -> Self {
+    /// Speaks what `endpoint` says over a connected socket: RawSocket, when that is a serializer, or WebSocket. HELLO
+    /// goes out by itself.
+    pub fn new(socket: Socket, config: Arc<ClientConfig>, endpoint: impl Into<Endpoint>) -> Self {
         let clock = Clock::start();
-        let endpoint = Endpoint::rawsocket(serializer);
+        let endpoint = endpoint.into();
         let mut connection = Connection::client(config, &endpoint, seed(), clock.now(), utc());
         connection.transport_ready(clock.now(), socket.details());
         Self { connection, socket, input: BytesMut::new(), clock }

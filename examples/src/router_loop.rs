@@ -15,6 +15,7 @@ use bytes::{Bytes, BytesMut};
 use roadbed_core::link::{Link, LinkConfig, LinkEvent};
 use roadbed_core::time::Timestamp;
 use roadbed_core::transport::TransportDetails;
+use roadbed_core::transport::websocket::WebSocketServerConfig;
 use roadbed_router::{Outgoing, PeerId, Router, RouterConfig, RouterStats};
 
 use crate::clock::{Clock, seed, utc};
@@ -65,7 +66,8 @@ impl RouterLoop {
     /// A router that nobody can reach yet.
     pub fn start(config: Arc<RouterConfig>) -> Self {
         let clock = Clock::start();
-        let link = LinkConfig::default().limits(config.limits.clone());
+        let link =
+            LinkConfig::default().limits(config.limits.clone()).websocket(WebSocketServerConfig::default());
         let router = Router::new(config, seed(), clock.now(), utc());
         let state =
             Mutex::new(State { router, connections: BTreeMap::new(), peers: BTreeMap::new(), last_key: 0 });

@@ -110,6 +110,7 @@ const QUICKSTART_LIMIT: Duration = Duration::from_secs(10);
 /// The examples that tell a story, and what has to be in it: its end, where nothing is left of anybody.
 const STORIES: &[(&str, &str)] = &[
     ("quickstart", "is empty again: 0 peers, 0 sessions"),
+    ("secure", "is empty again: 0 peers, 0 sessions"),
     ("loop_quickstart", "is empty again: 0 peers, 0 sessions"),
     ("message_channel", "is empty again: 0 peers, 0 sessions"),
     ("child_pipes", "the child has ended: exit status: 0"),

@@ -17,7 +17,7 @@ use crate::{AsyncIo, Stream};
 /// How long one address may take to answer, before the next one of its host is tried.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Connects to a router at an [address](roadbed::url) such as `rs://host:port` or `unix:path`: set what is needed, and
+/// Connects to a router at an [address](roadbed::url) such as `ws://host:port/path` or `unix:path`: set what is needed, and
 /// await it.
 ///
 /// ```no_run

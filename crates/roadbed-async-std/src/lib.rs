@@ -1,4 +1,5 @@
-//! Roadbed on smol and async-std: WAMP clients and embedded routers over TCP and Unix sockets.
+//! Roadbed on smol and async-std: WAMP clients and embedded routers over WebSocket and RawSocket,
+//! on TCP, TLS (feature `tls`) and Unix sockets.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> { async_io::block_on(async {

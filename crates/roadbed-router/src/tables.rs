@@ -124,6 +124,19 @@ mod tests {
     }
 
     #[test]
+    fn who_does_not_know_the_key_finds_no_two_names_in_one_place() {
+        let places = |key| {
+            let keyed = Keyed { keys: (key, 0) };
+            let place = |number: u32| keyed.hash_one(format!("com.example.{number}")) % 1024;
+            (0..10_000).filter(|&number| place(number) == 0).collect::<Vec<u32>>()
+        };
+        let (one, other) = (places(1), places(2));
+        assert!((1..40).contains(&one.len()) && (1..40).contains(&other.len()), "{one:?}, {other:?}");
+        let both = one.iter().filter(|number| other.contains(number)).count();
+        assert!(both < 5, "{both} names meet under both keys");
+    }
+
+    #[test]
     fn a_small_table_keeps_its_memory() {
         let mut queue = VecDeque::with_capacity(SPARE);
         queue.push_back(1);

@@ -17,7 +17,7 @@ use crate::{Stream, Tokio};
 /// How long one address may take to answer, before the next one of its host is tried.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Connects to a router at an [address](roadbed::url) such as `rs://host:port` or `unix:path`: set what is needed, and
+/// Connects to a router at an [address](roadbed::url) such as `ws://host:port/path` or `unix:path`: set what is needed, and
 /// await it. That has to be in a runtime of tokio's, as for its sockets.
 ///
 /// ```no_run

@@ -1,4 +1,5 @@
-//! Roadbed on tokio: WAMP clients and embedded routers over TCP and Unix sockets.
+//! Roadbed on tokio: WAMP clients and embedded routers over WebSocket and RawSocket,
+//! on TCP, TLS (feature `tls`) and Unix sockets.
 //!
 //! ```no_run
 //! # #[tokio::main(flavor = "current_thread")]

@@ -120,7 +120,7 @@ impl OwnLoop {
         Self(shared)
     }
 
-    /// Connects to `rs://host:port` or `unix:path`, and joins. The calling thread waits for it.
+    /// Connects to an [address](roadbed::url), and joins. The calling thread waits for it.
     ///
     /// # Errors
     /// Why there is no session.

@@ -10,7 +10,8 @@ use roadbed_tests::alloc;
 use crate::adapter::Adapter;
 use crate::calls::dig;
 use crate::relay::Relay;
-use crate::world::{Log, Way, World, config, eventually, in_time, settings};
+use crate::way::Way;
+use crate::world::{Log, World, config, eventually, in_time, settings};
 
 /// What a connection may have queued for a peer, at the router and at a client before publications wait.
 const BUDGET: usize = 1 << 20;
@@ -27,11 +28,11 @@ fn limits() -> Limits {
     Limits::default().output_size(BUDGET)
 }
 
-pub(crate) fn memory_is_bounded<A: Adapter>() {
+pub(crate) fn memory_is_bounded<A: Adapter>(way: Way) {
     let adapter = A::start();
     adapter.block_on(async {
         let log = Log::default();
-        let world = World::new(&adapter, Way::Tcp, &log).another(config().limits(limits()));
+        let world = World::new(&adapter, way, &log).another(config().limits(limits()));
         unread_subscription(&world).await;
         subscriber_that_stops_reading(&world).await;
         router_that_stops_reading(&world).await;
@@ -74,7 +75,7 @@ async fn unread_subscription<A: Adapter>(world: &World<A>) {
 
 /// A peer that reads nothing costs the router its budget.
 async fn subscriber_that_stops_reading<A: Adapter>(world: &World<A>) {
-    let relay = Relay::to(&world.url);
+    let relay = Relay::to(world);
     let (publisher, deaf) = (world.session().await, world.session_at(relay.url()).await);
     let _events = deaf.subscribe("com.example.tick").await.unwrap();
     relay.swallow();
@@ -91,7 +92,7 @@ async fn subscriber_that_stops_reading<A: Adapter>(world: &World<A>) {
 
 /// A client whose router reads nothing holds 1 MiB of output; whoever wants to send more waits.
 async fn router_that_stops_reading<A: Adapter>(world: &World<A>) {
-    let relay = Relay::to(&world.url);
+    let relay = Relay::to(world);
     let limits = limits().goodbye_timeout(Duration::from_millis(100));
     let session = in_time(world.adapter.connect(relay.url(), settings().limits(limits))).await.unwrap();
     relay.swallow();

@@ -60,17 +60,18 @@ pub(crate) async fn dropped_calls_are_cancelled<A: Adapter>(world: &World<A>) ->
     let _dig = callee.register("com.example.dig", dig).await?;
     let caller = world.session().await;
     let mut one = Box::pin(caller.call("com.example.dig", ()).into_future());
-    let mut other =
-        Box::pin(caller.call("com.example.dig", ()).deadline(Duration::from_millis(300)).into_future());
+    let mut other = Box::pin(caller.call("com.example.dig", ()).into_future());
     assert!(poll_once(&mut one).await.is_none());
     assert!(poll_once(&mut other).await.is_none());
     eventually(|| running.load(Ordering::SeqCst) == 2).await;
     drop(one);
     eventually(|| running.load(Ordering::SeqCst) == 1).await;
     world.note("the dropped one was interrupted");
-    let result = in_time(other).await;
+    let result = in_time(caller.call("com.example.dig", ()).deadline(Duration::from_millis(300))).await;
     assert!(matches!(result, Err(Error::Timeout)));
     world.note(told(result));
+    eventually(|| running.load(Ordering::SeqCst) == 1).await;
+    drop(other);
     eventually(|| running.load(Ordering::SeqCst) == 0).await;
     Ok(())
 }

@@ -245,7 +245,7 @@ pub(crate) async fn among_calls<A: Adapter>(world: &World<A>) -> Outcome {
     };
     let announce = publisher.register("com.example.announce", announce).await?;
     let mut numbers = Vec::new();
-    for number in 0..100_u32 {
+    for number in 0..50_u32 {
         let call = session.call("com.example.announce", (number,)).deadline(Duration::from_secs(20));
         in_time(call).await?;
         // Sent before the answer, so it has come before the answer.

@@ -8,18 +8,20 @@ use roadbed::core::limits::Limits;
 use roadbed::core::serializer::Serializer;
 
 use crate::adapter::Adapter;
+use crate::calls::greet;
 use crate::relay::Relay;
-use crate::world::{Outcome, World, in_time, settings, told};
+use crate::world::{Outcome, World, config, in_time, settings, told};
 
 pub(crate) async fn refused_connection<A: Adapter>(world: &World<A>) -> Outcome {
     // Free a moment ago.
     let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    let result = in_time(world.adapter.connect(&format!("rs://{address}"), settings())).await;
+    let result = in_time(world.adapter.connect(&world.way.over_tcp().url(address), settings())).await;
     let Err(Error::Io(error)) = &result else { panic!("{result:?}") };
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
     world.note(told(result));
 
-    let result = in_time(world.adapter.connect("unix:/nobody/listens/here", settings())).await;
+    let nowhere = world.way.over_unix().url("/nobody/listens/here");
+    let result = in_time(world.adapter.connect(&nowhere, settings())).await;
     assert!(matches!(&result, Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound));
     world.note(told(result));
     let result = in_time(world.adapter.connect("http://localhost", settings())).await;
@@ -29,7 +31,7 @@ pub(crate) async fn refused_connection<A: Adapter>(world: &World<A>) -> Outcome 
 }
 
 pub(crate) async fn refused_serializer_is_retried<A: Adapter>(world: &World<A>) -> Outcome {
-    let relay = Relay::refusing(&world.url, &[Serializer::MsgPack, Serializer::Cbor]);
+    let relay = Relay::refusing(world, &[Serializer::MsgPack, Serializer::Cbor]);
     let session = world.session_at(relay.url()).await;
     assert_eq!(session.serializer(), Serializer::Json);
     assert_eq!(relay.asked(), [2, 3, 1]);
@@ -39,7 +41,7 @@ pub(crate) async fn refused_serializer_is_retried<A: Adapter>(world: &World<A>) 
 }
 
 pub(crate) async fn only_serializer_is_refused<A: Adapter>(world: &World<A>) -> Outcome {
-    let relay = Relay::refusing(&world.url, &[Serializer::MsgPack]);
+    let relay = Relay::refusing(world, &[Serializer::MsgPack]);
     let url = format!("{}?serializer=msgpack", relay.url());
     let result = in_time(world.adapter.connect(&url, settings())).await;
     assert!(matches!(&result, Err(Error::Ended(_))), "{result:?}");
@@ -50,10 +52,41 @@ pub(crate) async fn only_serializer_is_refused<A: Adapter>(world: &World<A>) -> 
     Ok(())
 }
 
+/// Whoever has no preference gets what the router has: RawSocket asks again, WebSocket lets the router choose.
+pub(crate) async fn serializer_that_the_router_has<A: Adapter>(world: &World<A>) -> Outcome {
+    let other = world.another_with(config(), |builder| builder.serializers(&[Serializer::Json]));
+    let session = in_time(other.join(settings())).await?;
+    world.note(format!("{:?}", session.serializer()));
+    session.leave().await?;
+    let error = in_time(other.join(settings().serializer(Serializer::Cbor))).await.unwrap_err();
+    assert!(matches!(&error, Error::Ended(_)), "{error:?}");
+    world.note(format!("refused, worth another try: {}", error.is_retryable()));
+    other.close().await;
+    Ok(())
+}
+
+/// Whatever the socket of a router is spoken to in: everybody meets everybody.
+pub(crate) async fn every_way_through_one_listener<A: Adapter>(world: &World<A>) -> Outcome {
+    let callee = world.session().await;
+    let _greet = callee.register("com.example.greet", greet).await?;
+    let mut events = callee.subscribe("com.example.tick").await?;
+    for way in world.way.siblings() {
+        let session = world.session_at(&way.url(&world.place)).await;
+        let call = session.call("com.example.greet", ("joe",)).returning::<String>();
+        assert_eq!(in_time(call).await?, "joe", "{way:?}");
+        session.publish("com.example.tick", (way.name(),)).acknowledge().await?;
+        let event = in_time(events.next()).await.ok_or("ended")??;
+        assert_eq!(event.get::<String>()?, way.name());
+        session.leave().await?;
+    }
+    world.note("they have met");
+    Ok(())
+}
+
 /// Somebody accepts the connection, and that is all.
 pub(crate) async fn peer_that_says_nothing<A: Adapter>(world: &World<A>) -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    let url = format!("rs://{}", listener.local_addr()?);
+    let url = world.way.over_tcp().url(listener.local_addr()?);
     let limits = Limits::default().join_timeout(Duration::from_millis(300));
     let result = in_time(world.adapter.connect(&url, settings().limits(limits))).await;
     assert!(matches!(&result, Err(Error::Ended(_))), "{result:?}");
@@ -64,11 +97,11 @@ pub(crate) async fn peer_that_says_nothing<A: Adapter>(world: &World<A>) -> Outc
 
 /// `localhost` is two addresses on many machines, and only one of them is served here.
 pub(crate) async fn name_with_several_addresses<A: Adapter>(world: &World<A>) -> Outcome {
-    let (_, port) = world.url.rsplit_once(':').ok_or("no port")?;
-    let session = world.session_at(&format!("rs://localhost:{port}")).await;
+    let (_, port) = world.place.rsplit_once(':').ok_or("no port")?;
+    let session = world.session_at(&world.way.url(format!("localhost:{port}"))).await;
     session.leave().await?;
     world.note("connected by name");
-    let result = in_time(world.adapter.connect("rs://nobody.invalid:1", settings())).await;
+    let result = in_time(world.adapter.connect(&world.way.url("nobody.invalid:1"), settings())).await;
     assert!(matches!(&result, Err(Error::Io(_))), "{result:?}");
     Ok(())
 }

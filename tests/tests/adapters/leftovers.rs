@@ -12,21 +12,23 @@ use crate::adapter::Adapter;
 use crate::calls::dig;
 use crate::faults;
 use crate::relay::Relay;
-use crate::world::{Log, Way, World, eventually, in_time, settings};
+use crate::way::Way;
+use crate::world::{Log, World, eventually, in_time, settings};
 
 /// Heap that may differ from one moment to the next: what runtimes and their threads keep for later.
 const SLACK: usize = 256 << 10;
 
 /// A test that others would be counted with, so that it has a process for itself: the trial that is asked
 /// for, and the one that it runs.
-pub(crate) fn alone<A: Adapter>(name: &str, test: fn()) -> [Trial; 2] {
-    let inner = format!("{name}/{}/in a process alone", A::NAME);
-    let outer = Trial::test(format!("{name}/{}", A::NAME), {
+pub(crate) fn alone<A: Adapter>(name: &str, way: Way, test: fn(Way)) -> [Trial; 2] {
+    let name = format!("{name}/{}/{}", A::NAME, way.name());
+    let inner = format!("{name}/in a process alone");
+    let outer = Trial::test(name, {
         let inner = inner.clone();
         move || in_a_process(&inner)
     });
     let inner = Trial::test(inner, move || {
-        test();
+        test(way);
         Ok(())
     });
     [outer, inner.with_ignored_flag(true)]
@@ -42,10 +44,10 @@ fn in_a_process(name: &str) -> Result<(), Failed> {
     Err(format!("{text}{}", String::from_utf8_lossy(&output.stderr)).into())
 }
 
-pub(crate) fn connections_come_and_go<A: Adapter>() {
+pub(crate) fn connections_come_and_go<A: Adapter>(way: Way) {
     let adapter = A::start();
     adapter.block_on(async {
-        let world = World::new(&adapter, Way::Tcp, &Log::default());
+        let world = World::new(&adapter, way, &Log::default());
         // What is there for good, such as the threads of an executor.
         lose_in_every_way(&world).await;
         async_io::Timer::after(Duration::from_secs(1)).await;
@@ -82,7 +84,7 @@ async fn lose_in_every_way<A: Adapter>(world: &World<A>) {
 
 /// One connection, with a call under way.
 async fn connect_and_lose<A: Adapter>(world: &World<A>, way: u8) {
-    let relay = Relay::to(&world.url);
+    let relay = Relay::to(world);
     let limits = Limits::default().goodbye_timeout(Duration::from_millis(100));
     let session = in_time(world.adapter.connect(relay.url(), settings().limits(limits))).await.unwrap();
     let registration = session.register("com.example.dig", dig).await.unwrap();

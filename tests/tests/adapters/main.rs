@@ -1,5 +1,5 @@
-//! The adapters, and a loop without any: the same scenarios on every runtime, over TCP, Unix sockets and in
-//! memory, and the same events in each place.
+//! The adapters, and a loop without any: the same scenarios on every runtime, over RawSocket and
+//! WebSocket, over TCP, TLS, Unix sockets and in memory, and the same events in each place.
 //!
 //! A scenario writes down what it sees; what it has seen in one place is compared with every other one. The
 //! table at the end says which scenario ran where.
@@ -7,7 +7,7 @@
 //! ```text
 //! cargo test -p roadbed-tests --test adapters                     all of it
 //! cargo test -p roadbed-tests --test adapters events::            some scenarios
-//! cargo test -p roadbed-tests --test adapters tokio/tcp           one place
+//! cargo test -p roadbed-tests --test adapters tokio/wss           one place
 //! ROADBED_CALLS=40000 cargo test --release -p roadbed-tests --test adapters twelve -- --test-threads 1
 //! ```
 
@@ -15,6 +15,7 @@ mod adapter;
 #[cfg(target_os = "linux")]
 mod bounds;
 mod calls;
+mod certificates;
 mod events;
 mod faults;
 mod joining;
@@ -24,10 +25,13 @@ mod load;
 mod payloads;
 mod procedures;
 mod relay;
+mod secure;
 mod serving;
 mod sessions;
 mod table;
+mod tls_proxy;
 mod waiting;
+mod way;
 mod world;
 
 use std::process::ExitCode;
@@ -38,7 +42,8 @@ use roadbed_tests::alloc::Counting;
 
 use crate::adapter::{Adapter, AsyncStd, Blocking, Own, Smol, Tokio};
 use crate::table::{Table, why_not};
-use crate::world::{Scenario, Way, World, run};
+use crate::way::Way;
+use crate::world::{Scenario, World, run};
 
 /// Names async functions of a `World`, wherever they run.
 macro_rules! scenarios {
@@ -59,7 +64,8 @@ macro_rules! scenarios {
 
 scenarios! {
     payloads: arguments_and_results, shapes_of_payloads, application_errors, binary, mixed_serializers,
-        large_payloads, payloads_over_the_limit, raised_limits;
+        large_payloads, payloads_over_the_limit, modest_receivers,
+        raised_limits, batches;
     calls: dropped_calls_are_cancelled, calls_cancelled_in_place, deadlines, many_calls_at_a_time,
         twelve_callers, calls_from_a_handler, calls_of_its_own_procedures;
     procedures: unregistered, unregistered_while_serving, handlers_that_fail, names_that_are_taken,
@@ -69,12 +75,14 @@ scenarios! {
         several_handlers, subscribed_anew, detached_subscription, refused_publications, fan_out,
         every_serializer_to_every_other, among_calls;
     sessions: clean_leave, dropped_session_leaves, leave_with_calls_pending, hooks_in_their_turn,
-        vetoed_welcome, tickets, challenges_decided_by_the_application, killed_by_the_router, joined_again,
-        wrong_realm, realms_apart, clones, router_shuts_down;
+        vetoed_welcome, tickets, challenges_decided_by_the_application, what_is_known_of_the_transport,
+        killed_by_the_router, joined_again, wrong_realm, realms_apart, clones, router_shuts_down;
     load: unread_subscription, lagging_by_bytes, stalled_handlers, full_queues, flood_of_publications,
         flood_of_calls;
     joining: refused_connection, refused_serializer_is_retried, only_serializer_is_refused,
-        peer_that_says_nothing, name_with_several_addresses;
+        serializer_that_the_router_has, peer_that_says_nothing, name_with_several_addresses,
+        every_way_through_one_listener;
+    secure: unknown_issuer, peer_without_tls, client_that_stalls, close_notify_in_a_call, behind_a_proxy;
     faults: reset_in_a_call, end_of_stream_in_a_call, black_hole_in_a_call, reset_at_every_step,
         half_close_at_every_step, black_hole_at_every_step, callee_that_dies, peer_that_stops_reading,
         subscriber_that_stops_reading;
@@ -111,10 +119,15 @@ fn single(name: &str, test: fn()) -> Trial {
 #[cfg(target_os = "linux")]
 fn alone() -> Vec<Trial> {
     fn of<A: Adapter>() -> Vec<Trial> {
-        let leftovers =
-            leftovers::alone::<A>("leftovers::nothing_is_left", leftovers::connections_come_and_go::<A>);
-        let bounds = leftovers::alone::<A>("bounds::memory_is_bounded", bounds::memory_is_bounded::<A>);
-        leftovers.into_iter().chain(bounds).collect()
+        let ways = [Way::RawSocket, Way::SecureWebSocket].into_iter();
+        let trials = ways.flat_map(|way| {
+            let leftovers = leftovers::connections_come_and_go::<A>;
+            let leftovers = leftovers::alone::<A>("leftovers::nothing_is_left", way, leftovers);
+            let bounds =
+                leftovers::alone::<A>("bounds::memory_is_bounded", way, bounds::memory_is_bounded::<A>);
+            leftovers.into_iter().chain(bounds)
+        });
+        trials.collect()
     }
     [of::<Tokio>(), of::<AsyncStd>(), of::<Smol>(), of::<Blocking>(), of::<Own>()]
         .into_iter()

@@ -113,7 +113,7 @@ pub(crate) async fn large_payloads<A: Adapter>(world: &World<A>) -> Outcome {
     let _echo = callee.register("com.example.echo", echo).await?;
     let caller = world.session().await;
     let bytes = Binary::from((0..1_000_000_u32).map(|number| (number % 251) as u8).collect::<Vec<u8>>());
-    let calls = (0..8).map(|_| caller.call("com.example.echo", (bytes.clone(),)).returning::<Binary>());
+    let calls = (0..4).map(|_| caller.call("com.example.echo", (bytes.clone(),)).returning::<Binary>());
     for result in in_time(all(calls.map(IntoFuture::into_future))).await {
         let echoed = result?;
         assert!(echoed == bytes);
@@ -137,14 +137,24 @@ pub(crate) async fn payloads_over_the_limit<A: Adapter>(world: &World<A>) -> Out
     world.note(told(caller.publish("com.example.tick", (&megabyte,)).acknowledge().await));
     // The callee may not send it either.
     world.note(told(in_time(caller.call("com.example.repeat", ("x", 1 << 20))).await));
-    // One that accepts less than the callee sends.
+    let call = caller.call("com.example.repeat", ("x", 1000)).returning::<String>();
+    world.note(format!("{} bytes", in_time(call).await?.len()));
+    Ok(())
+}
+
+/// One that accepts less than others send says so where the transport can.
+pub(crate) async fn modest_receivers<A: Adapter>(world: &World<A>) -> Outcome {
+    let callee = world.session().await;
+    let repeat = |invocation: Invocation| async move {
+        let (text, times) = invocation.args::<(String, usize)>()?;
+        Ok(text.repeat(times))
+    };
+    let _repeat = callee.register("com.example.repeat", repeat).await?;
     let limits = Limits::default().message_size(4096);
     let modest = world.join(settings().limits(limits)).await?;
     world.note(told(in_time(modest.call("com.example.repeat", ("x", 5000))).await));
     let fits: String = in_time(modest.call("com.example.repeat", ("x", 3000)).returning()).await?;
     world.note(format!("{} bytes", fits.len()));
-    let call = caller.call("com.example.repeat", ("x", 1000)).returning::<String>();
-    world.note(format!("{} bytes", in_time(call).await?.len()));
     Ok(())
 }
 
@@ -155,11 +165,29 @@ pub(crate) async fn raised_limits<A: Adapter>(world: &World<A>) -> Outcome {
     let echo = |invocation: Invocation| async move { Ok(invocation.payload().clone()) };
     let _echo = callee.register("com.example.echo", echo).await?;
     let caller = in_time(other.join(settings().limits(limits))).await?;
-    let bytes = Binary::from(vec![7; 5 << 20]);
+    let bytes = Binary::from(vec![7; 3 << 20]);
     let echoed: Binary = in_time(caller.call("com.example.echo", (bytes.clone(),)).returning()).await?;
     assert!(echoed == bytes);
     world.note(format!("{} bytes", echoed.0.len()));
     drop((callee, caller));
     other.close().await;
+    Ok(())
+}
+
+/// Several messages in one frame where a WebSocket carries them, and the same everywhere.
+pub(crate) async fn batches<A: Adapter>(world: &World<A>) -> Outcome {
+    for serializer in Serializer::ALL {
+        let session = world.join(settings().serializer(serializer).batched()).await?;
+        let greet = session.register("com.example.greet", greet).await?;
+        let calls = (0..50).map(|number| {
+            let call = session.call("com.example.greet", (format!("\u{1E}{number}"),));
+            call.returning::<String>().into_future()
+        });
+        for (number, result) in in_time(all(calls)).await.into_iter().enumerate() {
+            assert_eq!(result?, format!("\u{1E}{number}"));
+        }
+        greet.unregister().await?;
+        world.note(format!("{serializer:?}: 50 calls"));
+    }
     Ok(())
 }

@@ -11,6 +11,9 @@ use std::time::Duration;
 use roadbed::core::serializer::Serializer;
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use crate::way::Way;
+use crate::world::World;
+
 /// The relay, over the same kind of socket as the router's. Dropped, it resets what is connected.
 pub(crate) struct Relay {
     shared: Arc<Shared>,
@@ -46,34 +49,31 @@ fn connect(address: &SockAddr) -> std::io::Result<Socket> {
 }
 
 impl Relay {
-    /// A relay to the router at `url`.
-    pub(crate) fn to(url: &str) -> Self {
-        Self::refusing(url, &[])
+    /// A relay to a router.
+    pub(crate) fn to<A>(world: &World<A>) -> Self {
+        Self::refusing(world, &[])
     }
 
-    /// A relay that refuses some serializers.
-    pub(crate) fn refusing(url: &str, refused: &[Serializer]) -> Self {
+    /// A relay that refuses some serializers, which only RawSocket clients can be, one by one.
+    pub(crate) fn refusing<A>(world: &World<A>, refused: &[Serializer]) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let (target, mut address, path) = match url.strip_prefix("unix:") {
-            Some(target) => {
-                let count = COUNT.fetch_add(1, Ordering::Relaxed);
-                let name = format!("roadbed-{}-relay{count}.sock", std::process::id());
-                let path = std::env::temp_dir().join(name);
-                (SockAddr::unix(target).unwrap(), SockAddr::unix(&path).unwrap(), Some(path))
-            }
-            None => {
-                let target: SocketAddr = url.strip_prefix("rs://").unwrap().parse().unwrap();
-                (target.into(), SocketAddr::from(([127, 0, 0, 1], 0)).into(), None)
-            }
+        let (target, mut address, path) = if Way::UNIX.contains(&world.way) {
+            let count = COUNT.fetch_add(1, Ordering::Relaxed);
+            let name = format!("roadbed-{}-relay{count}.sock", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            (SockAddr::unix(&world.place).unwrap(), SockAddr::unix(&path).unwrap(), Some(path))
+        } else {
+            let target: SocketAddr = world.place.parse().unwrap();
+            (target.into(), SocketAddr::from(([127, 0, 0, 1], 0)).into(), None)
         };
         let listener = socket(&address);
         listener.bind(&address).unwrap();
         listener.listen(16).unwrap();
         let url = match &path {
-            Some(path) => format!("unix:{}", path.display()),
+            Some(path) => world.way.url(path.display()),
             None => {
                 address = listener.local_addr().unwrap();
-                format!("rs://{}", address.as_socket().unwrap())
+                world.way.url(address.as_socket().unwrap())
             }
         };
         let shared = Arc::new(Shared {
@@ -152,6 +152,7 @@ impl Drop for Relay {
 
 impl Shared {
     fn begin(self: &Arc<Self>, client: Socket) {
+        // Whatever is spoken, a client begins with more than this.
         let mut handshake = [0; 4];
         (&client).read_exact(&mut handshake).unwrap();
         let asked = handshake[1] & 0x0f;

@@ -7,14 +7,14 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::adapter::{Adapter, Listening};
-use crate::world::{Outcome, World, eventually, in_time};
+use crate::world::{Outcome, SOON, World, eventually, in_time};
 
 /// A listener that is stopped takes nobody in, and those who are in stay.
 pub(crate) async fn stopped_listener<A: Adapter>(world: &World<A>) -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     let stop = world.adapter.serve(Listening::Tcp(listener), &world.router);
-    let session = world.session_at(&format!("rs://{address}")).await;
+    let session = world.session_at(&world.way.url(address)).await;
     stop();
     eventually(|| TcpStream::connect(address).is_err()).await;
     in_time(session.publish("com.example.tick", ()).acknowledge()).await?;
@@ -26,7 +26,7 @@ pub(crate) async fn stopped_listener<A: Adapter>(world: &World<A>) -> Outcome {
 /// A listener that fails for a while goes on when that is over.
 pub(crate) async fn failing_listener<A: Adapter>(world: &World<A>) -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    let url = format!("rs://{}", listener.local_addr()?);
+    let url = world.way.url(listener.local_addr()?);
     let stop = world.adapter.serve_badly(listener, 4, &world.router);
     world.session_at(&url).await.leave().await?;
     stop();
@@ -62,7 +62,7 @@ pub(crate) async fn timers<A: Adapter>(world: &World<A>) -> Outcome {
         let span = now.saturating_since(start);
         // What the clocks of runtimes round off.
         assert!(span + Duration::from_millis(2) >= Duration::from_millis(millis), "{millis}: {span:?}");
-        assert!(span < Duration::from_secs(5), "{millis}: {span:?}");
+        assert!(span < SOON, "{millis}: {span:?}");
     }
     Ok(())
 }

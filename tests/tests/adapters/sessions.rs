@@ -1,5 +1,6 @@
 //! How sessions begin and end.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_lite::future::poll_once;
@@ -117,7 +118,7 @@ pub(crate) async fn vetoed_welcome<A: Adapter>(world: &World<A>) -> Outcome {
 pub(crate) async fn tickets<A: Adapter>(world: &World<A>) -> Outcome {
     let table = TicketTable::new().principal("joe", "secret", "friend");
     let other = world.another(config().realm(Uri::new("private")?, Authentication::new().ticket(table)));
-    let joe = || Settings::new("private").authid("joe");
+    let joe = || settings().realm("private").authid("joe");
     let session = in_time(other.join(joe().ticket("secret"))).await?;
     let details = session.details();
     world.note(format!("{:?} as {:?}", details.authid.as_deref(), details.authrole.as_deref()));
@@ -125,7 +126,7 @@ pub(crate) async fn tickets<A: Adapter>(world: &World<A>) -> Outcome {
     for settings in [
         joe().ticket("guess"),
         joe(),
-        Settings::new("private").authid("eve").ticket("secret"),
+        settings().realm("private").authid("eve").ticket("secret"),
         joe().on_challenge("ticket", |_| Err(Veto::new("not to this router"))),
     ] {
         let error = in_time(other.join(settings)).await.unwrap_err();
@@ -134,6 +135,28 @@ pub(crate) async fn tickets<A: Adapter>(world: &World<A>) -> Outcome {
     }
     let hook = joe().on_challenge("ticket", |_| Ok("secret".to_owned()));
     in_time(other.join(hook)).await?.leave().await?;
+    drop(session);
+    other.close().await;
+    Ok(())
+}
+
+/// Both ends know whether others can read along, and agree by what they are bound together.
+pub(crate) async fn what_is_known_of_the_transport<A: Adapter>(world: &World<A>) -> Outcome {
+    let other = world.another(config().realm(Uri::new("polite")?, Authentication::new().dynamic("x-word")));
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let transports = Arc::clone(&seen);
+    let settings =
+        settings().realm("polite").authid("joe").on_challenge("x-word", |_| Ok("please".to_owned()));
+    let settings = settings
+        .on_connect(move |transport| transports.lock().unwrap().push(transport.channel_binding.clone()));
+    let session = in_time(other.join(settings)).await?;
+    let (way, here, there) = (world.way, seen.lock().unwrap().clone(), other.transports());
+    // It was asked twice, before and after the challenge.
+    assert_eq!((here.len(), there.len()), (1, 2), "{there:?}");
+    assert_eq!((there[0].is_secure, here[0].is_some()), (way.is_secure(), way.is_secure()), "{there:?}");
+    assert_eq!(there[0].channel_binding, here[0]);
+    assert_eq!(there[0].request.as_ref().map(|request| request.path()), way.path());
+    world.note("both say the same of it");
     drop(session);
     other.close().await;
     Ok(())
@@ -155,7 +178,7 @@ pub(crate) fn decide(router: &RouterHandle, request: &AuthenticationRequest) {
 pub(crate) async fn challenges_decided_by_the_application<A: Adapter>(world: &World<A>) -> Outcome {
     let other = world.another(config().realm(Uri::new("polite")?, Authentication::new().dynamic("x-word")));
     let saying = |word: &'static str| {
-        Settings::new("polite").authid("joe").on_challenge("x-word", move |_| Ok(word.to_owned()))
+        settings().realm("polite").authid("joe").on_challenge("x-word", move |_| Ok(word.to_owned()))
     };
     let session = in_time(other.join(saying("please"))).await?;
     world.note(format!("let in as {:?}", session.details().authrole.as_deref()));

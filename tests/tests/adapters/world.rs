@@ -18,36 +18,18 @@ use roadbed::Error;
 use roadbed::client::{Session, Settings};
 use roadbed::core::error::uris;
 use roadbed::core::id::SessionId;
-use roadbed::core::transport::LivenessConfig;
+use roadbed::core::transport::TransportDetails;
 use roadbed::core::uri::Uri;
-use roadbed::server::{Authentication, PeerId, RouterConfig, RouterEvent, RouterHandle};
+use roadbed::server::{Authentication, Builder, PeerId, RouterConfig, RouterEvent, RouterHandle};
 
 use crate::adapter::{Adapter, Listening, Stop};
+use crate::certificates;
+use crate::way::Way;
 
 pub(crate) type Outcome = Result<(), Box<dyn StdError>>;
 
 /// Whatever is expected of the other end comes sooner than that, on a busy machine too.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
-
-/// How sessions reach the router.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Way {
-    Tcp,
-    Unix,
-    Memory,
-}
-
-impl Way {
-    pub(crate) const ALL: [Self; 3] = [Self::Tcp, Self::Unix, Self::Memory];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Tcp => "tcp",
-            Self::Unix => "unix",
-            Self::Memory => "memory",
-        }
-    }
-}
 
 /// What a scenario has seen: the same wherever it runs.
 #[derive(Clone, Default)]
@@ -73,10 +55,13 @@ pub(crate) struct World<A> {
     pub(crate) adapter: A,
     pub(crate) router: RouterHandle,
     pub(crate) way: Way,
-    /// Where the router listens, unless it is reached in memory.
+    /// Where the router listens, unless it is reached in memory: `host:port`, or the path of a Unix socket.
+    pub(crate) place: String,
+    /// The same, as a URL.
     pub(crate) url: String,
     log: Log,
     peers: Arc<Mutex<HashMap<SessionId, PeerId>>>,
+    transports: Arc<Mutex<Vec<TransportDetails>>>,
     stops: Vec<Stop>,
     path: Option<PathBuf>,
 }
@@ -89,54 +74,65 @@ pub(crate) fn config() -> RouterConfig {
 
 impl<A: Adapter> World<A> {
     pub(crate) fn new(adapter: &A, way: Way, log: &Log) -> Self {
-        Self::with(adapter, way, log, config(), LivenessConfig::default())
+        Self::with(adapter, way, log, config(), |builder| builder)
     }
 
     /// One more router, reached in the same way.
     pub(crate) fn another(&self, config: RouterConfig) -> Self {
-        Self::with(&self.adapter, self.way, &self.log, config, LivenessConfig::default())
+        self.another_with(config, |builder| builder)
     }
 
-    pub(crate) fn with(
+    /// The same, set up further.
+    pub(crate) fn another_with(&self, config: RouterConfig, set_up: impl FnOnce(Builder) -> Builder) -> Self {
+        Self::with(&self.adapter, self.way, &self.log, config, set_up)
+    }
+
+    fn with(
         adapter: &A,
         way: Way,
         log: &Log,
         config: RouterConfig,
-        liveness: LivenessConfig,
+        set_up: impl FnOnce(Builder) -> Builder,
     ) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let peers: Arc<Mutex<HashMap<SessionId, PeerId>>> = Arc::default();
         let joined = Arc::clone(&peers);
-        let router = RouterHandle::builder(config)
-            .liveness(liveness)
-            .on_event(move |router, event| match event {
-                RouterEvent::Joined { peer, session } => {
-                    joined.lock().unwrap().insert(session.id, peer);
+        let transports: Arc<Mutex<Vec<TransportDetails>>> = Arc::default();
+        let asked = Arc::clone(&transports);
+        let builder =
+            RouterHandle::builder(config).tls(certificates::server()).on_event(move |router, event| {
+                match event {
+                    RouterEvent::Joined { peer, session } => {
+                        joined.lock().unwrap().insert(session.id, peer);
+                    }
+                    RouterEvent::Authenticate(request) => {
+                        asked.lock().unwrap().push(request.transport.clone());
+                        crate::sessions::decide(router, &request);
+                    }
+                    _ => {}
                 }
-                RouterEvent::Authenticate(request) => crate::sessions::decide(router, &request),
-                _ => {}
-            })
-            .start(adapter.runtime())
-            .unwrap();
+            });
+        let router = set_up(builder).start(adapter.runtime()).unwrap();
         let (mut stops, mut path) = (Vec::new(), None);
-        let url = match way {
-            Way::Tcp => {
-                let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-                let url = format!("rs://{}", listener.local_addr().unwrap());
-                stops.push(adapter.serve(Listening::Tcp(listener), &router));
-                url
-            }
-            Way::Unix => {
-                let name = format!("roadbed-{}-{count}.sock", std::process::id());
-                let path = path.insert(std::env::temp_dir().join(name));
-                let listener = UnixListener::bind(&*path).unwrap();
-                stops.push(adapter.serve(Listening::Unix(listener), &router));
-                format!("unix:{}", path.display())
-            }
-            Way::Memory => String::new(),
+        // One listener for all that can come through it: its first bytes tell what a connection speaks.
+        let place = if Way::TCP.contains(&way) {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let place = listener.local_addr().unwrap().to_string();
+            stops.push(adapter.serve(Listening::Tcp(listener), &router));
+            place
+        } else if Way::UNIX.contains(&way) {
+            let name = format!("roadbed-{}-{count}.sock", std::process::id());
+            let path = path.insert(std::env::temp_dir().join(name));
+            let listener = UnixListener::bind(&*path).unwrap();
+            stops.push(adapter.serve(Listening::Unix(listener), &router));
+            path.display().to_string()
+        } else {
+            String::new()
         };
-        Self { adapter: adapter.clone(), router, way, url, log: log.clone(), peers, stops, path }
+        let url = way.url(&place);
+        let (adapter, log) = (adapter.clone(), log.clone());
+        Self { adapter, router, way, place, url, log, peers, transports, stops, path }
     }
 
     /// A joined session.
@@ -150,7 +146,7 @@ impl<A: Adapter> World<A> {
     pub(crate) async fn join(&self, settings: Settings) -> Result<Session, Error> {
         match self.way {
             Way::Memory => self.router.attach_local(&settings)?.await,
-            Way::Tcp | Way::Unix => self.adapter.connect(&self.url, settings).await,
+            _ => self.adapter.connect(&self.url, settings).await,
         }
     }
 
@@ -163,6 +159,11 @@ impl<A: Adapter> World<A> {
     pub(crate) fn kill(&self, session: &Session, message: &str) {
         let peer = self.peers.lock().unwrap()[&session.id()];
         self.router.kill(peer, &uris::KILLED, message);
+    }
+
+    /// How those were connected whom the application was asked about, one after the other.
+    pub(crate) fn transports(&self) -> Vec<TransportDetails> {
+        self.transports.lock().unwrap().clone()
     }
 
     /// Writes down what was seen.
@@ -190,14 +191,14 @@ impl<A: Adapter> World<A> {
     }
 }
 
-/// Joins the realm, with nothing else set.
+/// Joins the realm, and trusts the routers of this suite; nothing else is set.
 pub(crate) fn settings() -> Settings {
-    Settings::new("realm1")
+    Settings::new("realm1").tls(certificates::client())
 }
 
 /// How often each of the callers of an endurance test calls.
 pub(crate) fn calls() -> u32 {
-    std::env::var("ROADBED_CALLS").map_or(Ok(200), |calls| calls.parse()).unwrap()
+    std::env::var("ROADBED_CALLS").map_or(Ok(60), |calls| calls.parse()).unwrap()
 }
 
 /// A scenario.

@@ -32,6 +32,9 @@ fn threads() -> usize {
     std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
 }
 
+/// What a busy machine may take for something that is due at once, and less than any deadline by default.
+const BUSY: Duration = Duration::from_secs(20);
+
 #[test]
 fn a_router_that_reads_nothing_holds_up_no_deadline() {
     let path = Path::new();
@@ -53,13 +56,13 @@ fn a_router_that_reads_nothing_holds_up_no_deadline() {
         let error =
             session.call("com.example.p", ()).deadline(Duration::from_millis(200)).wait().unwrap_err();
         assert!(matches!(error, Error::Timeout), "{error}");
-        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+        assert!(start.elapsed() < BUSY, "{:?}", start.elapsed());
     }
     let start = Instant::now();
     let error = session.leave().wait().unwrap_err();
     let Error::Ended(reason) = error else { panic!("{error}") };
     assert_eq!(*reason, CloseReason::Timeout(Deadline::Goodbye));
-    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    assert!(start.elapsed() < BUSY, "{:?}", start.elapsed());
     // The socket closes, though the peer never read a byte of it.
     wait_until("the socket is closed", || {
         let mut stream = stream.try_clone().unwrap();
@@ -94,7 +97,7 @@ fn a_router_that_vanishes_leaves_no_thread() {
         let start = Instant::now();
         let error = session.call("com.example.p", ()).no_deadline().wait().unwrap_err();
         assert!(error.is_retryable(), "{error}");
-        assert!(start.elapsed() < Duration::from_secs(5));
+        assert!(start.elapsed() < BUSY);
         let error = futures_lite::future::block_on(&mut events).unwrap_err();
         assert!(error.is_retryable(), "{error}");
     }

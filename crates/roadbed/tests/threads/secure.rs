@@ -104,7 +104,8 @@ fn who_speaks_no_tls_where_it_must_is_told_by_a_clean_end() {
     stream.write_all(b"\x7F\xF1\x00\x00").unwrap();
     let start = Instant::now();
     assert_eq!(stream.read(&mut [0; 16]).unwrap(), 0);
-    assert!(start.elapsed() < Duration::from_secs(1));
+    // Not when the time to say hello is over.
+    assert!(start.elapsed() < Duration::from_secs(4));
     drop(stream);
     let error = server.connect().wait().unwrap_err();
     assert!(matches!(error, Error::Ended(_)), "{error}");
