@@ -155,7 +155,7 @@ def main():
         if options.node:
             runs = [("autobahn_peer.mjs", url, ["json"]) for url in urls]
             names = [*serializers, "json+cbor", "cbor+msgpack"] if options.full else serializers
-            runs += [(script, ready["websocket"], names) for script in ("autobahn_peer.mjs", "wampy_peer.mjs")]
+            runs += [(script, ready["ws"], names) for script in ("autobahn_peer.mjs", "wampy_peer.mjs")]
             for script, url, names in runs:
                 outcome = try_javascript(script, options, url, names, ready)
                 ok = tell(f"{script} to {url.split(':')[0]}, {', '.join(names)}", outcome) and ok
