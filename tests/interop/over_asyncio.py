@@ -1,5 +1,6 @@
 """Sessions over the half of autobahn-python that is for asyncio."""
 
+# isort: skip_file
 import asyncio
 import ssl
 

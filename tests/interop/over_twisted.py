@@ -4,6 +4,7 @@ Twisted runs on an asyncio reactor, so that the scenarios are the same coroutine
 becomes a future, and the other way round.
 """
 
+# isort: skip_file
 import asyncio
 import functools
 import inspect

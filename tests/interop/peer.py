@@ -6,7 +6,7 @@ Every scenario runs at each address with each serializer and prints one line of 
     {"url": "rs://127.0.0.1:1", "serializer": "json", "scenario": "call", "ok": true, "detail": null,
      "compressed": false, "ms": 12}
 
-with "skipped": true beside "ok": true where --known-quirks tells not to try; "compressed" where permessage-deflate
+with "skipped": true beside "ok": true where there is nothing to try, or --known-quirks tells not to; "compressed" where permessage-deflate
 was agreed on, which is always offered. The exit code is 0 only if
 every scenario was ok, 1 if one was not, 2 for a wrong command line.
 """
@@ -38,6 +38,7 @@ class Context:
         self.ticket_realm = options.ticket_realm or options.realm
         self._options = options
         self._url = url
+        self.is_websocket = common.address(url).is_websocket
         # Of the caller or publisher, and of the callee or subscriber.
         self._serializer, self._other = serializers
         # Whether a session of it was.

@@ -13,6 +13,7 @@ use roadbed::runtime::Runtime;
 use roadbed::server::RouterHandle;
 use roadbed_async_std::AsyncIo;
 use roadbed_core::error::WampError;
+use roadbed_core::id::SessionId;
 use roadbed_core::options::CancelMode;
 use roadbed_core::payload::Payload;
 use roadbed_core::serializer::Serializer;
@@ -178,6 +179,10 @@ macro_rules! client_over_handles {
         impl Client for $client {
             fn serializer(&self) -> Serializer {
                 self.0.session.serializer()
+            }
+
+            fn session(&self) -> SessionId {
+                self.0.session.id()
             }
 
             fn call(&mut self, procedure: &str, payload: Payload) -> Outcome {

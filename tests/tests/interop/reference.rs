@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use roadbed_core::error::{CloseReason, RequestError};
-use roadbed_core::id::{CallId, RegisterId, SubscribeId};
+use roadbed_core::id::{CallId, RegisterId, SessionId, SubscribeId};
 use roadbed_core::options::{
     CallOptions, CancelMode, PublishOptions, RegisterOptions, SubscribeOptions, YieldOptions,
 };
@@ -53,20 +53,24 @@ impl Subject for Loop {
         let mut client = LoopClient {
             driver,
             serializer,
+            session: None,
             backlog: VecDeque::new(),
             started: None,
             subscription: None,
             registration: None,
         };
         let ended = client.wait(|event| match event {
-            SessionEvent::Joined { .. } => Some(None),
-            SessionEvent::Closed { reason, .. } => Some(Some(reason.clone())),
+            SessionEvent::Joined { session, .. } => Some(Ok(*session)),
+            SessionEvent::Closed { reason, .. } => Some(Err(reason.clone())),
             _ => None,
         });
         match ended {
-            None => Ok(Box::new(client)),
-            Some(CloseReason::Abort { reason, .. }) => Err(reason),
-            Some(other) => panic!("{other}"),
+            Ok(session) => {
+                client.session = Some(session);
+                Ok(Box::new(client))
+            }
+            Err(CloseReason::Abort { reason, .. }) => Err(reason),
+            Err(other) => panic!("{other}"),
         }
     }
 }
@@ -74,6 +78,7 @@ impl Subject for Loop {
 struct LoopClient {
     driver: ClientLoop,
     serializer: Serializer,
+    session: Option<SessionId>,
     /// Events met while something else was awaited.
     backlog: VecDeque<SessionEvent>,
     started: Option<CallId>,
@@ -130,6 +135,10 @@ impl LoopClient {
 impl Client for LoopClient {
     fn serializer(&self) -> Serializer {
         self.serializer
+    }
+
+    fn session(&self) -> SessionId {
+        self.session.unwrap()
     }
 
     fn call(&mut self, procedure: &str, payload: Payload) -> Outcome {

@@ -70,9 +70,8 @@ impl Report {
         for (row, cell) in self.cells().filter(|(_, cell)| !cell.is_good()) {
             let (peer, subject, way) = (row.peer, &row.subject, row.way.name());
             let Cell { serializer, passed, wanted, failures } = cell;
-            trouble.push_str(&format!(
-                "{peer}, {subject}, {way}, {serializer}: {passed} of {wanted} passed\n"
-            ));
+            trouble
+                .push_str(&format!("{peer}, {subject}, {way}, {serializer}: {passed} of {wanted} passed\n"));
             failures.iter().for_each(|failure| trouble.push_str(&format!("    {failure}\n")));
         }
         assert!(trouble.is_empty(), "\n{trouble}");

@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::peers::{Peers, reports};
 use crate::report::{Cell, Row};
 use crate::subject::{Serving, Setup, Subject};
-use crate::ways::{Batch, Share, Way};
+use crate::ways::{Round, Share, Way};
 
 /// What a foreign client does.
 pub(crate) struct Programme {
@@ -23,10 +23,10 @@ pub(crate) struct Programme {
     peer: &'static str,
     /// Unless it is not installed.
     start: fn(&Peers) -> Option<Command>,
-    batches: &'static [Batch],
-    /// How many scenarios there are in this serializer; `json+cbor`: callee and caller in different ones, so that
-    /// the router transcodes.
-    scenarios: fn(&str) -> usize,
+    rounds: &'static [Round],
+    /// How many scenarios there are this way in this serializer; `json+cbor`: callee and caller in different ones, so
+    /// that the router transcodes.
+    scenarios: fn(Way, &str) -> usize,
 }
 
 const RAW: &[Way] = &Way::PLAIN;
@@ -43,10 +43,10 @@ pub(crate) const PROGRAMMES: [Programme; 4] = [
         name: "py",
         peer: "autobahn-python on asyncio to our router",
         start: |peers| peers.python("peer.py"),
-        batches: &[
-            Batch { ways: RAW, serializers: MIXED, share: Share::All },
-            Batch { ways: ALL_BUT_RAW, serializers: EACH, share: Share::InTurn(0) },
-            Batch { ways: BATCHED_WAYS, serializers: BATCHED, share: Share::InTurn(0) },
+        rounds: &[
+            Round { ways: RAW, serializers: MIXED, share: Share::All },
+            Round { ways: ALL_BUT_RAW, serializers: EACH, share: Share::InTurn(0) },
+            Round { ways: BATCHED_WAYS, serializers: BATCHED, share: Share::InTurn(0) },
         ],
         scenarios: python_scenarios,
     },
@@ -58,34 +58,34 @@ pub(crate) const PROGRAMMES: [Programme; 4] = [
             command.args(["--framework", "twisted"]);
             Some(command)
         },
-        batches: &[Batch { ways: &Way::ALL, serializers: EACH, share: Share::InTurn(1) }],
+        rounds: &[Round { ways: &Way::ALL, serializers: EACH, share: Share::InTurn(1) }],
         scenarios: python_scenarios,
     },
     Programme {
         name: "js",
         peer: "autobahn-js to our router",
         start: |peers| peers.javascript("autobahn_peer.mjs"),
-        batches: &[
+        rounds: &[
             // The only serializer of its RawSocket.
-            Batch { ways: RAW, serializers: &["json"], share: Share::All },
-            Batch { ways: WEB, serializers: EACH, share: Share::InTurn(2) },
+            Round { ways: RAW, serializers: &["json"], share: Share::All },
+            Round { ways: WEB, serializers: EACH, share: Share::InTurn(2) },
         ],
         // Bytes in JSON are unknown to it.
-        scenarios: |serializer| 24 - usize::from(serializer.contains("json")) + 2,
+        scenarios: |_, serializer| 24 - usize::from(serializer.contains("json")) + 2,
     },
     Programme {
         name: "wampy",
         peer: "wampy to our router",
         start: |peers| peers.javascript("wampy_peer.mjs"),
-        batches: &[Batch { ways: WEB, serializers: EACH, share: Share::InTurn(0) }],
+        rounds: &[Round { ways: WEB, serializers: EACH, share: Share::InTurn(0) }],
         // Nor to wampy, which has no words for two scenarios more.
-        scenarios: |serializer| 22 - usize::from(serializer.contains("json")) + 2,
+        scenarios: |_, serializer| 22 - usize::from(serializer.contains("json")) + 2,
     },
 ];
 
-/// 27, and 2 with tickets.
-fn python_scenarios(_: &str) -> usize {
-    27 + 2
+/// 27, and 2 with tickets. In one of them a peer takes only short messages, which WebSocket has no way to say.
+fn python_scenarios(way: Way, _: &str) -> usize {
+    27 - usize::from(way.is_websocket()) + 2
 }
 
 impl Programme {
@@ -96,13 +96,13 @@ impl Programme {
 
     /// The ways on which it meets the subject.
     pub(crate) fn ways(&self, subject: &dyn Subject) -> impl Iterator<Item = Way> {
-        let is_gone = |way: &Way| self.batches.iter().any(|batch| batch.ways.contains(way));
+        let is_gone = |way: &Way| self.rounds.iter().any(|round| round.ways.contains(way));
         subject.ways().iter().copied().filter(is_gone)
     }
 
     /// 8 MiB comes on top, where the limit is raised, unless two serializers are mixed.
     fn wanted(&self, way: Way, serializer: &str) -> usize {
-        (self.scenarios)(serializer) + usize::from(has_large(way) && !serializer.contains('+'))
+        (self.scenarios)(way, serializer) + usize::from(has_large(way) && !serializer.contains('+'))
     }
 }
 
@@ -168,9 +168,9 @@ pub(crate) fn against_our_router(
     let (number, subject) = subject;
     let routers = Routers::serve(subject, peers, programme.name);
     let mut cells = BTreeMap::<Way, Vec<Cell>>::new();
-    for batch in programme.batches {
-        let ways = || batch.ways.iter().copied().filter(|way| subject.ways().contains(way));
-        let serializers = batch.serializers(number);
+    for round in programme.rounds {
+        let ways = || round.ways.iter().copied().filter(|way| subject.ways().contains(way));
+        let serializers = round.serializers(number);
         let usual: Vec<String> = ways().map(|way| routers.usual_url(way)).collect();
         let large: Vec<String> = ways().filter_map(|way| routers.large_url(way)).collect();
         if usual.is_empty() {
@@ -211,8 +211,9 @@ fn cell_of(programme: &Programme, way: Way, serializer: &'static str, reports: &
     let mut cell = Cell::new(serializer, programme.wanted(way, serializer));
     let reports = || reports.iter().filter(|report| report["serializer"] == serializer);
     for report in reports() {
-        if report["ok"] == true && report["skipped"] != true {
-            cell.passed += 1;
+        if report["ok"] == true {
+            // What is skipped is missed in the count, unless it should be.
+            cell.passed += usize::from(report["skipped"] != true);
         } else {
             cell.failures.push(format!("{}: {}", report["scenario"], report["detail"]));
         }
@@ -248,4 +249,21 @@ fn end(router: Serving) {
         thread::sleep(Duration::from_millis(10));
     }
     (router.end)();
+}
+
+/// Turns leave nothing out: on every way that a programme goes, each of its serializers comes up with some subject.
+#[test]
+fn turns_meet_everything() {
+    let subjects = crate::subject::SUBJECTS;
+    for programme in &PROGRAMMES {
+        for (round, way) in
+            programme.rounds.iter().flat_map(|round| round.ways.iter().map(move |way| (round, way)))
+        {
+            let here = subjects.iter().enumerate().filter(|(_, subject)| subject.ways().contains(way));
+            let met: Vec<&str> = here.flat_map(|(number, _)| round.serializers(number)).collect();
+            for serializer in round.serializers {
+                assert!(met.contains(serializer), "{} {way:?} {serializer}", programme.peer);
+            }
+        }
+    }
 }

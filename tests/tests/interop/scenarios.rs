@@ -10,12 +10,14 @@ use roadbed_core::serializer::Serializer;
 use roadbed_core::session::ClientConfig;
 use roadbed_core::uri::Uri;
 use roadbed_core::value::{Dict, Value};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::client::Client;
 use crate::peers::{Crossbar, Peer, Peers};
 use crate::report::{Cell, Row, text_of};
 use crate::subject::{Joining, Subject};
-use crate::ways::{Batch, Share, Way};
+use crate::ways::{Round, Share, Way};
 
 /// What a scenario has.
 struct Stage<'a> {
@@ -61,19 +63,19 @@ const SCENARIOS: [(&str, Scenario); 14] = [
     ("unregister", unregister),
 ];
 
-/// Scenarios that join by themselves: with a ticket, and leaving.
-const JOINING: usize = 3;
+/// What is tried beside: how the way looks to the router, leaving, a good ticket and a bad one.
+const JOINING: usize = 4;
 
 /// What is tried. Batches in JSON are not: those of ours end in 0x1E, as the specification has it, and Crossbar knows
 /// only 0x18 (autobahn's `"\30"`, an octal thirty); as our client speaks first, it cannot see that.
-const BATCHES: [Batch; 3] = [
-    Batch { ways: &Way::PLAIN, serializers: &["json", "msgpack", "cbor"], share: Share::All },
-    Batch {
+const ROUNDS: [Round; 3] = [
+    Round { ways: &Way::PLAIN, serializers: &["json", "msgpack", "cbor"], share: Share::All },
+    Round {
         ways: &[Way::Tls, Way::WebSocket, Way::SecureWebSocket, Way::Deflate],
         serializers: &["json", "msgpack", "cbor"],
         share: Share::InTurn(0),
     },
-    Batch {
+    Round {
         ways: &[Way::WebSocket, Way::SecureWebSocket],
         serializers: &["msgpack.batched", "cbor.batched"],
         share: Share::InTurn(0),
@@ -94,8 +96,8 @@ pub(crate) fn through_crossbar(
     let mut served = Peer::start(&mut command);
     assert_eq!(served.line().trim(), "READY");
     let row = |way: &Way| {
-        let here = BATCHES.iter().filter(|batch| batch.ways.contains(way));
-        let serializers = here.flat_map(|batch| batch.serializers(number));
+        let here = ROUNDS.iter().filter(|round| round.ways.contains(way));
+        let serializers = here.flat_map(|round| round.serializers(number));
         let cell = |name: &'static str| {
             let mut cell = Cell::new(name, SCENARIOS.len() + JOINING);
             let visit = Visit { subject, peers, way: *way, url: crossbar.url(*way), name };
@@ -137,6 +139,40 @@ impl Visit<'_> {
         };
         self.subject.join(self.url, joining)
     }
+
+    /// Crossbar tells how it sees us: it speaks what it was asked for, and nothing else.
+    fn check_way(&self, client: &mut dyn Client) {
+        let session = Payload::from_args(client.serializer(), &(client.session().get(),)).unwrap();
+        let result = client.call("wamp.session.get", session).unwrap();
+        let (Details { transport },) = result.args().unwrap();
+        if self.way.is_websocket() {
+            let subprotocol = format!("wamp.2.{}", self.name);
+            assert_eq!(transport.websocket_protocol, Some(subprotocol), "{transport:?}");
+            let extensions = transport.websocket_extensions_in_use.as_ref();
+            assert_eq!(
+                extensions.is_some_and(|some| !some.is_empty()),
+                self.way == Way::Deflate,
+                "{transport:?}"
+            );
+        } else {
+            assert_eq!(transport.channel_framing, "rawsocket", "{transport:?}");
+            assert_eq!(transport.channel_serializer.as_deref(), Some(self.name), "{transport:?}");
+        }
+    }
+}
+
+/// What Crossbar tells of a session.
+#[derive(Deserialize)]
+struct Details {
+    transport: Transport,
+}
+
+#[derive(Debug, Deserialize)]
+struct Transport {
+    channel_framing: String,
+    channel_serializer: Option<String>,
+    websocket_protocol: Option<String>,
+    websocket_extensions_in_use: Option<Vec<IgnoredAny>>,
 }
 
 fn serializer_of(name: &str) -> Serializer {
@@ -152,6 +188,8 @@ fn serializer_of(name: &str) -> Serializer {
 fn play(visit: &Visit<'_>, prefix: &str, cell: &mut Cell) {
     let limits = Limits::default().message_size(16 << 20);
     let mut client = visit.join(ClientConfig::new(Uri::from_static("realm1")).limits(limits)).unwrap();
+    visit.check_way(&mut *client);
+    cell.passed += 1;
     for (name, scenario) in SCENARIOS {
         let mut stage = Stage { client: &mut *client, prefix };
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| scenario(&mut stage))) {

@@ -31,17 +31,21 @@ impl Way {
             Self::Deflate => "deflate",
         }
     }
+
+    pub(crate) const fn is_websocket(self) -> bool {
+        matches!(self, Self::WebSocket | Self::SecureWebSocket | Self::Deflate)
+    }
 }
 
 /// What is tried together: each of these serializers over each of these ways.
 #[derive(Clone, Copy)]
-pub(crate) struct Batch {
+pub(crate) struct Round {
     pub(crate) ways: &'static [Way],
     pub(crate) serializers: &'static [&'static str],
     pub(crate) share: Share,
 }
 
-/// How many serializers of a batch each subject has.
+/// How many serializers of a round each subject has.
 #[derive(Clone, Copy)]
 pub(crate) enum Share {
     All,
@@ -50,7 +54,7 @@ pub(crate) enum Share {
     InTurn(usize),
 }
 
-impl Batch {
+impl Round {
     /// The serializers for the subject with this number: all of them when `ROADBED_INTEROP` is `all`.
     pub(crate) fn serializers(&self, subject: usize) -> Vec<&'static str> {
         match self.share {
