@@ -3,11 +3,14 @@
 // sockets. --help says how.
 
 import { Failure, Refused } from "./javascript/checks.mjs";
-import { load, main } from "./javascript/runner.mjs";
+import { load, main, watched } from "./javascript/runner.mjs";
 
 const autobahn = load("autobahn");
 const { JSONSerializer, MsgpackSerializer, CBORSerializer } = autobahn.serializer;
 const SERIALIZERS = { json: JSONSerializer, msgpack: MsgpackSerializer, cbor: CBORSerializer };
+
+// The library takes that of the browser, which Node.js has as well.
+globalThis.WebSocket = watched(globalThis.WebSocket);
 
 // What the transport of the library wants to know.
 function transport(url, serializer) {

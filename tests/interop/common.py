@@ -1,27 +1,41 @@
-"""What peer.py and serve_peer.py share: an autobahn-python session over RawSocket that can be awaited."""
+"""What peer.py and serve_peer.py share: an autobahn-python session that can be awaited, over any transport.
+
+It runs on asyncio in any case. Which half of autobahn-python carries the session, that for asyncio or that for Twisted
+on an asyncio reactor, is chosen once, by `run`: see over_asyncio.py and over_twisted.py.
+"""
 
 import asyncio
 import contextlib
+import importlib
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
-import txaio
-from autobahn.asyncio.rawsocket import WampRawSocketClientFactory
-from autobahn.asyncio.wamp import ApplicationSession
-from autobahn.wamp import serializer
 from autobahn.wamp.types import ComponentConfig, PublishOptions
+from autobahn.websocket.compress import (
+    PerMessageDeflateOffer,
+    PerMessageDeflateResponse,
+    PerMessageDeflateResponseAccept,
+)
 
-SERIALIZERS = {
-    "json": serializer.JsonSerializer,
-    "msgpack": serializer.MsgPackSerializer,
-    "cbor": serializer.CBORSerializer,
-}
+SERIALIZERS = ("json", "msgpack", "cbor")
+# json.batched: any number of messages in one of WebSocket.
+SERIALIZER_NAMES = [name + mode for name in SERIALIZERS for mode in ("", ".batched")]
+
+FRAMEWORKS = ("asyncio", "twisted")
 
 DEFAULT_MAX_MESSAGE = 2**24
 # How long a peer may take for its part of a farewell.
 BYE_SECONDS = 5
 
-# Errors that a scenario provokes are no news; what matters is in the report.
-txaio.set_global_log_level("none")
+# What carries sessions, once `run` has chosen.
+_carrier = None
+
+
+def run(framework, main):
+    """Runs the coroutine function on a new event loop, with sessions over this half of autobahn-python."""
+    global _carrier
+    _carrier = importlib.import_module(f"over_{framework}")
+    return _carrier.run(main)
 
 
 class Refused(Exception):
@@ -33,8 +47,8 @@ class Refused(Exception):
         self.message = message
 
 
-class Session(ApplicationSession):
-    """A session whose life is three futures, and which keeps every message it received."""
+class Life:
+    """What a session of either framework gets beside: its life as three futures, and every message it received."""
 
     def __init__(self, realm, authid=None, ticket=None):
         super().__init__(ComponentConfig(realm=realm))
@@ -43,8 +57,14 @@ class Session(ApplicationSession):
         self.left = loop.create_future()
         self.closed = loop.create_future()
         self.received = []
+        self.is_compressed = False
         self._authid_wanted = authid
         self._ticket = ticket
+
+    def onOpen(self, transport):
+        # Only WebSocket has them.
+        self.is_compressed = bool(getattr(transport, "websocket_extensions_in_use", None))
+        return super().onOpen(transport)
 
     def onConnect(self):
         if self._ticket is None:
@@ -111,39 +131,84 @@ class Session(ApplicationSession):
         return None
 
 
+class Address(NamedTuple):
+    """Where a URL leads."""
+
+    host: str | None = None
+    port: int | None = None
+    # Of a Unix socket.
+    path: str | None = None
+    is_websocket: bool = False
+    is_secure: bool = False
+
+
 def address(url):
-    """("tcp", host, port) of rs://host:port, ("unix", path) of unix:/path."""
+    """The Address of rs://host:port, rss://host:port, unix:/path, ws://host:port/path, wss://host:port/path."""
     if url.startswith("unix:"):
-        path = url.removeprefix("unix:")
-        return ("unix", path.removeprefix("//"))
+        return Address(path=url.removeprefix("unix:").removeprefix("//"))
     parts = urlsplit(url)
-    if parts.scheme != "rs" or parts.hostname is None or parts.port is None:
-        raise ValueError(f"not rs://host:port or unix:/path: {url}")
-    return ("tcp", parts.hostname, parts.port)
+    if parts.scheme not in ("rs", "rss", "ws", "wss") or parts.hostname is None or parts.port is None:
+        raise ValueError(f"not rs://host:port, rss:, ws:, wss: or unix:/path: {url}")
+    websocket = parts.scheme.startswith("ws")
+    return Address(parts.hostname, parts.port, None, websocket, parts.scheme in ("rss", "wss"))
 
 
-async def open_session(url, serializer_name, session, max_message=DEFAULT_MAX_MESSAGE):
-    """Connects the session's transport; waits neither for the handshake nor for WELCOME."""
-    factory = WampRawSocketClientFactory(lambda: session, SERIALIZERS[serializer_name]())
-    factory.setProtocolOptions(maxMessagePayloadSize=max_message)
-    loop = asyncio.get_running_loop()
-    place = address(url)
-    if place[0] == "unix":
-        _, protocol = await loop.create_unix_connection(factory, place[1])
-    else:
-        _, protocol = await loop.create_connection(factory, place[1], place[2])
+def serializer_of(name):
+    """A new serializer of this name."""
+    # Not before `run` has chosen: the module takes its clock from the framework, once and for all.
+    from autobahn.wamp import serializer
 
-    # A refused RawSocket handshake makes no session, so nothing of it would ever be called.
+    classes = (serializer.JsonSerializer, serializer.MsgPackSerializer, serializer.CBORSerializer)
+    base, _, mode = name.partition(".")
+    return dict(zip(SERIALIZERS, classes))[base](batched=mode == "batched")
+
+
+def accept_deflate(response):
+    """Takes the router's answer to the offer of compression."""
+    if isinstance(response, PerMessageDeflateResponse):
+        return PerMessageDeflateResponseAccept(response)
+    return None
+
+
+def factory_of(url, serializer_name, session, max_message):
+    """What makes the protocol for this URL; a WebSocket always offers permessage-deflate."""
+    chosen = serializer_of(serializer_name)
+    if not address(url).is_websocket:
+        factory = _carrier.WampRawSocketClientFactory(lambda: session, chosen)
+        factory.setProtocolOptions(maxMessagePayloadSize=max_message)
+        return factory
+    factory = _carrier.WampWebSocketClientFactory(lambda: session, url=url, serializers=[chosen])
+    factory.setProtocolOptions(
+        maxMessagePayloadSize=max_message,
+        maxFramePayloadSize=max_message,
+        perMessageCompressionOffers=[PerMessageDeflateOffer()],
+        perMessageCompressionAccept=accept_deflate,
+        tcpNoDelay=True,
+    )
+    return factory
+
+
+async def open_session(url, serializer_name, session, max_message=DEFAULT_MAX_MESSAGE, authority=None):
+    """Connects the session's transport; waits neither for the handshake nor for WELCOME.
+
+    Over TLS the router's certificate has to be vouched for by `authority`, the name of a file, if there is one.
+    """
+    factory = factory_of(url, serializer_name, session, max_message)
+    closed = await _carrier.connect(factory, address(url), authority)
+
+    # A refused handshake makes no session, so nothing of it would ever be called.
     def transport_ended(_):
         if not session.joined.done():
-            session.joined.set_exception(Refused("the transport was closed in the RawSocket handshake"))
+            session.joined.set_exception(Refused("the transport was closed in its handshake"))
 
-    protocol.is_closed.add_done_callback(transport_ended)
+    closed.add_done_callback(transport_ended)
 
 
-async def join(url, serializer_name, realm, max_message=DEFAULT_MAX_MESSAGE, authid=None, ticket=None):
+async def join(
+    url, serializer_name, realm, max_message=DEFAULT_MAX_MESSAGE, authid=None, ticket=None, authority=None
+):
     """A joined session. Raises Refused, or OSError when nobody listens."""
-    session = Session(realm, authid, ticket)
-    await open_session(url, serializer_name, session, max_message)
+    session = _carrier.Session(realm, authid, ticket)
+    await open_session(url, serializer_name, session, max_message, authority)
     await session.joined
     return session

@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 """Runs Crossbar.io on free loopback ports until standard input ends.
 
-    crossbar_router.py FOLDER
+    crossbar_router.py FOLDER [--certificate FILE --key FILE]
 
 FOLDER (made if missing) receives the configuration, the node's key and the Unix socket. Once every
 transport accepts connections, one line of JSON says where they are:
 
-    {"ready": true, "pid": 1, "tcp": "rs://127.0.0.1:1", "unix": "unix:/...", ...}
+    {"ready": true, "pid": 1, "tcp": "rs://127.0.0.1:1", "unix": "unix:/...", "ws": "ws://127.0.0.1:2/ws", ...}
 
-Or {"ready": false, "detail": "..."} and exit code 1. Crossbar's own output goes to FOLDER/crossbar.log.
+With a certificate for localhost, and its key, in PEM, also "rss" and "wss". "deflate" is as "ws", with compression. Or {"ready": false, "detail": "..."} and exit code 1. Crossbar's own output goes to FOLDER/crossbar.log.
 Closing this program's standard input ends Crossbar, so that a test that dies leaves no orphan behind.
 """
 
+import argparse
 import ctypes
 import json
 import os
@@ -58,8 +59,8 @@ def role(name):
     return {"name": name, "permissions": [permission]}
 
 
-def configuration(tcp_port, unix_path, universal_port):
-    """A node with one worker: realm1 for anybody, realm2 only for holders of a ticket."""
+def configuration(tcp_port, unix_path, universal_port, secure):
+    """A node with one worker: realm1 for anybody, realm2 only for holders of a ticket. `secure`: port and TLS."""
     auth = {
         "anonymous": {"type": "static", "role": "anonymous"},
         "ticket": {"type": "static", "principals": TICKETS},
@@ -75,17 +76,23 @@ def configuration(tcp_port, unix_path, universal_port):
         "options": {"max_message_size": MAX_MESSAGE, "max_frame_size": MAX_MESSAGE},
         "auth": auth,
     }
+    compressing = {**websocket, "options": {**websocket["options"], "compression": {"deflate": {}}}}
+    # Without a part for HTTP it would refuse ClientHellos with ALPN, which browsers and our clients send for WebSocket.
+    universal = {
+        "type": "universal",
+        "rawsocket": rawsocket,
+        "websocket": {"ws": websocket, "deflate": compressing},
+        "web": {"paths": {"/": {"type": "nodeinfo"}}},
+    }
     listen = {"type": "tcp", "interface": "127.0.0.1"}
     transports = [
         {"type": "rawsocket", "endpoint": {**listen, "port": tcp_port}, **rawsocket},
         {"type": "rawsocket", "endpoint": {"type": "unix", "path": unix_path}, **rawsocket},
-        {
-            "type": "universal",
-            "endpoint": {**listen, "port": universal_port},
-            "rawsocket": rawsocket,
-            "websocket": {"ws": websocket},
-        },
+        {"endpoint": {**listen, "port": universal_port}, **universal},
     ]
+    if secure is not None:
+        port, tls = secure
+        transports.append({"endpoint": {**listen, "port": port, "tls": tls}, **universal})
     realms = [
         {"name": "realm1", "roles": [role("anonymous"), role("member")]},
         {"name": "realm2", "roles": [role("member")]},
@@ -168,7 +175,7 @@ def wait_until_listening(process, places):
     return f"Crossbar does not listen after {START_SECONDS} s"
 
 
-def run(folder, attempt):
+def run(folder, attempt, tls):
     """One start of Crossbar. Returns why it failed, or None after an orderly end."""
     node = os.path.join(folder, f"node{attempt}")
     os.makedirs(node, exist_ok=True)
@@ -177,9 +184,10 @@ def run(folder, attempt):
         return f"the folder's name is too long for a Unix socket: {unix_path}"
     if os.path.exists(unix_path):
         os.unlink(unix_path)
-    tcp_port, universal_port = free_ports(2)
+    tcp_port, universal_port, secure_port = free_ports(3)
+    secure = tls and (secure_port, tls)
     with open(os.path.join(node, "config.json"), "w", encoding="utf-8") as file:
-        json.dump(configuration(tcp_port, unix_path, universal_port), file, indent=1)
+        json.dump(configuration(tcp_port, unix_path, universal_port, secure), file, indent=1)
 
     with open(os.path.join(folder, "crossbar.log"), "ab") as log:
         process = start(folder, node, log)
@@ -189,6 +197,8 @@ def run(folder, attempt):
                 (socket.AF_UNIX, unix_path),
                 (socket.AF_INET, ("127.0.0.1", universal_port)),
             ]
+            if secure:
+                places.append((socket.AF_INET, ("127.0.0.1", secure_port)))
             trouble = wait_until_listening(process, places)
             if trouble is not None:
                 return trouble
@@ -198,11 +208,15 @@ def run(folder, attempt):
                 "tcp": f"rs://127.0.0.1:{tcp_port}",
                 "unix": f"unix:{unix_path}",
                 "universal": f"rs://127.0.0.1:{universal_port}",
-                "websocket": f"ws://127.0.0.1:{universal_port}/ws",
+                "ws": f"ws://127.0.0.1:{universal_port}/ws",
+                "deflate": f"ws://127.0.0.1:{universal_port}/deflate",
                 "realm": "realm1",
                 "ticket_realm": "realm2",
                 "tickets": {name: entry["ticket"] for name, entry in TICKETS.items()},
             }
+            if secure:
+                line["rss"] = f"rss://localhost:{secure_port}"
+                line["wss"] = f"wss://localhost:{secure_port}/ws"
             print(json.dumps(line), flush=True)
             while not stdin_ended(1):
                 if process.poll() is not None:
@@ -214,16 +228,22 @@ def run(folder, attempt):
 
 
 def main():
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
+    parser = argparse.ArgumentParser(description="Runs Crossbar.io on free loopback ports until standard input ends.")
+    parser.add_argument("folder", type=os.path.abspath)
+    parser.add_argument("--certificate", type=os.path.abspath)
+    parser.add_argument("--key", type=os.path.abspath)
+    options = parser.parse_args()
+    if (options.certificate is None) != (options.key is None):
+        parser.error("--certificate and --key belong together")
+    tls = options.certificate and {"certificate": options.certificate, "key": options.key}
     # A terminating signal unwinds through the `finally` that stops Crossbar.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    folder = os.path.abspath(sys.argv[1])
+    folder = options.folder
     os.makedirs(folder, exist_ok=True)
     trouble = None
     # A port may be taken between our look and Crossbar's bind.
     for attempt in range(ATTEMPTS):
-        trouble = run(folder, attempt)
+        trouble = run(folder, attempt, tls)
         if trouble is None or "ended with code" not in trouble:
             break
     if trouble is not None:

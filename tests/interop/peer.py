@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Drives WAMP routers with autobahn-python (asyncio, RawSocket), and reports what it finds.
+"""Drives WAMP routers with autobahn-python, on asyncio or Twisted, and reports what it finds.
 
 Every scenario runs at each address with each serializer and prints one line of JSON on standard output,
 
-    {"url": "rs://127.0.0.1:1", "serializer": "json", "scenario": "call", "ok": true, "detail": null, "ms": 12}
+    {"url": "rs://127.0.0.1:1", "serializer": "json", "scenario": "call", "ok": true, "detail": null,
+     "compressed": false, "ms": 12}
 
-with "skipped": true beside "ok": true where --known-quirks tells not to try. The exit code is 0 only if
+with "skipped": true beside "ok": true where there is nothing to try, or --known-quirks tells not to; "compressed" where permessage-deflate
+was agreed on, which is always offered. The exit code is 0 only if
 every scenario was ok, 1 if one was not, 2 for a wrong command line.
 """
 
@@ -36,8 +38,11 @@ class Context:
         self.ticket_realm = options.ticket_realm or options.realm
         self._options = options
         self._url = url
+        self.is_websocket = common.address(url).is_websocket
         # Of the caller or publisher, and of the callee or subscriber.
         self._serializer, self._other = serializers
+        # Whether a session of it was.
+        self.is_compressed = False
         self._sessions = []
         self._at_end = []
 
@@ -54,8 +59,10 @@ class Context:
         options = self._options
         wanted.setdefault("realm", self.realm)
         wanted.setdefault("max_message", options.max_message)
+        wanted.setdefault("authority", options.authority)
         session = await common.join(self._url, serializer or self._serializer, **wanted)
         self._sessions.append(session)
+        self.is_compressed |= session.is_compressed
         return session
 
     async def pair(self):
@@ -92,6 +99,7 @@ async def run(name, options, url, serializer):
         line.update(ok=False, detail=f"nothing happened for {options.timeout} s")
     except Exception as error:  # Whatever it is, the other scenarios still run.
         line.update(ok=False, detail=f"{type(error).__name__}: {error}")
+    line["compressed"] = context.is_compressed
     line["ms"] = round((time.monotonic() - begin) * 1000)
     return line
 
@@ -129,21 +137,27 @@ async def main(options):
 def serializers(text):
     """A value of --serializer."""
     for name in pair_of(text):
-        if name not in common.SERIALIZERS:
+        if name not in common.SERIALIZER_NAMES:
             raise argparse.ArgumentTypeError(f"no serializer {name!r}")
     return text
 
 
 def command_line():
     """The options."""
-    parser = argparse.ArgumentParser(description="Drives a WAMP router with autobahn-python over RawSocket.")
-    parser.add_argument("--url", action="append", help="rs://HOST:PORT or unix:/PATH; repeatable")
+    parser = argparse.ArgumentParser(description="Drives a WAMP router with autobahn-python.")
+    parser.add_argument(
+        "--url",
+        action="append",
+        help="rs://HOST:PORT, rss://HOST:PORT, unix:/PATH, ws://HOST:PORT/PATH or wss://HOST:PORT/PATH; repeatable",
+    )
+    parser.add_argument("--framework", choices=common.FRAMEWORKS, default="asyncio")
+    parser.add_argument("--authority", help="a file in PEM: who vouches for the router, over TLS")
     parser.add_argument("--realm", default="realm1")
     parser.add_argument(
         "--serializer",
         action="append",
         type=serializers,
-        help="json, msgpack or cbor; json+cbor: callee and subscriber speak another one, so that the router"
+        help="json, msgpack or cbor, over WebSocket json.batched and so on as well; json+cbor: callee and subscriber speak another one, so that the router"
         " has to transcode; repeatable; default: msgpack",
     )
     parser.add_argument(
@@ -192,4 +206,4 @@ if __name__ == "__main__":
         for NAME, (_, GROUP) in SCENARIOS.items():
             print(f"{NAME} {GROUP}")
     else:
-        sys.exit(0 if asyncio.run(main(OPTIONS)) else 1)
+        sys.exit(0 if common.run(OPTIONS.framework, lambda: main(OPTIONS)) else 1)

@@ -5,7 +5,7 @@
 
 Starts Crossbar with its files in FOLDER, runs every scenario of peer.py against it and calls what
 serve_peer.py serves: MessagePack over TCP, with --full all serializers and their mixtures, and the Unix
-socket too. With --node it runs the scenarios of the JavaScript peers over WebSocket likewise, and those of
+socket too; on asyncio and on Twisted, also over WebSocket, batched, and compressed. With --node it runs the scenarios of the JavaScript peers over WebSocket likewise, and those of
 autobahn-js over RawSocket. One line a run; exit code 0 only if all went well.
 """
 
@@ -43,10 +43,13 @@ def program(name, *arguments):
             process.kill()
 
 
-def try_peer(url, serializer, other, tickets, realm):
+def try_peer(framework, url, serializers, tickets, realm):
     """All scenarios of peer.py; the failed ones, and how many there were of each kind."""
     command = [sys.executable, os.path.join(HERE, "peer.py"), *everything(url, tickets, realm)]
-    return run_peer([*command, "--serializer", f"{serializer}+{other}"])
+    command += ["--framework", framework]
+    for serializer in serializers:
+        command += ["--serializer", serializer]
+    return run_peer(command)
 
 
 def try_javascript(script, options, url, serializers, ready):
@@ -120,7 +123,7 @@ def try_service(url, serializer):
         if process.stdout.readline() != "READY\n":
             return "serve_peer.py is not ready"
         try:
-            asyncio.run(asyncio.wait_for(call_service(url, serializer, process), 30))
+            common.run("asyncio", lambda: asyncio.wait_for(call_service(url, serializer, process), 30))
             same(process.wait(10), 0, "exit code of serve_peer.py after leave")
         except Exception as error:  # Reported; the other runs still happen.
             return f"{type(error).__name__}: {error}"
@@ -144,18 +147,23 @@ def main():
         urls = [ready["tcp"], ready["unix"]] if options.full else [ready["tcp"]]
         serializers = list(common.SERIALIZERS) if options.full else ["msgpack"]
         for url in urls:
-            kind = common.address(url)[0]
+            kind = url.split(":")[0]
             for one, other in itertools.product(serializers, repeat=2):
-                outcome = try_peer(url, one, other, ready["tickets"], ready["ticket_realm"])
-                ok = tell(f"peer.py over {kind}, {one} and {other}", outcome) and ok
+                pair = f"{one}+{other}"
+                outcome = try_peer("asyncio", url, [pair], ready["tickets"], ready["ticket_realm"])
+                ok = tell(f"peer.py to {kind}, {pair}", outcome) and ok
             for one in serializers:
                 trouble = try_service(url, one)
                 ok = ok and trouble is None
-                print(f"serve_peer.py over {kind}, {one}: {trouble or 'ok'}", flush=True)
+                print(f"serve_peer.py to {kind}, {one}: {trouble or 'ok'}", flush=True)
+        for framework, place in itertools.product(common.FRAMEWORKS, ["ws", "deflate"]):
+            names = common.SERIALIZER_NAMES if options.full else ["msgpack", "json.batched"]
+            outcome = try_peer(framework, ready[place], names, ready["tickets"], ready["ticket_realm"])
+            ok = tell(f"peer.py on {framework} to {place}, {', '.join(names)}", outcome) and ok
         if options.node:
             runs = [("autobahn_peer.mjs", url, ["json"]) for url in urls]
             names = [*serializers, "json+cbor", "cbor+msgpack"] if options.full else serializers
-            runs += [(script, ready["websocket"], names) for script in ("autobahn_peer.mjs", "wampy_peer.mjs")]
+            runs += [(script, ready["ws"], names) for script in ("autobahn_peer.mjs", "wampy_peer.mjs")]
             for script, url, names in runs:
                 outcome = try_javascript(script, options, url, names, ready)
                 ok = tell(f"{script} to {url.split(':')[0]}, {', '.join(names)}", outcome) and ok

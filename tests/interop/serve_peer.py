@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Joins a router with autobahn-python and serves what a client under test can call and subscribe to.
 
-    serve_peer.py --url rs://HOST:PORT|unix:/PATH [--realm realm1] [--serializer msgpack]
-                  [--prefix com.roadbed.test]
+    serve_peer.py --url rs://HOST:PORT|unix:/PATH|ws://HOST:PORT/PATH|... [--realm realm1]
+                  [--serializer msgpack] [--prefix com.roadbed.test] [--framework asyncio|twisted]
 
 Prints READY when everything is registered; runs until standard input ends. Exit code 1 with one line on
 standard error if it cannot join, or if the router ends the session first. All names begin with
@@ -111,6 +111,7 @@ async def main(options):
             options.max_message,
             options.authid,
             options.ticket,
+            options.authority,
         )
     except (common.Refused, OSError) as error:
         print(f"cannot join: {error}", file=sys.stderr)
@@ -133,9 +134,12 @@ if __name__ == "__main__":
     )
     PARSER.add_argument("--url", required=True)
     PARSER.add_argument("--realm", default="realm1")
-    PARSER.add_argument("--serializer", choices=common.SERIALIZERS, default="msgpack")
+    PARSER.add_argument("--serializer", choices=common.SERIALIZER_NAMES, default="msgpack")
     PARSER.add_argument("--prefix", default="com.roadbed.test")
     PARSER.add_argument("--max-message", type=int, default=common.DEFAULT_MAX_MESSAGE)
     PARSER.add_argument("--authid")
     PARSER.add_argument("--ticket")
-    sys.exit(asyncio.run(main(PARSER.parse_args())))
+    PARSER.add_argument("--framework", choices=common.FRAMEWORKS, default="asyncio")
+    PARSER.add_argument("--authority", help="a file in PEM: who vouches for the router, over TLS")
+    OPTIONS = PARSER.parse_args()
+    sys.exit(common.run(OPTIONS.framework, lambda: main(OPTIONS)))

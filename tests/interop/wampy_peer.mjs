@@ -2,10 +2,10 @@
 // Drives WAMP routers with wampy: json, msgpack and cbor over WebSocket. --help says how.
 
 import { Failure, Refused } from "./javascript/checks.mjs";
-import { OPTIONS, load, main } from "./javascript/runner.mjs";
+import { OPTIONS, load, main, watched } from "./javascript/runner.mjs";
 
 const { Wampy } = load("wampy");
-const { WebSocket } = load("ws");
+const WebSocket = watched(load("ws").WebSocket);
 const SERIALIZERS = {
   json: load("wampy/JsonSerializer.js").JsonSerializer,
   msgpack: load("wampy/MsgpackSerializer.js").MsgpackSerializer,

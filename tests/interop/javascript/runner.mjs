@@ -8,12 +8,14 @@ import { SCENARIOS } from "./scenarios.mjs";
 const HELP = `Drives WAMP routers with a JavaScript library, and reports what it finds: every scenario, at each address,
 with each serializer, prints one line of JSON on standard output:
 
-    {"url": "ws://127.0.0.1:1/ws", "serializer": "cbor", "scenario": "call", "ok": true, "detail": null, "ms": 12}
+    {"url": "ws://127.0.0.1:1/ws", "serializer": "cbor", "scenario": "call", "ok": true, "detail": null,
+     "compressed": false, "ms": 12}
 
-The exit code is 0 only if every scenario was ok, 1 if one was not, 2 for a wrong command line.
+"compressed" where permessage-deflate was agreed on, which is always offered. The exit code is 0 only if every scenario was ok, 1 if one was not, 2 for a wrong command line.
 
     --packages FOLDER     the folder with node_modules (cargo xtask peers installs target/peers/js)
-    --url URL             ws://HOST:PORT/PATH, and where the library can, rs://HOST:PORT or unix:/PATH; repeatable
+    --url URL             ws://HOST:PORT/PATH, wss://HOST:PORT/PATH (NODE_EXTRA_CA_CERTS names who vouches for the
+                          router), and where the library can, rs://HOST:PORT or unix:/PATH; repeatable
     --serializer NAME     json, msgpack or cbor; json+cbor: callee and subscriber speak another one; repeatable
     --scenario NAME       repeatable; default: all that the library can
     --large-url URL       8 MiB too, sent here in each serializer that is alone: the router's limit is raised; repeatable
@@ -76,6 +78,19 @@ export const OPTIONS = options();
 // Loads CommonJS packages from the folder that was named.
 export const load = createRequire(join(resolve(OPTIONS.packages), "package.json"));
 
+// Whether a WebSocket of this scenario was compressed.
+let compressed = false;
+
+// The class, whose sockets are watched for that.
+export function watched(Socket) {
+  return class extends Socket {
+    constructor(...args) {
+      super(...args);
+      this.addEventListener("open", () => (compressed ||= this.extensions.includes("permessage-deflate")));
+    }
+  };
+}
+
 // The two serializers of json+cbor; those of json are the same.
 function pair(text) {
   const [first, second = first] = text.split("+");
@@ -136,6 +151,7 @@ async function within(seconds, promise, what) {
 async function run(name, library, url, serializer) {
   const context = new Context(library, url, serializer);
   const line = { url, serializer, scenario: name, ok: true, detail: null };
+  compressed = false;
   const begin = performance.now();
   try {
     line.detail = (await within(Number(OPTIONS.timeout), SCENARIOS[name].run(context), name)) ?? null;
@@ -149,6 +165,7 @@ async function run(name, library, url, serializer) {
     line.ok = false;
     line.detail ??= String(error);
   }
+  line.compressed = compressed;
   line.ms = Math.round(performance.now() - begin);
   return line;
 }

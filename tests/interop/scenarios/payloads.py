@@ -62,6 +62,8 @@ async def small_receiver(ctx):
     """What is longer than a peer takes is not sent to it: the caller is told, and an event is dropped."""
     if ctx.quirk("crossbar"):
         ctx.skip("Crossbar lets a call hang whose message is too long for the recipient")
+    if ctx.is_websocket:
+        ctx.skip("a WebSocket peer does not say how much it takes")
     small, other = await ctx.join(max_message=4096), await ctx.join()
     inbox = Inbox()
     await small.register(lambda value: value, "com.roadbed.test.small")

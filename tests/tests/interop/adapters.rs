@@ -8,45 +8,44 @@ use std::time::Duration;
 
 use async_io::Async;
 use roadbed::Error;
-use roadbed::client::{Calling, Invocation, Registration, Session, Settings, Subscription};
+use roadbed::client::{Calling, Invocation, Registration, Session, Subscription};
 use roadbed::runtime::Runtime;
 use roadbed::server::RouterHandle;
 use roadbed_async_std::AsyncIo;
 use roadbed_core::error::WampError;
+use roadbed_core::id::SessionId;
 use roadbed_core::options::CancelMode;
 use roadbed_core::payload::Payload;
 use roadbed_core::serializer::Serializer;
-use roadbed_core::session::ClientConfig;
 use roadbed_core::uri::Uri;
-use roadbed_router::RouterConfig;
 use tokio::runtime::Builder;
 
 use crate::client::{Client, Outcome, Procedure};
-use crate::subject::{Serving, Subject};
+use crate::subject::{Joining, Serving, Setup, Subject};
 
 /// How long a router waits for its peers to go.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Listeners on a free port, and at this path; and the URL of the first.
-fn listen(path: &Path) -> (TcpListener, UnixListener, String) {
+/// Listeners on a free port, and at this path; and the port.
+fn listen(path: &Path) -> (TcpListener, UnixListener, u16) {
     let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("rs://{}", tcp.local_addr().unwrap());
-    (tcp, UnixListener::bind(path).unwrap(), url)
+    let port = tcp.local_addr().unwrap().port();
+    (tcp, UnixListener::bind(path).unwrap(), port)
 }
 
-fn router(config: RouterConfig, runtime: Arc<dyn Runtime>) -> RouterHandle {
-    RouterHandle::new(config, runtime).unwrap()
+fn router(setup: Setup, runtime: Arc<dyn Runtime>) -> RouterHandle {
+    setup.builder().start(runtime).unwrap()
 }
 
 /// What an adapter has to be told about a router that it serves already.
-fn serving(tcp: String, router: RouterHandle, stop: impl FnOnce() + 'static) -> Serving {
+fn serving(port: u16, router: RouterHandle, stop: impl FnOnce() + 'static) -> Serving {
     let stats = router.clone();
     let end = move || {
         stop();
         router.shutdown(PATIENCE).wait();
         assert_eq!(router.connections(), 0);
     };
-    Serving { tcp, stats: Box::new(move || stats.stats()), end: Box::new(end) }
+    Serving { port, stats: Box::new(move || stats.stats()), end: Box::new(end) }
 }
 
 pub(crate) struct Tokio;
@@ -56,20 +55,20 @@ impl Subject for Tokio {
         "tokio"
     }
 
-    fn serve(&self, config: RouterConfig, path: &Path) -> Serving {
+    fn serve(&self, setup: Setup, path: &Path) -> Serving {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let guard = runtime.enter();
-        let (tcp, unix, url) = listen(path);
+        let (tcp, unix, port) = listen(path);
         tcp.set_nonblocking(true).unwrap();
         unix.set_nonblocking(true).unwrap();
-        let router = router(config, Arc::new(roadbed_tokio::Tokio::current()));
+        let router = router(setup, Arc::new(roadbed_tokio::Tokio::current()));
         let tcp = roadbed_tokio::serve(tokio::net::TcpListener::from_std(tcp).unwrap(), &router);
         let unix = roadbed_tokio::serve(tokio::net::UnixListener::from_std(unix).unwrap(), &router);
         drop(guard);
         // The runtime goes with the last that needs it.
         let runtime = Arc::new(runtime);
         let until_the_end = Arc::clone(&runtime);
-        let mut serving = serving(url, router, move || {
+        let mut serving = serving(port, router, move || {
             runtime.block_on(tcp.stop());
             runtime.block_on(unix.stop());
         });
@@ -81,11 +80,10 @@ impl Subject for Tokio {
         serving
     }
 
-    fn join(&self, url: &str, config: ClientConfig, serializer: Serializer) -> Result<Box<dyn Client>, Uri> {
+    fn join(&self, url: &str, joining: Joining) -> Result<Box<dyn Client>, Uri> {
         // One thread has to be enough.
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        let settings = Settings::with_config(config).serializer(serializer);
-        let joined = runtime.block_on(roadbed_tokio::connect(url).settings(settings).into_future());
+        let joined = runtime.block_on(roadbed_tokio::connect(url).settings(joining.settings()).into_future());
         Ok(Box::new(TokioClient(Handles::new(joined)?, runtime)))
     }
 }
@@ -100,26 +98,20 @@ macro_rules! async_io_subject {
                 $name
             }
 
-            fn serve(&self, config: RouterConfig, path: &Path) -> Serving {
-                let (tcp, unix, url) = listen(path);
+            fn serve(&self, setup: Setup, path: &Path) -> Serving {
+                let (tcp, unix, port) = listen(path);
                 let runtime = $runtime;
-                let router = router(config, Arc::new(runtime.clone()));
+                let router = router(setup, Arc::new(runtime.clone()));
                 let tcp = roadbed_async_std::serve_on(&runtime, Async::new(tcp).unwrap(), &router);
                 let unix = roadbed_async_std::serve_on(&runtime, Async::new(unix).unwrap(), &router);
-                serving(url, router, move || {
+                serving(port, router, move || {
                     async_io::block_on(tcp.stop());
                     async_io::block_on(unix.stop());
                 })
             }
 
-            fn join(
-                &self,
-                url: &str,
-                config: ClientConfig,
-                serializer: Serializer,
-            ) -> Result<Box<dyn Client>, Uri> {
-                let settings = Settings::with_config(config).serializer(serializer);
-                let connect = roadbed_async_std::connect_on($runtime, url).settings(settings);
+            fn join(&self, url: &str, joining: Joining) -> Result<Box<dyn Client>, Uri> {
+                let connect = roadbed_async_std::connect_on($runtime, url).settings(joining.settings());
                 let joined = async_io::block_on(connect.into_future());
                 Ok(Box::new(AsyncIoClient(Handles::new(joined)?)))
             }
@@ -137,20 +129,19 @@ impl Subject for Blocking {
         "blocking"
     }
 
-    fn serve(&self, config: RouterConfig, path: &Path) -> Serving {
-        let (tcp, unix, url) = listen(path);
-        let router = router(config, roadbed_blocking::threads());
+    fn serve(&self, setup: Setup, path: &Path) -> Serving {
+        let (tcp, unix, port) = listen(path);
+        let router = router(setup, roadbed_blocking::threads());
         let tcp = roadbed_blocking::serve(tcp, &router).unwrap();
         let unix = roadbed_blocking::serve(unix, &router).unwrap();
-        serving(url, router, move || {
+        serving(port, router, move || {
             tcp.stop();
             unix.stop();
         })
     }
 
-    fn join(&self, url: &str, config: ClientConfig, serializer: Serializer) -> Result<Box<dyn Client>, Uri> {
-        let settings = Settings::with_config(config).serializer(serializer);
-        let joined = roadbed_blocking::connect(url).settings(settings).wait();
+    fn join(&self, url: &str, joining: Joining) -> Result<Box<dyn Client>, Uri> {
+        let joined = roadbed_blocking::connect(url).settings(joining.settings()).wait();
         Ok(Box::new(BlockingClient(Handles::new(joined)?)))
     }
 }
@@ -188,6 +179,10 @@ macro_rules! client_over_handles {
         impl Client for $client {
             fn serializer(&self) -> Serializer {
                 self.0.session.serializer()
+            }
+
+            fn session(&self) -> SessionId {
+                self.0.session.id()
             }
 
             fn call(&mut self, procedure: &str, payload: Payload) -> Outcome {

@@ -1,6 +1,7 @@
 //! What the scenarios need of a client of ours.
 
 use roadbed_core::error::WampError;
+use roadbed_core::id::SessionId;
 use roadbed_core::options::CancelMode;
 use roadbed_core::payload::Payload;
 use roadbed_core::serializer::Serializer;
@@ -14,6 +15,7 @@ pub(crate) type Procedure = fn(&Payload, Serializer) -> Payload;
 /// A joined session that does one thing at a time, each until it is answered. What nobody expects panics.
 pub(crate) trait Client {
     fn serializer(&self) -> Serializer;
+    fn session(&self) -> SessionId;
     fn call(&mut self, procedure: &str, payload: Payload) -> Outcome;
     /// Calls, and does not wait.
     fn start(&mut self, procedure: &str);

@@ -1,8 +1,11 @@
-//! Foreign peers over real sockets: autobahn-python and autobahn-js against our router, our clients through
-//! Crossbar.io; on every adapter and with the reference loop. `cargo xtask test --stage interop` installs
-//! the peers and says where they are.
+//! Foreign peers over real sockets, with TLS and without: autobahn-python, autobahn-js and wampy against our router, our
+//! clients through Crossbar.io; on every adapter and with the reference loop. `cargo xtask test --stage interop`
+//! installs the peers and says where they are.
+//!
+//! What takes its turn (see [`ways`]) is tried in full when `ROADBED_INTEROP` is `all`.
 
 mod adapters;
+mod certificates;
 mod client;
 mod peers;
 mod reference;
@@ -10,14 +13,16 @@ mod report;
 mod routers;
 mod scenarios;
 mod subject;
+mod ways;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::thread;
 
-use crate::peers::{Crossbar, Folder, node, python};
+use crate::peers::{Crossbar, Peers};
 use crate::report::{Report, Row};
+use crate::routers::PROGRAMMES;
 use crate::subject::SUBJECTS;
 
 /// Fills some rows of the table.
@@ -29,26 +34,25 @@ struct Job<'a> {
 /// Everything there is, so that Crossbar.io starts once and the table comes at the end.
 #[test]
 fn foreign_peers() {
-    let (python, node) = (python(), node());
-    let folder = Folder::new("interop");
-    let crossbar = python.as_ref().map(|python| Crossbar::start(python, &folder));
-    let mut jobs = Vec::new();
-    for subject in SUBJECTS {
-        if let (Some(python), Some(crossbar)) = (&python, &crossbar) {
-            let run = move || scenarios::through_crossbar(subject, python, crossbar);
-            jobs.push(Job { name: format!("{} client", subject.name()), run: Box::new(run) });
+    let peers = Peers::find();
+    let crossbar = Crossbar::start(&peers);
+    let (mut jobs, mut rows) = (Vec::new(), 0);
+    for subject in SUBJECTS.into_iter().enumerate() {
+        let (peers, name) = (&peers, subject.1.name());
+        if let Some(crossbar) = &crossbar {
+            let run = move || scenarios::through_crossbar(subject, peers, crossbar);
+            jobs.push(Job { name: format!("{name} client"), run: Box::new(run) });
+            rows += subject.1.ways().len();
         }
-        if python.is_some() || node.is_some() {
-            let (python, node, folder) = (python.as_deref(), node.as_ref(), &folder);
-            let run = move || routers::against_our_router(subject, python, node, folder);
-            jobs.push(Job { name: format!("{} router", subject.name()), run: Box::new(run) });
+        for programme in PROGRAMMES.iter().filter(|programme| programme.is_here(peers)) {
+            let run = move || routers::against_our_router(programme, subject, peers);
+            rows += programme.ways(subject.1).count();
+            jobs.push(Job { name: format!("{name} router, {}", programme.name), run: Box::new(run) });
         }
     }
     let report = run(jobs);
     println!("\n{report}");
-    // Over TCP and Unix sockets: our client and our router with Python, our router with JavaScript.
-    let kinds = 2 * usize::from(python.is_some()) + usize::from(node.is_some());
-    report.check(SUBJECTS.len() * 2 * kinds);
+    report.check(rows);
 }
 
 /// Runs the jobs, as many at a time as there are processors.

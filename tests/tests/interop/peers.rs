@@ -1,16 +1,17 @@
 //! Foreign peers as child processes. Each ends with its standard input, so none outlives the test.
 
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::routers::Addresses;
+use crate::certificates::Certificates;
+use crate::ways::Way;
 
 /// The Python with the installed peers, named by the stage `interop`; without it the tests say so and
 /// pass, because `cargo test` alone installs nothing.
-pub(crate) fn python() -> Option<PathBuf> {
+fn python() -> Option<PathBuf> {
     named("ROADBED_PYTHON", "Python with the peers")
 }
 
@@ -21,7 +22,7 @@ pub(crate) struct Node {
 }
 
 /// Node.js with the installed peers; as for Python.
-pub(crate) fn node() -> Option<Node> {
+fn node() -> Option<Node> {
     let program = named("ROADBED_NODE", "Node.js with the peers")?;
     let packages = named("ROADBED_NODE_PACKAGES", "folder with packages of Node.js")?;
     Some(Node { program, packages })
@@ -36,8 +37,39 @@ fn named(variable: &str, what: &str) -> Option<PathBuf> {
 }
 
 /// A script of tests/interop.
-pub(crate) fn script(name: &str) -> PathBuf {
+fn script(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("interop").join(name)
+}
+
+/// What the peers that are here need.
+pub(crate) struct Peers {
+    pub(crate) python: Option<PathBuf>,
+    pub(crate) node: Option<Node>,
+    pub(crate) certificates: Certificates,
+    pub(crate) folder: Folder,
+}
+
+impl Peers {
+    pub(crate) fn find() -> Self {
+        let folder = Folder::new("interop");
+        Self { python: python(), node: node(), certificates: Certificates::new(&folder.0), folder }
+    }
+
+    /// A script in Python, if that is here, with the certificates it is to trust.
+    pub(crate) fn python(&self, name: &str) -> Option<Command> {
+        let mut command = Command::new(self.python.as_ref()?);
+        command.arg(script(name)).arg("--authority").arg(&self.certificates.authority);
+        Some(command)
+    }
+
+    /// A script in JavaScript likewise.
+    pub(crate) fn javascript(&self, name: &str) -> Option<Command> {
+        let Node { program, packages } = self.node.as_ref()?;
+        let mut command = Command::new(program);
+        command.arg(script(name)).arg("--packages").arg(packages);
+        command.env("NODE_EXTRA_CA_CERTS", &self.certificates.authority);
+        Some(command)
+    }
 }
 
 /// A folder for one test, short enough for a Unix socket in it; removed when dropped.
@@ -102,43 +134,36 @@ pub(crate) struct Crossbar {
 }
 
 impl Crossbar {
-    pub(crate) fn start(python: &Path, folder: &Folder) -> Self {
-        let mut peer = Peer::start(
-            Command::new(python).arg(script("crossbar_router.py")).arg(folder.0.join("crossbar")),
-        );
+    /// Unless there is no Python.
+    pub(crate) fn start(peers: &Peers) -> Option<Self> {
+        let Certificates { certificate, key, .. } = &peers.certificates;
+        let mut command = Command::new(peers.python.as_ref()?);
+        command.arg(script("crossbar_router.py")).arg(peers.folder.0.join("crossbar"));
+        let mut peer = Peer::start(command.arg("--certificate").arg(certificate).arg("--key").arg(key));
         let addresses: Value = serde_json::from_str(&peer.line()).unwrap();
         assert_eq!(addresses["ready"], true, "{addresses}");
-        Self { _peer: peer, addresses }
+        Some(Self { _peer: peer, addresses })
     }
 
-    /// The address of one of its endpoints, such as `tcp` or `unix`.
-    pub(crate) fn url(&self, endpoint: &str) -> &str {
-        self.addresses[endpoint].as_str().unwrap()
+    /// Where to find it.
+    pub(crate) fn url(&self, way: Way) -> &str {
+        self.addresses[way.name()].as_str().unwrap()
     }
 }
 
-/// Runs peer.py with all scenarios against our routers; what it reports.
-pub(crate) fn autobahn_python(python: &Path, to: &Addresses, serializers: &[&str]) -> Vec<Value> {
-    let mut command = Command::new(python);
-    command.arg(script("peer.py"));
+/// Runs a foreign client with all scenarios at these addresses, and that of 8 MiB at the large ones: it prints a line
+/// for each.
+pub(crate) fn reports<'a>(
+    mut command: Command,
+    urls: impl Iterator<Item = &'a str>,
+    large: impl Iterator<Item = &'a str>,
+    serializers: &[&str],
+) -> Vec<Value> {
     command.args(["--authid", "alice", "--ticket", "secret-alice", "--ticket-realm", "realm2"]);
-    reports(&mut command, to, serializers)
-}
-
-/// Runs autobahn_peer.mjs likewise.
-pub(crate) fn autobahn_js(node: &Node, to: &Addresses, serializers: &[&str]) -> Vec<Value> {
-    let mut command = Command::new(&node.program);
-    command.arg(script("autobahn_peer.mjs")).arg("--packages").arg(&node.packages);
-    command.args(["--authid", "alice", "--ticket", "secret-alice", "--ticket-realm", "realm2"]);
-    reports(&mut command, to, serializers)
-}
-
-/// Runs a foreign client, which prints a line for each scenario.
-fn reports(command: &mut Command, to: &Addresses, serializers: &[&str]) -> Vec<Value> {
-    for url in [&to.tcp, &to.unix] {
+    for url in urls {
         command.args(["--url", url]);
     }
-    for url in [&to.large_tcp, &to.large_unix] {
+    for url in large {
         command.args(["--large-url", url]);
     }
     for serializer in serializers {

@@ -5,21 +5,21 @@ use std::path::Path;
 use std::time::Duration;
 
 use roadbed_core::error::{CloseReason, RequestError};
-use roadbed_core::id::{CallId, RegisterId, SubscribeId};
+use roadbed_core::id::{CallId, RegisterId, SessionId, SubscribeId};
 use roadbed_core::options::{
     CallOptions, CancelMode, PublishOptions, RegisterOptions, SubscribeOptions, YieldOptions,
 };
 use roadbed_core::payload::Payload;
 use roadbed_core::serializer::Serializer;
-use roadbed_core::session::{ClientConfig, SessionEvent};
+use roadbed_core::session::SessionEvent;
 use roadbed_core::uri::Uri;
 use roadbed_examples::client_loop::ClientLoop;
 use roadbed_examples::router_loop::RouterLoop;
 use roadbed_examples::stream::{Listener, Socket};
-use roadbed_router::RouterConfig;
 
 use crate::client::{Client, Outcome, Procedure};
-use crate::subject::{Serving, Subject};
+use crate::subject::{Joining, Serving, Setup, Subject};
+use crate::ways::Way;
 
 pub(crate) struct Loop;
 
@@ -28,39 +28,49 @@ impl Subject for Loop {
         "loop"
     }
 
-    fn serve(&self, config: RouterConfig, path: &Path) -> Serving {
-        let router = RouterLoop::start(config.into_shared());
+    /// It shows the shape of a loop, and no more.
+    fn ways(&self) -> &'static [Way] {
+        &Way::PLAIN
+    }
+
+    fn serve(&self, setup: Setup, path: &Path) -> Serving {
+        let router = RouterLoop::start(setup.config.into_shared());
         let tcp = Listener::bind("rs://127.0.0.1:0").unwrap();
-        let url = tcp.url().unwrap();
+        let port = tcp.url().unwrap().rsplit(':').next().unwrap().parse().unwrap();
         router.listen(tcp);
         router.listen(Listener::bind(&format!("unix:{}", path.display())).unwrap());
         let stats = router.clone();
         Serving {
-            tcp: url,
+            port,
             stats: Box::new(move || stats.stats()),
             end: Box::new(move || router.shutdown(Duration::from_secs(5))),
         }
     }
 
-    fn join(&self, url: &str, config: ClientConfig, serializer: Serializer) -> Result<Box<dyn Client>, Uri> {
+    fn join(&self, url: &str, joining: Joining) -> Result<Box<dyn Client>, Uri> {
+        let Joining { config, serializer, .. } = joining;
         let driver = ClientLoop::new(Socket::connect(url).unwrap(), config.build().unwrap(), serializer);
         let mut client = LoopClient {
             driver,
             serializer,
+            session: None,
             backlog: VecDeque::new(),
             started: None,
             subscription: None,
             registration: None,
         };
         let ended = client.wait(|event| match event {
-            SessionEvent::Joined { .. } => Some(None),
-            SessionEvent::Closed { reason, .. } => Some(Some(reason.clone())),
+            SessionEvent::Joined { session, .. } => Some(Ok(*session)),
+            SessionEvent::Closed { reason, .. } => Some(Err(reason.clone())),
             _ => None,
         });
         match ended {
-            None => Ok(Box::new(client)),
-            Some(CloseReason::Abort { reason, .. }) => Err(reason),
-            Some(other) => panic!("{other}"),
+            Ok(session) => {
+                client.session = Some(session);
+                Ok(Box::new(client))
+            }
+            Err(CloseReason::Abort { reason, .. }) => Err(reason),
+            Err(other) => panic!("{other}"),
         }
     }
 }
@@ -68,6 +78,7 @@ impl Subject for Loop {
 struct LoopClient {
     driver: ClientLoop,
     serializer: Serializer,
+    session: Option<SessionId>,
     /// Events met while something else was awaited.
     backlog: VecDeque<SessionEvent>,
     started: Option<CallId>,
@@ -124,6 +135,10 @@ impl LoopClient {
 impl Client for LoopClient {
     fn serializer(&self) -> Serializer {
         self.serializer
+    }
+
+    fn session(&self) -> SessionId {
+        self.session.unwrap()
     }
 
     fn call(&mut self, procedure: &str, payload: Payload) -> Outcome {

@@ -3,6 +3,8 @@
 use std::any::Any;
 use std::fmt;
 
+use crate::ways::Way;
+
 /// What a peer and Roadbed did together over one transport.
 #[derive(Debug)]
 pub(crate) struct Row {
@@ -10,7 +12,7 @@ pub(crate) struct Row {
     pub(crate) peer: &'static str,
     /// Which part of Roadbed.
     pub(crate) subject: String,
-    pub(crate) transport: &'static str,
+    pub(crate) way: Way,
     pub(crate) cells: Vec<Cell>,
 }
 
@@ -19,7 +21,7 @@ impl Row {
     pub(crate) fn broken(subject: String, panic: &(dyn Any + Send)) -> Self {
         let failures = vec![text_of(panic).to_owned()];
         let cell = Cell { failures, ..Cell::new("-", 0) };
-        Self { peer: "broken off", subject, transport: "-", cells: vec![cell] }
+        Self { peer: "broken off", subject, way: Way::Tcp, cells: vec![cell] }
     }
 }
 
@@ -54,7 +56,7 @@ pub(crate) struct Report(Vec<Row>);
 
 impl Report {
     pub(crate) fn new(mut rows: Vec<Row>) -> Self {
-        rows.sort_by_key(|row| (row.peer, row.subject.clone(), row.transport));
+        rows.sort_by_key(|row| (row.peer, row.subject.clone(), row.way));
         Self(rows)
     }
 
@@ -66,11 +68,10 @@ impl Report {
     pub(crate) fn check(&self, rows: usize) {
         let mut trouble = String::new();
         for (row, cell) in self.cells().filter(|(_, cell)| !cell.is_good()) {
-            let Row { peer, subject, transport, .. } = row;
+            let (peer, subject, way) = (row.peer, &row.subject, row.way.name());
             let Cell { serializer, passed, wanted, failures } = cell;
-            trouble.push_str(&format!(
-                "{peer}, {subject}, {transport}, {serializer}: {passed} of {wanted} passed\n"
-            ));
+            trouble
+                .push_str(&format!("{peer}, {subject}, {way}, {serializer}: {passed} of {wanted} passed\n"));
             failures.iter().for_each(|failure| trouble.push_str(&format!("    {failure}\n")));
         }
         assert!(trouble.is_empty(), "\n{trouble}");
@@ -78,25 +79,37 @@ impl Report {
     }
 }
 
+/// The columns of these rows: every serializer in one of them.
+fn columns(rows: &[Row]) -> Vec<&'static str> {
+    let mut columns: Vec<&'static str> = Vec::new();
+    for cell in rows.iter().flat_map(|row| &row.cells) {
+        if !columns.contains(&cell.serializer) {
+            columns.push(cell.serializer);
+        }
+    }
+    // Plain, batched, mixed.
+    columns.sort_by_key(|name| (name.contains('+'), name.contains('.'), *name));
+    columns
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut head = None;
-        for row in &self.0 {
-            let serializers: Vec<&str> = row.cells.iter().map(|cell| cell.serializer).collect();
-            if head.as_ref() != Some(&(row.peer, serializers.clone())) {
-                writeln!(f, "{:<44}  {}", row.peer, serializers.join("  "))?;
-                head = Some((row.peer, serializers));
+        for rows in self.0.chunk_by(|one, next| one.peer == next.peer) {
+            let columns = columns(rows);
+            writeln!(f, "{:<42}  {}", rows[0].peer, columns.join("  "))?;
+            for row in rows {
+                write!(f, "    {:<30}{:<8}", row.subject, row.way.name())?;
+                for column in &columns {
+                    let cell = row.cells.iter().find(|cell| cell.serializer == *column);
+                    let text = match cell {
+                        None => "-".to_owned(),
+                        Some(cell) if cell.is_good() => cell.passed.to_string(),
+                        Some(cell) => format!("{} of {}!", cell.passed, cell.wanted),
+                    };
+                    write!(f, "  {text:<width$}", width = column.len())?;
+                }
+                writeln!(f)?;
             }
-            write!(f, "    {:<34}{:<6}", row.subject, row.transport)?;
-            for cell in &row.cells {
-                let text = if cell.is_good() {
-                    cell.passed.to_string()
-                } else {
-                    format!("{} of {}!", cell.passed, cell.wanted)
-                };
-                write!(f, "  {text:<width$}", width = cell.serializer.len())?;
-            }
-            writeln!(f)?;
         }
         let passed: usize = self.cells().map(|(_, cell)| cell.passed).sum();
         let wanted: usize = self.cells().map(|(_, cell)| cell.wanted).sum();

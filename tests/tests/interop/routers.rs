@@ -1,6 +1,8 @@
 //! Foreign clients against our router.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,76 +11,191 @@ use roadbed_core::uri::Uri;
 use roadbed_router::{Authentication, RouterConfig, TicketTable};
 use serde_json::Value;
 
-use crate::peers::{Folder, Node, autobahn_js, autobahn_python};
+use crate::peers::{Peers, reports};
 use crate::report::{Cell, Row};
-use crate::subject::{Serving, Subject};
+use crate::subject::{Serving, Setup, Subject};
+use crate::ways::{Round, Share, Way};
 
-/// What a foreign client does: how many scenarios in each of these serializers, over both transports.
-struct Programme {
+/// What a foreign client does.
+pub(crate) struct Programme {
+    /// Short, and for the table.
+    pub(crate) name: &'static str,
     peer: &'static str,
-    /// `json+cbor`: callee and caller in different ones, so that the router transcodes.
-    serializers: &'static [&'static str],
-    scenarios: usize,
+    /// Unless it is not installed.
+    start: fn(&Peers) -> Option<Command>,
+    rounds: &'static [Round],
+    /// How many scenarios there are this way in this serializer; `json+cbor`: callee and caller in different ones, so
+    /// that the router transcodes.
+    scenarios: fn(Way, &str) -> usize,
+}
+
+const RAW: &[Way] = &Way::PLAIN;
+const WEB: &[Way] = &[Way::WebSocket, Way::SecureWebSocket, Way::Deflate];
+const EACH: &[&str] = &["json", "msgpack", "cbor"];
+const MIXED: &[&str] = &["json", "msgpack", "cbor", "json+msgpack", "msgpack+cbor", "cbor+json"];
+const BATCHED: &[&str] = &["json.batched", "msgpack.batched", "cbor.batched"];
+const ALL_BUT_RAW: &[Way] = &[Way::Tls, Way::WebSocket, Way::SecureWebSocket, Way::Deflate];
+const BATCHED_WAYS: &[Way] = &[Way::WebSocket, Way::SecureWebSocket];
+
+/// All of them.
+pub(crate) const PROGRAMMES: [Programme; 4] = [
+    Programme {
+        name: "py",
+        peer: "autobahn-python on asyncio to our router",
+        start: |peers| peers.python("peer.py"),
+        rounds: &[
+            Round { ways: RAW, serializers: MIXED, share: Share::All },
+            Round { ways: ALL_BUT_RAW, serializers: EACH, share: Share::InTurn(0) },
+            Round { ways: BATCHED_WAYS, serializers: BATCHED, share: Share::InTurn(0) },
+        ],
+        scenarios: python_scenarios,
+    },
+    Programme {
+        name: "tx",
+        peer: "autobahn-python on Twisted to our router",
+        start: |peers| {
+            let mut command = peers.python("peer.py")?;
+            command.args(["--framework", "twisted"]);
+            Some(command)
+        },
+        rounds: &[Round { ways: &Way::ALL, serializers: EACH, share: Share::InTurn(1) }],
+        scenarios: python_scenarios,
+    },
+    Programme {
+        name: "js",
+        peer: "autobahn-js to our router",
+        start: |peers| peers.javascript("autobahn_peer.mjs"),
+        rounds: &[
+            // The only serializer of its RawSocket.
+            Round { ways: RAW, serializers: &["json"], share: Share::All },
+            Round { ways: WEB, serializers: EACH, share: Share::InTurn(2) },
+        ],
+        // Bytes in JSON are unknown to it.
+        scenarios: |_, serializer| 24 - usize::from(serializer.contains("json")) + 2,
+    },
+    Programme {
+        name: "wampy",
+        peer: "wampy to our router",
+        start: |peers| peers.javascript("wampy_peer.mjs"),
+        rounds: &[Round { ways: WEB, serializers: EACH, share: Share::InTurn(0) }],
+        // Nor to wampy, which has no words for two scenarios more.
+        scenarios: |_, serializer| 22 - usize::from(serializer.contains("json")) + 2,
+    },
+];
+
+/// 27, and 2 with tickets. In one of them a peer takes only short messages, which WebSocket has no way to say.
+fn python_scenarios(way: Way, _: &str) -> usize {
+    27 - usize::from(way.is_websocket()) + 2
 }
 
 impl Programme {
+    /// Whether it is installed.
+    pub(crate) fn is_here(&self, peers: &Peers) -> bool {
+        (self.start)(peers).is_some()
+    }
+
+    /// The ways on which it meets the subject.
+    pub(crate) fn ways(&self, subject: &dyn Subject) -> impl Iterator<Item = Way> {
+        let is_gone = |way: &Way| self.rounds.iter().any(|round| round.ways.contains(way));
+        subject.ways().iter().copied().filter(is_gone)
+    }
+
     /// 8 MiB comes on top, where the limit is raised, unless two serializers are mixed.
-    fn wanted(&self, serializer: &str) -> usize {
-        self.scenarios + usize::from(!serializer.contains('+'))
+    fn wanted(&self, way: Way, serializer: &str) -> usize {
+        (self.scenarios)(way, serializer) + usize::from(has_large(way) && !serializer.contains('+'))
     }
 }
 
-/// peer.py: 27 scenarios, and 2 with tickets.
-const PYTHON: Programme = Programme {
-    peer: "autobahn-python to our router",
-    serializers: &["json", "msgpack", "cbor", "json+msgpack", "msgpack+cbor", "cbor+json"],
-    scenarios: 27 + 2,
-};
+/// Whether messages of 8 MiB go this way. It takes long to compress them.
+fn has_large(way: Way) -> bool {
+    way != Way::Deflate
+}
 
-/// autobahn_peer.mjs: 24 scenarios without that of binary, which it does not know in JSON, the only serializer
-/// of its RawSocket; and 2 with tickets.
-const JAVASCRIPT: Programme =
-    Programme { peer: "autobahn-js to our router", serializers: &["json"], scenarios: 23 + 2 };
-
-/// Where a client finds our routers.
-pub(crate) struct Addresses {
+/// The routers that a programme meets.
+struct Routers {
     /// With the limits by default.
-    pub(crate) tcp: String,
-    pub(crate) unix: String,
+    usual: (Serving, PathBuf),
     /// Where messages of 16 MiB are taken.
-    pub(crate) large_tcp: String,
-    pub(crate) large_unix: String,
+    large: (Serving, PathBuf),
+    /// Where WebSocket is compressed.
+    deflating: Serving,
 }
 
-/// Rows for the router of a subject.
+impl Routers {
+    fn serve(subject: &dyn Subject, peers: &Peers, name: &str) -> Self {
+        let serve = |kind: &str, limits: Limits| {
+            let path = peers.folder.socket(&format!("{}-{name}-{kind}", subject.name()));
+            let tls = peers.certificates.server();
+            let setup = Setup { config: config(limits), tls, deflate: kind == "deflating" };
+            (subject.serve(setup, &path), path)
+        };
+        Self {
+            usual: serve("usual", Limits::default()),
+            large: serve("large", Limits::default().message_size(16 << 20)),
+            deflating: serve("deflating", Limits::default()).0,
+        }
+    }
+
+    fn usual_url(&self, way: Way) -> String {
+        match way {
+            Way::Deflate => format!("ws://127.0.0.1:{}/ws", self.deflating.port),
+            way => url(way, &self.usual),
+        }
+    }
+
+    fn large_url(&self, way: Way) -> Option<String> {
+        has_large(way).then(|| url(way, &self.large))
+    }
+}
+
+fn url(way: Way, (router, path): &(Serving, PathBuf)) -> String {
+    let port = router.port;
+    match way {
+        Way::Tcp => format!("rs://127.0.0.1:{port}"),
+        Way::Unix => format!("unix:{}", Path::display(path)),
+        Way::Tls => format!("rss://localhost:{port}"),
+        Way::WebSocket | Way::Deflate => format!("ws://127.0.0.1:{port}/ws"),
+        Way::SecureWebSocket => format!("wss://localhost:{port}/ws"),
+    }
+}
+
+/// Rows for the router of the subject with this number.
 pub(crate) fn against_our_router(
-    subject: &dyn Subject,
-    python: Option<&Path>,
-    node: Option<&Node>,
-    folder: &Folder,
+    programme: &Programme,
+    subject: (usize, &dyn Subject),
+    peers: &Peers,
 ) -> Vec<Row> {
-    let (path, large_path) =
-        (folder.socket(subject.name()), folder.socket(&format!("{}-large", subject.name())));
-    let router = subject.serve(config(Limits::default()), &path);
-    let large = subject.serve(config(Limits::default().message_size(16 << 20)), &large_path);
-    let addresses = Addresses {
-        tcp: router.tcp.clone(),
-        unix: url_of(&path),
-        large_tcp: large.tcp.clone(),
-        large_unix: url_of(&large_path),
+    let (number, subject) = subject;
+    let routers = Routers::serve(subject, peers, programme.name);
+    let mut cells = BTreeMap::<Way, Vec<Cell>>::new();
+    for round in programme.rounds {
+        let ways = || round.ways.iter().copied().filter(|way| subject.ways().contains(way));
+        let serializers = round.serializers(number);
+        let usual: Vec<String> = ways().map(|way| routers.usual_url(way)).collect();
+        let large: Vec<String> = ways().filter_map(|way| routers.large_url(way)).collect();
+        if usual.is_empty() {
+            continue;
+        }
+        let command = (programme.start)(peers).unwrap();
+        let strs = |urls| <[String]>::iter(urls).map(String::as_str);
+        let reports = reports(command, strs(&usual), strs(&large), &serializers);
+        for way in ways() {
+            let urls = [Some(routers.usual_url(way)), routers.large_url(way)];
+            let is_here = |report: &&Value| urls.iter().flatten().any(|url| report["url"] == **url);
+            let reports: Vec<&Value> = reports.iter().filter(is_here).collect();
+            let cell = |serializer| cell_of(programme, way, serializer, &reports);
+            cells.entry(way).or_default().extend(serializers.iter().copied().map(cell));
+        }
+    }
+    let Routers { usual, large, deflating } = routers;
+    [usual.0, large.0, deflating].into_iter().for_each(end);
+    let row = |(way, cells): (Way, _)| Row {
+        peer: programme.peer,
+        subject: format!("{} router", subject.name()),
+        way,
+        cells,
     };
-    let mut rows = Vec::new();
-    if let Some(python) = python {
-        let reports = autobahn_python(python, &addresses, PYTHON.serializers);
-        rows.extend(rows_of(&PYTHON, subject, &addresses, &reports));
-    }
-    if let Some(node) = node {
-        let reports = autobahn_js(node, &addresses, JAVASCRIPT.serializers);
-        rows.extend(rows_of(&JAVASCRIPT, subject, &addresses, &reports));
-    }
-    end(router);
-    end(large);
-    rows
+    cells.into_iter().map(row).collect()
 }
 
 fn config(limits: Limits) -> RouterConfig {
@@ -89,38 +206,23 @@ fn config(limits: Limits) -> RouterConfig {
         .limits(limits)
 }
 
-fn url_of(path: &Path) -> String {
-    format!("unix:{}", path.display())
-}
-
-/// Sorts what a client reported into the table.
-fn rows_of(
-    programme: &Programme,
-    subject: &dyn Subject,
-    addresses: &Addresses,
-    reports: &[Value],
-) -> Vec<Row> {
-    let transports =
-        [("tcp", [&addresses.tcp, &addresses.large_tcp]), ("unix", [&addresses.unix, &addresses.large_unix])];
-    let row = |(transport, urls): (&'static str, [&String; 2])| {
-        let cell = |serializer: &&'static str| {
-            let mut cell = Cell::new(serializer, programme.wanted(serializer));
-            let is_here = |report: &&Value| {
-                report["serializer"] == *serializer && urls.iter().any(|url| report["url"] == **url)
-            };
-            for report in reports.iter().filter(is_here) {
-                if report["ok"] == true && report["skipped"] != true {
-                    cell.passed += 1;
-                } else {
-                    cell.failures.push(format!("{}: {}", report["scenario"], report["detail"]));
-                }
-            }
-            cell
-        };
-        let cells = programme.serializers.iter().map(cell).collect();
-        Row { peer: programme.peer, subject: format!("{} router", subject.name()), transport, cells }
-    };
-    transports.map(row).into()
+/// Sorts into the table what a client reported that went this way.
+fn cell_of(programme: &Programme, way: Way, serializer: &'static str, reports: &[&Value]) -> Cell {
+    let mut cell = Cell::new(serializer, programme.wanted(way, serializer));
+    let reports = || reports.iter().filter(|report| report["serializer"] == serializer);
+    for report in reports() {
+        if report["ok"] == true {
+            // What is skipped is missed in the count, unless it should be.
+            cell.passed += usize::from(report["skipped"] != true);
+        } else {
+            cell.failures.push(format!("{}: {}", report["scenario"], report["detail"]));
+        }
+    }
+    // Scenarios whose sessions are refused do not know.
+    if reports().any(|report| report["compressed"] == true) != (way == Way::Deflate) {
+        cell.failures.push("compressed, or not, against the router's will".to_owned());
+    }
+    cell
 }
 
 /// Nothing that a peer left behind stays in a router.
@@ -147,4 +249,21 @@ fn end(router: Serving) {
         thread::sleep(Duration::from_millis(10));
     }
     (router.end)();
+}
+
+/// Turns leave nothing out: on every way that a programme goes, each of its serializers comes up with some subject.
+#[test]
+fn turns_meet_everything() {
+    let subjects = crate::subject::SUBJECTS;
+    for programme in &PROGRAMMES {
+        for (round, way) in
+            programme.rounds.iter().flat_map(|round| round.ways.iter().map(move |way| (round, way)))
+        {
+            let here = subjects.iter().enumerate().filter(|(_, subject)| subject.ways().contains(way));
+            let met: Vec<&str> = here.flat_map(|(number, _)| round.serializers(number)).collect();
+            for serializer in round.serializers {
+                assert!(met.contains(serializer), "{} {way:?} {serializer}", programme.peer);
+            }
+        }
+    }
 }

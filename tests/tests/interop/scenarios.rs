@@ -1,8 +1,6 @@
 //! Our clients through Crossbar.io, with autobahn-python at the other end.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
-use std::process::Command;
 
 use roadbed_core::error::uris;
 use roadbed_core::limits::Limits;
@@ -12,11 +10,14 @@ use roadbed_core::serializer::Serializer;
 use roadbed_core::session::ClientConfig;
 use roadbed_core::uri::Uri;
 use roadbed_core::value::{Dict, Value};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::client::Client;
-use crate::peers::{Crossbar, Peer, script};
+use crate::peers::{Crossbar, Peer, Peers};
 use crate::report::{Cell, Row, text_of};
-use crate::subject::Subject;
+use crate::subject::{Joining, Subject};
+use crate::ways::{Round, Share, Way};
 
 /// What a scenario has.
 struct Stage<'a> {
@@ -62,27 +63,45 @@ const SCENARIOS: [(&str, Scenario); 14] = [
     ("unregister", unregister),
 ];
 
-/// Scenarios that join by themselves: with a ticket, and leaving.
-const JOINING: usize = 3;
+/// What is tried beside: how the way looks to the router, leaving, a good ticket and a bad one.
+const JOINING: usize = 4;
 
-/// Rows for a subject over both transports.
-pub(crate) fn through_crossbar(subject: &dyn Subject, python: &Path, crossbar: &Crossbar) -> Vec<Row> {
+/// What is tried. Batches in JSON are not: those of ours end in 0x1E, as the specification has it, and Crossbar knows
+/// only 0x18 (autobahn's `"\30"`, an octal thirty); as our client speaks first, it cannot see that.
+const ROUNDS: [Round; 3] = [
+    Round { ways: &Way::PLAIN, serializers: &["json", "msgpack", "cbor"], share: Share::All },
+    Round {
+        ways: &[Way::Tls, Way::WebSocket, Way::SecureWebSocket, Way::Deflate],
+        serializers: &["json", "msgpack", "cbor"],
+        share: Share::InTurn(0),
+    },
+    Round {
+        ways: &[Way::WebSocket, Way::SecureWebSocket],
+        serializers: &["msgpack.batched", "cbor.batched"],
+        share: Share::InTurn(0),
+    },
+];
+
+/// Rows for the subject with this number over all its transports.
+pub(crate) fn through_crossbar(
+    subject: (usize, &dyn Subject),
+    peers: &Peers,
+    crossbar: &Crossbar,
+) -> Vec<Row> {
+    let (number, subject) = subject;
     let prefix = format!("com.roadbed.{}", subject.name().replace('-', "_"));
     // The peer speaks another serializer than most of our clients, so that Crossbar transcodes as well.
-    let mut served = Peer::start(Command::new(python).arg(script("serve_peer.py")).args([
-        "--url",
-        crossbar.url("tcp"),
-        "--serializer",
-        "cbor",
-        "--prefix",
-        &prefix,
-    ]));
+    let mut command = peers.python("serve_peer.py").unwrap();
+    command.args(["--url", crossbar.url(Way::Tcp), "--serializer", "cbor", "--prefix", &prefix]);
+    let mut served = Peer::start(&mut command);
     assert_eq!(served.line().trim(), "READY");
-    let row = |transport| {
-        let cell = |serializer: Serializer| {
-            let mut cell = Cell::new(name_of(serializer), SCENARIOS.len() + JOINING);
-            let url = crossbar.url(transport);
-            let done = catch_unwind(AssertUnwindSafe(|| play(subject, url, serializer, &prefix, &mut cell)));
+    let row = |way: &Way| {
+        let here = ROUNDS.iter().filter(|round| round.ways.contains(way));
+        let serializers = here.flat_map(|round| round.serializers(number));
+        let cell = |name: &'static str| {
+            let mut cell = Cell::new(name, SCENARIOS.len() + JOINING);
+            let visit = Visit { subject, peers, way: *way, url: crossbar.url(*way), name };
+            let done = catch_unwind(AssertUnwindSafe(|| play(&visit, &prefix, &mut cell)));
             if let Err(panic) = done {
                 cell.failures.push(text_of(&*panic).to_owned());
             }
@@ -91,27 +110,86 @@ pub(crate) fn through_crossbar(subject: &dyn Subject, python: &Path, crossbar: &
         Row {
             peer: "through Crossbar.io to autobahn-python",
             subject: format!("{} client", subject.name()),
-            transport,
-            cells: [Serializer::Json, Serializer::MsgPack, Serializer::Cbor].map(cell).into(),
+            way: *way,
+            cells: serializers.map(cell).collect(),
         }
     };
-    vec![row("tcp"), row("unix")]
+    subject.ways().iter().map(row).collect()
 }
 
-fn name_of(serializer: Serializer) -> &'static str {
-    match serializer {
-        Serializer::Json => "json",
-        Serializer::MsgPack => "msgpack",
-        Serializer::Cbor => "cbor",
-        other => panic!("{other} has no column"),
+/// Who goes where, and how.
+struct Visit<'a> {
+    subject: &'a dyn Subject,
+    peers: &'a Peers,
+    way: Way,
+    url: &'a str,
+    /// Of a serializer, batched or not.
+    name: &'static str,
+}
+
+impl Visit<'_> {
+    fn join(&self, config: ClientConfig) -> Result<Box<dyn Client>, Uri> {
+        let (serializer, mode) = self.name.split_once('.').unwrap_or((self.name, ""));
+        let joining = Joining {
+            config,
+            serializer: serializer_of(serializer),
+            tls: self.peers.certificates.client(),
+            deflate: self.way == Way::Deflate,
+            batched: mode == "batched",
+        };
+        self.subject.join(self.url, joining)
+    }
+
+    /// Crossbar tells how it sees us: it speaks what it was asked for, and nothing else.
+    fn check_way(&self, client: &mut dyn Client) {
+        let session = Payload::from_args(client.serializer(), &(client.session().get(),)).unwrap();
+        let result = client.call("wamp.session.get", session).unwrap();
+        let (Details { transport },) = result.args().unwrap();
+        if self.way.is_websocket() {
+            let subprotocol = format!("wamp.2.{}", self.name);
+            assert_eq!(transport.websocket_protocol, Some(subprotocol), "{transport:?}");
+            let extensions = transport.websocket_extensions_in_use.as_ref();
+            assert_eq!(
+                extensions.is_some_and(|some| !some.is_empty()),
+                self.way == Way::Deflate,
+                "{transport:?}"
+            );
+        } else {
+            assert_eq!(transport.channel_framing, "rawsocket", "{transport:?}");
+            assert_eq!(transport.channel_serializer.as_deref(), Some(self.name), "{transport:?}");
+        }
+    }
+}
+
+/// What Crossbar tells of a session.
+#[derive(Deserialize)]
+struct Details {
+    transport: Transport,
+}
+
+#[derive(Debug, Deserialize)]
+struct Transport {
+    channel_framing: String,
+    channel_serializer: Option<String>,
+    websocket_protocol: Option<String>,
+    websocket_extensions_in_use: Option<Vec<IgnoredAny>>,
+}
+
+fn serializer_of(name: &str) -> Serializer {
+    match name {
+        "json" => Serializer::Json,
+        "msgpack" => Serializer::MsgPack,
+        "cbor" => Serializer::Cbor,
+        other => panic!("no serializer {other}"),
     }
 }
 
 /// All scenarios in one serializer. The first that fails ends the session, and with it the rest.
-fn play(subject: &dyn Subject, url: &str, serializer: Serializer, prefix: &str, cell: &mut Cell) {
+fn play(visit: &Visit<'_>, prefix: &str, cell: &mut Cell) {
     let limits = Limits::default().message_size(16 << 20);
-    let config = ClientConfig::new(Uri::from_static("realm1")).limits(limits);
-    let mut client = subject.join(url, config, serializer).unwrap();
+    let mut client = visit.join(ClientConfig::new(Uri::from_static("realm1")).limits(limits)).unwrap();
+    visit.check_way(&mut *client);
+    cell.passed += 1;
     for (name, scenario) in SCENARIOS {
         let mut stage = Stage { client: &mut *client, prefix };
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| scenario(&mut stage))) {
@@ -125,7 +203,7 @@ fn play(subject: &dyn Subject, url: &str, serializer: Serializer, prefix: &str, 
 
     let ticket = |ticket: &str| {
         let config = ClientConfig::new(Uri::from_static("realm2")).authid("alice").ticket(ticket.to_owned());
-        subject.join(url, config, serializer)
+        visit.join(config)
     };
     ticket("secret-alice").unwrap().leave();
     cell.passed += 1;
