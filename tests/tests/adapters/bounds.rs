@@ -16,9 +16,9 @@ use crate::world::{Log, World, config, eventually, in_time, settings};
 /// What a connection may have queued for a peer, at the router and at a client before publications wait.
 const BUDGET: usize = 1 << 20;
 
-/// Payloads, and how many: 64 times what anybody may hold.
+/// Payloads, and how many: 32 times what anybody may hold, and more than sockets take.
 const PAYLOAD: usize = 16 << 10;
-const COUNT: usize = 64 * BUDGET / PAYLOAD;
+const COUNT: usize = 32 * BUDGET / PAYLOAD;
 
 /// Buffers of sessions, links and sockets in user space: read buffers of a message each, and what is being
 /// written.

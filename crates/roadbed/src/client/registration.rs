@@ -56,12 +56,19 @@ impl Registration {
     }
 }
 
-impl Drop for Registration {
-    fn drop(&mut self) {
-        if !self.is_over {
+impl Registration {
+    /// Unregisters, unless that is done.
+    fn end(&mut self) {
+        if !std::mem::replace(&mut self.is_over, true) {
             let (id, now) = (self.id, self.shared.now());
             self.shared.with(|state, after| end(id, state, now, after));
         }
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -148,6 +155,8 @@ impl Stream for Invocations {
 
 impl Drop for Invocations {
     fn drop(&mut self) {
+        // First, so that none comes meanwhile to a queue that is gone, and is told that it is full.
+        self.registration.end();
         for (invoked, _) in self.queue.drain() {
             drop(Serving::new(&self.registration.shared, &invoked));
         }
