@@ -26,7 +26,7 @@ const SIZES: [(usize, &str); 6] = [
     (1 << 20, "1 MiB"),
 ];
 
-/// Bytes of messages that come and go together, where there are many.
+/// Bytes of messages that come and go together, where there are many; no read gives more.
 const BATCH: usize = 64 << 10;
 
 /// What messages are made of.

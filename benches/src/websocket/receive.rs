@@ -5,15 +5,15 @@ use roadbed_core::serializer::Encoded;
 use roadbed_core::transport::websocket::MessageStreamConfig;
 
 use super::pipe::{Ours, Pipe, theirs};
-use super::{Content, Shape};
+use super::{BATCH, Content, Shape};
 use crate::harness::{Bench, Contender};
 
 pub(super) fn benches() -> Vec<Bench> {
     let mut benches: Vec<Bench> =
-        Shape::all().into_iter().map(|(name, shape)| bench(name, shape, usize::MAX)).collect();
+        Shape::all().into_iter().map(|(name, shape)| bench(name, shape, BATCH)).collect();
     for (size, name) in [(1 << 10, "server Greek 1 KiB"), (64 << 10, "server Greek 64 KiB")] {
         let shape = Shape { is_server: true, content: Content::Greek, size, count: 1 };
-        benches.push(bench(name.to_owned(), shape, usize::MAX));
+        benches.push(bench(name.to_owned(), shape, BATCH));
     }
     for is_server in [true, false] {
         let shape = Shape { is_server, content: Content::Ascii, size: 1 << 20, count: 1 };

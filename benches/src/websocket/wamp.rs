@@ -27,11 +27,8 @@ pub(super) fn benches() -> Vec<Bench> {
 }
 
 /// Who receives or sends: by name, whether over WebSocket, and whether a server. Clients mask, servers unmask.
-const ENDS: [(&str, bool, bool); 3] = [
-    ("RawSocket", false, true),
-    ("ws server", true, true),
-    ("ws client", true, false),
-];
+const ENDS: [(&str, bool, bool); 3] =
+    [("RawSocket", false, true), ("ws server", true, true), ("ws client", true, false)];
 
 /// Two ends after their handshake: a client and a server.
 fn pair(is_websocket: bool, serializer: Serializer) -> (Transport, Transport) {
