@@ -14,6 +14,7 @@ mod messages;
 mod network;
 mod report;
 mod routing;
+mod websocket;
 
 use harness::{Bench, ITERATIONS};
 
@@ -46,5 +47,6 @@ fn main() {
 
 /// Every row, in the order of the tables.
 fn all() -> Vec<Bench> {
-    envelope::benches().into_iter().chain(routing::benches()).collect()
+    let groups = [envelope::benches(), routing::benches(), websocket::benches()];
+    groups.into_iter().flatten().collect()
 }

@@ -2,7 +2,7 @@
 //!
 //! Every side is measured by itself: only its own code runs inside of [`measure`], and wires between the sides
 //! are memory that was there before. What is measured is on the heap, with the drivers in boxes of their
-//! own, as tasks are. docs/performance.md has the figures.
+//! own, as tasks are. docs/performance.md has the figures; what TLS adds is in the test `secure`.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use std::{future::Future, io};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use roadbed::client::{self, Driver, Joining, Session, Settings};
 use roadbed::drive::Run;
 use roadbed::runtime::{ByteStream, Runtime, Task, Timer};
@@ -19,10 +19,14 @@ use roadbed::server::{Authentication, PeerDriver, RouterConfig, RouterHandle};
 use roadbed_core::connection::{Connection, Endpoint};
 use roadbed_core::link::{Link, LinkConfig, LinkEvent};
 use roadbed_core::payload::Binary;
-use roadbed_core::serializer::Serializer;
+use roadbed_core::serializer::{Encoded, Serializer};
 use roadbed_core::session::{ClientConfig, SessionEvent};
 use roadbed_core::time::{Timestamp, UnixMicros};
 use roadbed_core::transport::TransportDetails;
+use roadbed_core::transport::websocket::{
+    DeflateConfig, DeflateParams, MessageEvent, MessageKind, MessageStream, MessageStreamConfig, Subprotocol,
+    WebSocketClientConfig, WebSocketServerConfig,
+};
 use roadbed_core::uri::Uri;
 use roadbed_router::{Outgoing, Router};
 use roadbed_tests::alloc::{Counting, measure};
@@ -33,11 +37,21 @@ static COUNTING: Counting = Counting;
 const SESSIONS: usize = 1000;
 /// Bytes of a large message.
 const LARGE: usize = 100_000;
+const NOW: Timestamp = Timestamp::ZERO;
 const REALM: Uri = Uri::from_static("realm1");
 
 /// The bounds, in bytes of heap.
 const CONNECTION: usize = 3_600;
-const LINK: usize = 2_200;
+const LINK: usize = 2_400;
+const WEBSOCKET_CONNECTION: usize = 4_900;
+const WEBSOCKET_LINK: usize = 3_600;
+const DEFLATE_CONNECTION: usize = 5_200;
+const DEFLATE_LINK: usize = 4_000;
+/// A compressing sender, beside four windows; and a receiver, whose window is always a large one.
+const SENDER: isize = 252_000;
+const RECEIVER: isize = 50_000;
+/// Places for events and output, which stay.
+const QUEUES: isize = 2_000;
 const CLIENT: usize = 6_000;
 const PEER: usize = 3_000;
 const CLIENT_AFTER: usize = 9_000;
@@ -61,16 +75,96 @@ fn router_config() -> RouterConfig {
 
 #[test]
 fn cores() {
+    let rawsocket = || Endpoint::rawsocket(Serializer::MsgPack);
+    cores_over("RawSocket", rawsocket, &LinkConfig::default(), CONNECTION, LINK);
+}
+
+#[test]
+fn cores_over_websocket() {
+    let client = || {
+        let subprotocols = [Subprotocol::plain(Serializer::MsgPack)];
+        WebSocketClientConfig::new("example.com", "/ws").unwrap().subprotocols(&subprotocols)
+    };
+    let link = LinkConfig::default().websocket(WebSocketServerConfig::default());
+    let plain = || Endpoint::websocket(client());
+    cores_over("WebSocket", plain, &link, WEBSOCKET_CONNECTION, WEBSOCKET_LINK);
+
+    // Compression was agreed on; no message was large enough for it so far.
+    let deflate = DeflateConfig::default();
+    let link = LinkConfig::default().websocket(WebSocketServerConfig::default().deflate(deflate));
+    let compressed = || Endpoint::websocket(client().deflate(deflate));
+    cores_over("WebSocket with deflate", compressed, &link, DEFLATE_CONNECTION, DEFLATE_LINK);
+}
+
+/// What compressing holds from message to message, by window; and that it is nothing without context takeover.
+#[test]
+fn windows() {
+    let message = Encoded::from(Bytes::from("{\"order\":4711,\"express\":true},".repeat(100)));
+    let kept = |params: DeflateParams, is_server: bool| {
+        let config = MessageStreamConfig::default().deflate(Some(params));
+        let ends = [MessageStream::client(&config, [7; 32], NOW), MessageStream::server(&config, NOW)];
+        let [client, server] = ends;
+        let (mut sender, mut receiver) = if is_server { (server, client) } else { (client, server) };
+        let (mut wire, mut kept) = (Vec::with_capacity(4096), [0; 2]);
+        // The first message is what makes the state; the queues have their places by then.
+        for message in [&Encoded::from(Bytes::from_static(b"{}")), &message, &message] {
+            let ((), usage) = measure(|| {
+                sender.send(NOW, MessageKind::Text, message).unwrap();
+                while let Some(bytes) = sender.poll_transmit() {
+                    wire.extend_from_slice(&bytes);
+                }
+            });
+            kept[0] += usage.kept;
+            let ((), usage) = measure(|| {
+                receiver.handle_input(NOW, &mut BytesMut::from(&wire[..]));
+                assert!(matches!(receiver.poll_event(), Some(MessageEvent::Message { .. })));
+            });
+            kept[1] += usage.kept;
+            wire.clear();
+        }
+        kept
+    };
+    for bits in 9..=15 {
+        let params = DeflateParams {
+            client_max_window_bits: bits,
+            server_max_window_bits: bits,
+            ..DeflateParams::default()
+        };
+        let [sender, receiver] = kept(params, true);
+        println!("window bits {bits}: sender {sender}, receiver {receiver}");
+        assert_eq!(kept(params, false), [sender, receiver], "the roles differ");
+        let most_sender = SENDER + (4 << bits);
+        assert!(sender <= most_sender, "a sender holds {sender}, more than {most_sender}");
+        assert!(receiver <= RECEIVER, "a receiver holds {receiver}, more than {RECEIVER}");
+    }
+    let params = DeflateParams {
+        client_no_context_takeover: true,
+        server_no_context_takeover: true,
+        ..DeflateParams::default()
+    };
+    for is_server in [true, false] {
+        let [sender, receiver] = kept(params, is_server);
+        assert!(sender < QUEUES && receiver < QUEUES, "{sender} and {receiver} bytes are kept");
+    }
+}
+
+/// A client and its router, joined over a transport.
+fn cores_over(
+    name: &str,
+    endpoint: impl Fn() -> Endpoint,
+    link_config: &LinkConfig,
+    client_bound: usize,
+    peer_bound: usize,
+) {
     let config = ClientConfig::new(REALM).build().unwrap();
     let mut now = Timestamp::ZERO;
     let mut router = Router::new(router_config().into_shared(), [7; 32], now, UnixMicros::default());
-    let link_config = LinkConfig::default();
     let (mut connections, mut links) = (Vec::with_capacity(SESSIONS), Vec::with_capacity(SESSIONS));
     let (mut clients, mut peers) = (0, 0);
     for number in 0..SESSIONS {
         let (mut up, mut down) = (Vec::with_capacity(4096), Vec::with_capacity(4096));
+        let endpoint = endpoint();
         let (mut connection, usage) = measure(|| {
-            let endpoint = Endpoint::rawsocket(Serializer::MsgPack);
             let seed = [u8::try_from(number % 251).unwrap(); 32];
             let mut connection = Box::new(Connection::client(
                 Arc::clone(&config),
@@ -83,7 +177,7 @@ fn cores() {
             connection
         });
         clients += usage.kept;
-        let (mut link, usage) = measure(|| Box::new(Link::server(&link_config, now)));
+        let (mut link, usage) = measure(|| Box::new(Link::server(link_config, now)));
         peers += usage.kept;
         let (mut peer, mut is_joined) = (None, false);
         while !is_joined {
@@ -125,8 +219,8 @@ fn cores() {
         links.push(link);
     }
     assert_eq!(router.stats().sessions, SESSIONS);
-    pin("a connection", each(clients), CONNECTION);
-    pin("a link, and its session in the router", each(peers), LINK);
+    pin(&format!("a connection over {name}"), each(clients), client_bound);
+    pin(&format!("a link over {name}, and its session in the router"), each(peers), peer_bound);
 }
 
 #[test]

@@ -9,6 +9,8 @@ use crate::serializer::CHAIN_THRESHOLD;
 
 /// Small frames are gathered into chunks of up to this many bytes, so that many make one write.
 const MAX_CHUNK: usize = 64 << 10;
+/// How many times what a chunk holds it gets in addition when it has to grow.
+const GROWTH: usize = 3;
 
 /// A queue of frames that comes out as chunks of bytes.
 ///
@@ -34,6 +36,10 @@ impl OutputQueue {
         if !self.fits(header.len()) {
             self.seal(true);
         }
+        // Mostly that is all there is.
+        let first = body.first().map_or(0, Bytes::len);
+        let first = if first > CHAIN_THRESHOLD { 0 } else { first };
+        self.make_room(header.len().saturating_add(first));
         self.append(header);
         for part in body {
             if part.len() > CHAIN_THRESHOLD {
@@ -44,6 +50,7 @@ impl OutputQueue {
                 if !self.fits(part.len()) {
                     self.seal(false);
                 }
+                self.make_room(part.len());
                 self.append(part);
             }
         }
@@ -60,7 +67,7 @@ impl OutputQueue {
             self.seal(true);
         }
         let before = self.tail.len();
-        self.tail.reserve(len);
+        self.make_room(len);
         write(&mut self.tail);
         let written = self.tail.len().saturating_sub(before);
         debug_assert_eq!(written, len);
@@ -91,6 +98,16 @@ impl OutputQueue {
 
     fn fits(&self, more: usize) -> bool {
         self.tail.len().saturating_add(more) <= MAX_CHUNK
+    }
+
+    /// Makes room for `more` bytes: for just these at first, as most writes are one frame. What grows after
+    /// that grows fast, so that little is moved.
+    fn make_room(&mut self, more: usize) {
+        let len = self.tail.len();
+        if self.tail.capacity().saturating_sub(len) < more {
+            let wish = len.saturating_mul(GROWTH).min(MAX_CHUNK.saturating_sub(len));
+            self.tail.reserve(wish.max(more));
+        }
     }
 
     fn append(&mut self, bytes: &[u8]) {

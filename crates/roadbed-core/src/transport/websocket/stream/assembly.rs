@@ -93,11 +93,17 @@ impl Assembly {
 
     /// The message is complete: its kind, and what was gathered of it.
     pub(super) fn finish(&mut self) -> Result<(MessageKind, Bytes), FrameError> {
+        let kind = self.finish_elsewhere()?;
+        Ok((kind, Bytes::from(core::mem::take(&mut self.body))))
+    }
+
+    /// The message is complete, and nothing of it was gathered: its kind.
+    pub(super) fn finish_elsewhere(&mut self) -> Result<MessageKind, FrameError> {
         let kind = self.message.take().map_or(MessageKind::Binary, |message| message.kind);
         if kind == MessageKind::Text {
             self.utf8.finish().map_err(|offset| FrameError::Utf8 { offset })?;
         }
-        Ok((kind, Bytes::from(core::mem::take(&mut self.body))))
+        Ok(kind)
     }
 
     /// Forgets everything.

@@ -8,7 +8,7 @@ use super::super::close;
 use super::super::error::{FrameError, WebSocketError};
 use super::super::frame::{Decoded, Header, Opcode};
 use super::super::mask::{self, Key};
-use super::{MessageEvent, MessageKind, MessageStream, Phase};
+use super::{Assembly, MessageEvent, MessageKind, MessageStream, Phase};
 use crate::time::Timestamp;
 use crate::transport::{FrameKind, FramePart, TransportClose, TransportError};
 
@@ -65,6 +65,28 @@ impl Reading {
             Self::Skip { .. } => None,
         }
     }
+}
+
+/// Bytes that are unmasked and checked before the next ones are: they are still near then.
+const NEAR: usize = 8 << 10;
+
+/// Unmasks `bytes` of a message that stays where it is, `offset` octets into it, and checks them.
+fn unmask_and_check(
+    mask: Option<Key>,
+    offset: usize,
+    bytes: &mut [u8],
+    assembly: &mut Assembly,
+) -> core::result::Result<(), FrameError> {
+    let Some(key) = mask else { return assembly.check(bytes) };
+    let (mut offset, mut checked) = (offset, Ok(()));
+    for piece in bytes.chunks_mut(NEAR) {
+        mask::apply(key, offset, piece);
+        offset = offset.saturating_add(piece.len());
+        if checked.is_ok() {
+            checked = assembly.check(piece);
+        }
+    }
+    checked
 }
 
 /// What one step of reading came to.
@@ -137,7 +159,7 @@ impl MessageStream {
         }
         match self.reading {
             Reading::Header | Reading::Partial { .. } => self.read_header(input),
-            Reading::Whole { header, done } => self.read_whole(input, header, done),
+            Reading::Whole { header, done } => self.read_whole(input, &header, done),
             Reading::Part(part) => self.read_part(input, part),
             Reading::Skip { left } => Ok(self.skip(input, left)),
         }
@@ -160,17 +182,17 @@ impl MessageStream {
             }
         };
         if header.opcode.is_control() {
-            return self.read_control(input, header);
+            return self.read_control(input, &header);
         }
         if self.is_closing() {
             self.reading = Reading::Skip { left: header.size.saturating_add(header.len) };
             return Ok(Step::Done);
         }
-        self.accept(input, header)
+        self.accept(input, &header)
     }
 
-    /// Checks the header of a data frame against what came before.
-    fn accept(&mut self, input: &mut BytesMut, header: Header) -> Result<Step> {
+    /// Checks the header of a data frame against what came before, and begins to read the frame.
+    fn accept(&mut self, input: &mut BytesMut, header: &Header) -> Result<Step> {
         let kind = match (header.opcode, &self.assembly.message) {
             (Opcode::Continuation, None) => return Err(FrameError::NothingToContinue.into()),
             (Opcode::Continuation, Some(_)) => None,
@@ -195,37 +217,40 @@ impl MessageStream {
             self.assembly.begin(kind, compressed);
         }
         if begins && header.fin && !compressed {
-            self.reading = Reading::Whole { header, done: 0 };
-        } else {
-            input.advance(header.size);
-            let Header { fin, mask, len, .. } = header;
-            self.reading = Reading::Part(Part { fin, mask, len, left: len, clear: 0 });
+            return self.read_whole(input, header, 0);
         }
+        input.advance(header.size);
+        let Header { fin, mask, len, .. } = *header;
+        self.reading = Reading::Part(Part { fin, mask, len, left: len, clear: 0 });
         Ok(Step::Done)
     }
 
-    fn read_whole(&mut self, input: &mut BytesMut, header: Header, done: usize) -> Result<Step> {
+    fn read_whole(&mut self, input: &mut BytesMut, header: &Header, done: usize) -> Result<Step> {
         let end = header.len.min(input.len().saturating_sub(header.size));
         let range = header.size.saturating_add(done)..header.size.saturating_add(end);
         let fresh = input.get_mut(range).unwrap_or_default();
-        if let Some(key) = header.mask {
-            mask::apply(key, done, fresh);
-        }
-        let checked = self.assembly.check(fresh);
-        self.reading = Reading::Whole { header, done: end };
-        self.lasting(checked)?;
-        if end < header.len {
+        let checked = unmask_and_check(header.mask, done, fresh, &mut self.assembly);
+        if end < header.len && checked.is_ok() {
+            self.reading = Reading::Whole { header: *header, done: end };
             return Ok(Step::NeedMore);
         }
-        let finished = self.assembly.finish();
-        let (kind, _) = self.lasting(finished)?;
-        input.advance(header.size);
-        let body = match header.len {
-            // An empty slice would still pin the whole read buffer.
-            0 => Bytes::new(),
-            len => input.split_to(len).freeze(),
+        let kind = match checked.and_then(|()| self.assembly.finish_elsewhere()) {
+            Ok(kind) => kind,
+            Err(error) => {
+                self.reading = Reading::Whole { header: *header, done: end };
+                return self.lasting(Err(error));
+            }
         };
         self.reading = Reading::Header;
+        let body = if header.len == 0 {
+            input.advance(header.size);
+            // An empty slice would still pin the whole read buffer.
+            Bytes::new()
+        } else {
+            let mut frame = input.split_to(header.size.saturating_add(header.len)).freeze();
+            frame.advance(header.size);
+            frame
+        };
         self.events.push_back(MessageEvent::Message { kind, body });
         Ok(Step::Done)
     }
@@ -270,7 +295,7 @@ impl MessageStream {
         Ok(Step::Done)
     }
 
-    fn read_control(&mut self, input: &mut BytesMut, header: Header) -> Result<Step> {
+    fn read_control(&mut self, input: &mut BytesMut, header: &Header) -> Result<Step> {
         let whole = header.size.saturating_add(header.len);
         if input.len() < whole {
             let (part, expected) = (FramePart::Body, header.len);
