@@ -16,10 +16,13 @@
 //! }
 //! ```
 
+mod admission;
 mod backoff;
 mod builder;
 mod peer;
 mod state;
+#[cfg(test)]
+mod admission_tests;
 #[cfg(test)]
 mod tests;
 

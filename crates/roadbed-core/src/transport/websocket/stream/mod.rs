@@ -307,6 +307,15 @@ impl MessageStream {
         self.resume_timer(now);
     }
 
+    /// The owner has more of this stream's to take than it is given at a time, and no input is wanted until it has.
+    /// As always when nothing was wanted, the timer goes on with the next `handle_input`.
+    pub(super) fn hold(&mut self) {
+        if self.phase == Phase::Open {
+            self.stalled = true;
+            self.liveness.suspend();
+        }
+    }
+
     fn resume_timer(&mut self, now: Timestamp) {
         if !self.owner_suspended && !self.stalled {
             self.liveness.resume(now);
