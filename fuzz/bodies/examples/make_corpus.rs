@@ -205,18 +205,13 @@ fn frames() -> Seeds {
         ("masked", b"\0\0\x01\0\x81\x82\0\0\0\0hi\x88\x80\0\0\0\0".to_vec()),
     ]
     .into_iter()
-    .zip(0..)
-    .flat_map(|((name, seed), number)| {
-        // Each over RawSocket, and over one form of WebSocket. That has no handshake to choose.
-        let (speech, suffix) = SPEECHES[1 + number % 4];
-        let over_websocket = [&[speech], &seed[1..5], &seed[6..]].concat();
-        [(name.to_owned(), seed), (format!("{name}{suffix}"), over_websocket)]
-    })
+    .map(|(name, seed)| (name.to_owned(), seed))
     .collect()
 }
 
 /// What the choice of a transport is made by, and called.
-const SPEECHES: [(u8, &str); 5] = [(0, ""), (1, "_plain"), (2, "_batched"), (3, "_deflate"), (4, "_batched_deflate")];
+const SPEECHES: [(u8, &str); 5] =
+    [(0, ""), (1, "_plain"), (2, "_batched"), (3, "_deflate"), (4, "_batched_deflate")];
 
 /// Role, transport, serializer, limit, whether the bytes are raw, cuts; then frames as first octets and bodies.
 fn socket() -> Seeds {
@@ -244,7 +239,10 @@ fn socket() -> Seeds {
             }
         }
     }
-    seeds.push(("raw_head".to_owned(), [&[0, 1, 0, 0, 1, 0][..], b"GET /ws HTTP/1.1\r\nHost: h\r\n\r\n"].concat()));
+    seeds.push((
+        "raw_head".to_owned(),
+        [&[0, 1, 0, 0, 1, 0][..], b"GET /ws HTTP/1.1\r\nHost: h\r\n\r\n"].concat(),
+    ));
     seeds
 }
 
@@ -419,7 +417,13 @@ fn connection() -> Seeds {
         ("closed", all(&[start(0, 0, 0), welcome(), call(), vec![0, 0, 19, 0], vec![26]])),
     ]
     .into_iter()
-    .map(|(name, seed)| (name.to_owned(), seed))
+    .zip(0..)
+    .flat_map(|((name, seed), number)| {
+        // Each over RawSocket, and over one form of WebSocket. That has no handshake to choose.
+        let (speech, suffix): (u8, &str) = SPEECHES[1 + number % 4];
+        let over_websocket = [&[speech][..], &seed[1..5], &seed[6..]].concat();
+        [(name.to_owned(), seed), (format!("{name}{suffix}"), over_websocket)]
+    })
     .collect()
 }
 
