@@ -7,8 +7,8 @@ use roadbed_core::message::Message;
 use roadbed_core::serializer::{Encoded, Serializer};
 use roadbed_core::time::Timestamp;
 use roadbed_core::transport::websocket::{
-    DeflateParams, MessageEvent, MessageKind, MessageStream, MessageStreamConfig, ServerHandshake, ServerStep,
-    WebSocketServerConfig,
+    DeflateParams, MessageEvent, MessageKind, MessageStream, MessageStreamConfig, ServerHandshake,
+    ServerStep, WebSocketServerConfig,
 };
 use roadbed_testkit::Carrier;
 

@@ -14,8 +14,8 @@ use roadbed_core::session::ClientConfig;
 use roadbed_core::time::Timestamp;
 use roadbed_core::transport::websocket::WebSocket;
 use roadbed_core::transport::{
-    RawSocket, RawSocketClientConfig, RawSocketServerConfig, Sniff, Transport, TransportClose, TransportEvent,
-    sniff,
+    RawSocket, RawSocketClientConfig, RawSocketServerConfig, Sniff, Transport, TransportClose,
+    TransportEvent, sniff,
 };
 use roadbed_core::uri::Uri;
 

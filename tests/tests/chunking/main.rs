@@ -15,7 +15,10 @@ enum Part {
     Unknown(u64),
     /// Several messages, in one batch where there are batches.
     Batch(Vec<Vec<u8>>),
-    Frame { kind: u8, body: Vec<u8> },
+    Frame {
+        kind: u8,
+        body: Vec<u8>,
+    },
     Bytes(Vec<u8>),
 }
 
@@ -44,13 +47,15 @@ fn stream(framing: Framing, messages: &[&str], parts: &[Part]) -> Vec<u8> {
 }
 
 fn framing(is_client: bool) -> impl Strategy<Value = Framing> {
-    let (carrier, serializer) = (prop::sample::select(Carrier::ALL), prop::sample::select(&Serializer::ALL[..]));
+    let (carrier, serializer) =
+        (prop::sample::select(Carrier::ALL), prop::sample::select(&Serializer::ALL[..]));
     (carrier, serializer).prop_map(move |(carrier, serializer)| Framing { carrier, serializer, is_client })
 }
 
 /// Every transport with every serializer.
 fn framings(is_client: bool) -> impl Iterator<Item = Framing> {
-    let all = Carrier::ALL.iter().flat_map(|carrier| Serializer::ALL.map(|serializer| (*carrier, serializer)));
+    let all =
+        Carrier::ALL.iter().flat_map(|carrier| Serializer::ALL.map(|serializer| (*carrier, serializer)));
     all.map(move |(carrier, serializer)| Framing { carrier, serializer, is_client })
 }
 

@@ -32,7 +32,9 @@ fn check_violation(kind: &ViolationKind, carrier: Carrier, serializer: Serialize
     };
     let expected = match carrier.is_compressed() {
         // What it would have become is not known.
-        true => TransportError::WebSocket(WebSocketError::Frame(FrameError::Inflated { limit: LIMIT + room })),
+        true => {
+            TransportError::WebSocket(WebSocketError::Frame(FrameError::Inflated { limit: LIMIT + room }))
+        }
         false => TransportError::ReceivedTooLarge {
             kind: FrameKind::Message,
             size: LIMIT + 1 + room,
@@ -45,7 +47,9 @@ fn check_violation(kind: &ViolationKind, carrier: Carrier, serializer: Serialize
 /// A router that sends more than its client announced or accepts: ABORT, and on WebSocket 1009.
 #[test]
 fn to_a_client() {
-    for (&carrier, serializer) in Carrier::ALL.iter().flat_map(|carrier| Serializer::ALL.map(|s| (carrier, s))) {
+    for (&carrier, serializer) in
+        Carrier::ALL.iter().flat_map(|carrier| Serializer::ALL.map(|s| (carrier, s)))
+    {
         let framing = Framing { carrier, serializer, is_client: false };
         let config = ClientConfig::new(REALM).limits(limits()).build().unwrap();
         let mut pair = Pair::new(client(config, carrier.endpoint(serializer)), Script::raw());
@@ -67,7 +71,10 @@ fn to_a_client() {
         let written = [request, pair.router.receive_bytes()].concat();
         let written = Written::parse(&written, Framing { is_client: true, ..framing });
         let abort = written.messages.last().unwrap();
-        assert!(abort.contains("wamp.error.protocol_violation") && abort.contains("655"), "it names the limit: {abort}");
+        assert!(
+            abort.contains("wamp.error.protocol_violation") && abort.contains("655"),
+            "it names the limit: {abort}"
+        );
         let close: &[(u8, Vec<u8>)] = &[(0x88, 1009_u16.to_be_bytes().to_vec())];
         assert_eq!(written.control, if carrier.is_websocket() { close } else { &[] }, "{framing:?}");
     }
@@ -76,7 +83,9 @@ fn to_a_client() {
 /// The same to a router: before WELCOME the limit is the smaller one.
 #[test]
 fn to_a_link() {
-    for (&carrier, serializer) in Carrier::ALL.iter().flat_map(|carrier| Serializer::ALL.map(|s| (carrier, s))) {
+    for (&carrier, serializer) in
+        Carrier::ALL.iter().flat_map(|carrier| Serializer::ALL.map(|s| (carrier, s)))
+    {
         for is_joined in [false, true] {
             let framing = Framing { carrier, serializer, is_client: true };
             let limits = if is_joined { limits() } else { Limits::default().handshake_message_size(LIMIT) };
@@ -111,7 +120,8 @@ fn to_a_link() {
 #[test]
 fn a_client_that_is_told_of_a_larger_limit() {
     for &carrier in Carrier::ALL.iter().filter(|carrier| carrier.is_websocket()) {
-        let config = RouterConfig::new().realm(REALM, Authentication::new().anonymous("guest")).limits(limits());
+        let config =
+            RouterConfig::new().realm(REALM, Authentication::new().anonymous("guest")).limits(limits());
         let mut world = World::new(config);
         let endpoint = carrier.websocket(Serializer::Cbor).max_send(1 << 20);
         let config = ClientConfig::new(REALM).build().unwrap();
@@ -119,13 +129,13 @@ fn a_client_that_is_told_of_a_larger_limit() {
         world.drive();
         world.events(client);
         let payload = Payload::from_args(Serializer::Cbor, &("x".repeat(2 * LIMIT),)).unwrap();
-        let call = world.with(client, |connection, now| {
-            connection.call(now, &REALM, payload, &CallOptions::new())
-        });
+        let call =
+            world.with(client, |connection, now| connection.call(now, &REALM, payload, &CallOptions::new()));
         call.unwrap();
         world.drive();
         let events = world.events(client);
-        let [SessionEvent::Result { result: Err(error), .. }, .., SessionEvent::Closed { reason, .. }] = &events[..]
+        let [SessionEvent::Result { result: Err(error), .. }, .., SessionEvent::Closed { reason, .. }] =
+            &events[..]
         else {
             panic!("{events:?}")
         };

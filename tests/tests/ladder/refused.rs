@@ -77,7 +77,9 @@ fn call(
 
 #[test]
 fn results_invocations_and_events() {
-    for (&carrier, serializer) in Carrier::ALL.iter().flat_map(|carrier| Serializer::ALL.map(|s| (carrier, s))) {
+    for (&carrier, serializer) in
+        Carrier::ALL.iter().flat_map(|carrier| Serializer::ALL.map(|s| (carrier, s)))
+    {
         let (mut world, much, little) = world(carrier, serializer);
         let (long, short) = (payload(serializer, LITTLE), payload(serializer, LITTLE - 200));
         for (client, name) in [(much, OF_MUCH), (little, OF_LITTLE)] {
@@ -94,7 +96,10 @@ fn results_invocations_and_events() {
                 match outcome {
                     Ok(_) => assert!(fits, "{carrier:?} {serializer:?}"),
                     Err(RequestError::Wamp(error)) => {
-                        assert!(!fits && error.uri == uris::PAYLOAD_SIZE_EXCEEDED, "{carrier:?} {serializer:?}: {error}");
+                        assert!(
+                            !fits && error.uri == uris::PAYLOAD_SIZE_EXCEEDED,
+                            "{carrier:?} {serializer:?}: {error}"
+                        );
                         let text = error.payload.arg::<String>(0).unwrap();
                         assert!(text.contains("16384"), "it names the limit: {text}");
                     }
@@ -104,7 +109,9 @@ fn results_invocations_and_events() {
         }
 
         // An event is dropped and counted, and the next one comes.
-        world.with(little, |connection, now| connection.subscribe(now, &TOPIC, &SubscribeOptions::new())).unwrap();
+        world
+            .with(little, |connection, now| connection.subscribe(now, &TOPIC, &SubscribeOptions::new()))
+            .unwrap();
         world.drive();
         world.events(little);
         for payload in [&long, &short, &long] {
@@ -113,7 +120,10 @@ fn results_invocations_and_events() {
         }
         world.drive();
         let events = world.events(little);
-        assert!(matches!(&events[..], [SessionEvent::Event { payload, .. }] if *payload == short), "{events:?}");
+        assert!(
+            matches!(&events[..], [SessionEvent::Event { payload, .. }] if *payload == short),
+            "{events:?}"
+        );
         let counters = world.router().stats().counters;
         assert_eq!((counters.events, counters.events_too_large, counters.violations), (1, 2, 0));
         assert_eq!(world.router().stats().sessions, 2);

@@ -8,7 +8,8 @@ use roadbed_core::id::{PublicationId, RegistrationId, RequestId, SessionId, Subs
 use roadbed_core::limits::Limits;
 use roadbed_core::link::{LinkConfig, LinkEvent};
 use roadbed_core::message::{
-    Call, CallResult, Event, Invocation, Message, Publish, Registered, Sparse, Subscribed, Welcome, WelcomeDetails, Yield,
+    Call, CallResult, Event, Invocation, Message, Publish, Registered, Sparse, Subscribed, Welcome,
+    WelcomeDetails, Yield,
 };
 use roadbed_core::options::{CallOptions, PublishOptions, RegisterOptions, SubscribeOptions, YieldOptions};
 use roadbed_core::payload::Payload;
@@ -27,18 +28,8 @@ pub(crate) const LIMIT: usize = 2 << 20;
 /// Payloads of so many bytes.
 const PAYLOADS: [usize; 2] = [0, 1];
 /// Messages of so many bytes, payload and all: around each length that a frame's header writes differently.
-const MESSAGES: [usize; 10] = [
-    125,
-    126,
-    127,
-    65_535,
-    65_536,
-    (1 << 20) - 1,
-    1 << 20,
-    (1 << 20) + 1,
-    LIMIT - 1,
-    LIMIT,
-];
+const MESSAGES: [usize; 10] =
+    [125, 126, 127, 65_535, 65_536, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, LIMIT - 1, LIMIT];
 const OVER: [usize; 1] = [LIMIT + 1];
 
 const NAME: Uri = Uri::from_static("a.b");
@@ -55,8 +46,7 @@ impl Line {
         let config = ClientConfig::new(NAME).limits(limits.clone()).build().unwrap();
         let client = Layered::client(client(config, carrier.endpoint(serializer)), is_secure);
         let links = every_carrier(LinkConfig::default().limits(limits));
-        let mut line =
-            Self { pair: Pair::new(client, Layered::server(link(&links), is_secure)), serializer };
+        let mut line = Self { pair: Pair::new(client, Layered::server(link(&links), is_secure)), serializer };
         line.pair.drive();
         let mut details = WelcomeDetails::new();
         let roles = [Role::Broker, Role::Dealer].into_iter();
@@ -186,9 +176,8 @@ fn carry(line: &mut Line, under: &mut Under, way: Way, size: Size) -> Result<(),
     match way {
         Way::Call => {
             let id = request(under.last + 1);
-            let build = |payload| {
-                Call { request: id, options: Sparse::EMPTY, procedure: NAME, payload }.into()
-            };
+            let build =
+                |payload| Call { request: id, options: Sparse::EMPTY, procedure: NAME, payload }.into();
             let payload = payload_for(line, &build);
             let connection = &mut line.client().connection;
             let call = connection.call(now, &NAME, payload.clone(), &CallOptions::new()).map_err(refused)?;
@@ -196,16 +185,19 @@ fn carry(line: &mut Line, under: &mut Under, way: Way, size: Size) -> Result<(),
             line.pair.drive();
             let received = line.received();
             assert!(matches!(&received[..], [Message::Call(call)] if call.payload == payload));
-            line.down(CallResult { request: call.request(), details: Sparse::EMPTY, payload: Payload::EMPTY })
-                .unwrap();
+            line.down(CallResult {
+                request: call.request(),
+                details: Sparse::EMPTY,
+                payload: Payload::EMPTY,
+            })
+            .unwrap();
             line.pair.drive();
             assert!(matches!(line.events()[..], [SessionEvent::Result { result: Ok(_), .. }]));
         }
         Way::Publish => {
             let id = request(under.last + 1);
-            let build = |payload| {
-                Publish { request: id, options: Sparse::EMPTY, topic: NAME, payload }.into()
-            };
+            let build =
+                |payload| Publish { request: id, options: Sparse::EMPTY, topic: NAME, payload }.into();
             let payload = payload_for(line, &build);
             let connection = &mut line.client().connection;
             connection.publish(now, &NAME, payload.clone(), &PublishOptions::new()).map_err(refused)?;
@@ -220,9 +212,8 @@ fn carry(line: &mut Line, under: &mut Under, way: Way, size: Size) -> Result<(),
             let invocation = |payload| -> Message {
                 Invocation { request: id, registration, details: Sparse::EMPTY, payload }.into()
             };
-            let answer = |payload| -> Message {
-                Yield { request: id, options: Sparse::EMPTY, payload }.into()
-            };
+            let answer =
+                |payload| -> Message { Yield { request: id, options: Sparse::EMPTY, payload }.into() };
             let (question, payload) = match is_answer {
                 true => (Payload::EMPTY, payload_for(line, &answer)),
                 false => (payload_for(line, &invocation), Payload::EMPTY),
@@ -235,8 +226,9 @@ fn carry(line: &mut Line, under: &mut Under, way: Way, size: Size) -> Result<(),
             };
             assert_eq!(found, &question);
             let connection = &mut line.client().connection;
-            let outcome =
-                connection.yield_result(now, *invocation, payload.clone(), &YieldOptions::new()).map_err(refused);
+            let outcome = connection
+                .yield_result(now, *invocation, payload.clone(), &YieldOptions::new())
+                .map_err(refused);
             if outcome.is_err() {
                 // It still waits for its answer.
                 assert_eq!(connection.session().pending_invocations(), 1);
@@ -249,27 +241,28 @@ fn carry(line: &mut Line, under: &mut Under, way: Way, size: Size) -> Result<(),
             outcome?;
         }
         Way::Result => {
-            let call = line.client().connection.call(now, &NAME, Payload::EMPTY, &CallOptions::new()).unwrap();
+            let call =
+                line.client().connection.call(now, &NAME, Payload::EMPTY, &CallOptions::new()).unwrap();
             under.last += 1;
             line.pair.drive();
             line.received();
-            let build = |payload| {
-                CallResult { request: call.request(), details: Sparse::EMPTY, payload }.into()
-            };
+            let build =
+                |payload| CallResult { request: call.request(), details: Sparse::EMPTY, payload }.into();
             let payload = payload_for(line, &build);
             let outcome = line.down(build(payload.clone())).map_err(too_large);
             if outcome.is_err() {
                 line.down(build(Payload::EMPTY)).unwrap();
             }
             line.pair.drive();
-            let [SessionEvent::Result { result: Ok(answer), .. }] = &line.events()[..] else { panic!("a result") };
+            let [SessionEvent::Result { result: Ok(answer), .. }] = &line.events()[..] else {
+                panic!("a result")
+            };
             assert_eq!(answer.payload, if outcome.is_ok() { payload } else { Payload::EMPTY });
             outcome?;
         }
         Way::Event => {
             let (subscription, publication) = (under.subscription, PublicationId::MIN);
-            let build =
-                |payload| Event { subscription, publication, details: Sparse::EMPTY, payload }.into();
+            let build = |payload| Event { subscription, publication, details: Sparse::EMPTY, payload }.into();
             let payload = payload_for(line, &build);
             line.down(build(payload.clone())).map_err(too_large)?;
             line.pair.drive();

@@ -69,10 +69,9 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn attach(clock: &Clock, router: &RouterHandle) -> Self {
+    pub(crate) fn attach(router: &RouterHandle) -> Self {
         let line = Arc::new(Mutex::new(Line::new()));
         let stream = Stream(Arc::clone(&line));
-        let _ = clock;
         let (driver, usage) =
             measure(|| Box::pin(router.accept(stream, TransportDetails::tcp("192.0.2.1:4711", false))));
         let mut peer = Self { driver, line, is_done: false, kept: usage.kept };

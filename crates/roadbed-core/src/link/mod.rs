@@ -42,7 +42,8 @@ use crate::session::TimeoutReason;
 use crate::time::Timestamp;
 use crate::transport::websocket::{UpgradeRequest, WebSocket, WebSocketServerConfig};
 use crate::transport::{
-    HandshakeError, LivenessConfig, RawSocket, Sniff, Transport, TransportClose, TransportError, TransportEvent, sniff,
+    HandshakeError, LivenessConfig, RawSocket, Sniff, Transport, TransportClose, TransportError,
+    TransportEvent, sniff,
 };
 
 /// Output, in bytes, up to which a link asks for more. A router keeps the rest in its own queues, where it

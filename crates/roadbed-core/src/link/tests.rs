@@ -284,7 +284,11 @@ mod websocket {
             let sent = output(&mut link);
             assert!(sent.starts_with(answer), "{}", sent.escape_ascii());
             if first == b"G" {
-                assert!(sent.windows(16).any(|part| part == b"\r\nRetry-After: 7"), "{}", sent.escape_ascii());
+                assert!(
+                    sent.windows(16).any(|part| part == b"\r\nRetry-After: 7"),
+                    "{}",
+                    sent.escape_ascii()
+                );
             }
             let [LinkEvent::Closed { reason }] = &events(&mut link)[..] else { panic!("closed") };
             assert!(reason.to_string().contains(shown), "{reason}");

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
+use roadbed_core::connection::Endpoint;
 use roadbed_core::error::{CloseReason, WampError};
 use roadbed_core::id::{RegisterId, SubscribeId};
 use roadbed_core::options::YieldOptions;
 use roadbed_core::payload::Payload;
-use roadbed_core::connection::Endpoint;
 use roadbed_core::serializer::Serializer;
 use roadbed_core::session::{ClientConfig, SessionEvent};
 use roadbed_core::uri::Uri;

@@ -57,7 +57,8 @@ mod tests {
     fn places() {
         let mut room = Admission::new(Some(2));
         let places = [(); 6].map(|()| room.enter());
-        let expected = [Place::Served, Place::Served, Place::Refused, Place::Refused, Place::Outside, Place::Outside];
+        let expected =
+            [Place::Served, Place::Served, Place::Refused, Place::Refused, Place::Outside, Place::Outside];
         assert_eq!(places, expected);
         room.leave(Place::Outside);
         assert_eq!(room.enter(), Place::Outside);

@@ -90,7 +90,8 @@ fn over_tls_it_is_told_inside() {
     let details = TransportDetails::tcp("192.0.2.1:4711", false);
     let (runtime, settings) = (world.sim.runtime(), settings().tls(client()));
     let (joining, driver) =
-        open_secure(&settings, world.sim.runtime(), Serializer::Cbor, details.clone(), HOST, Protocol::Raw).unwrap();
+        open_secure(&settings, world.sim.runtime(), Serializer::Cbor, details.clone(), HOST, Protocol::Raw)
+            .unwrap();
     runtime.spawn(Box::pin(world.router.accept(there, details)));
     runtime.spawn(Box::pin(driver.run(here)));
     let error = world.sim.block_on(joining).unwrap_err().to_string();

@@ -17,12 +17,12 @@
 //! ```
 
 mod admission;
+#[cfg(test)]
+mod admission_tests;
 mod backoff;
 mod builder;
 mod peer;
 mod state;
-#[cfg(test)]
-mod admission_tests;
 #[cfg(test)]
 mod tests;
 

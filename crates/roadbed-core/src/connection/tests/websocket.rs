@@ -9,7 +9,8 @@ use super::*;
 use crate::error::ProtocolViolation;
 use crate::link::LinkConfig;
 use crate::transport::websocket::{
-    PathRule, ServerHandshake, ServerStep, Subprotocol, UpgradeError, WebSocketClientConfig, WebSocketServerConfig,
+    PathRule, ServerHandshake, ServerStep, Subprotocol, UpgradeError, WebSocketClientConfig,
+    WebSocketServerConfig,
 };
 use crate::transport::{TransportError, WebSocketError};
 
@@ -83,9 +84,8 @@ fn closed(client: &mut Connection) -> (CloseReason, bool) {
     assert_eq!(client.poll_timeout(), None);
     assert!(!client.wants_input() && !client.is_open());
     match &events[..] {
-        [SessionEvent::Closed { reason, clean }] | [.., SessionEvent::Left { .. }, SessionEvent::Closed { reason, clean }] => {
-            (reason.clone(), *clean)
-        }
+        [SessionEvent::Closed { reason, clean }]
+        | [.., SessionEvent::Left { .. }, SessionEvent::Closed { reason, clean }] => (reason.clone(), *clean),
         other => panic!("{other:?}"),
     }
 }
@@ -114,12 +114,20 @@ fn violations() {
         ("a lost continuation", frame(0x80, b"x"), 1002, "without a message"),
         ("a Close frame of one byte", frame(0x88, b"x"), 1002, "half a code"),
         ("a code that is none", frame(0x88, b"\x03\xED"), 1002, "1005"),
-        ("a large frame", vec![0x81, 127, 0, 0, 0, 0, 0, 16, 0, 1], 1009, "1048577 bytes, the limit is 1048576"),
+        (
+            "a large frame",
+            vec![0x81, 127, 0, 0, 0, 0, 0, 16, 0, 1],
+            1009,
+            "1048577 bytes, the limit is 1048576",
+        ),
     ] {
         let mut client = joined();
         let said = feed(&mut client, &bytes);
         let text = String::from_utf8_lossy(&said).into_owned();
-        assert!(text.starts_with("[3,{\"message\":") && text.contains("wamp.error.protocol_violation"), "{what}: {text}");
+        assert!(
+            text.starts_with("[3,{\"message\":") && text.contains("wamp.error.protocol_violation"),
+            "{what}: {text}"
+        );
         let close = [&b"C"[..], &u16::to_be_bytes(code)].concat();
         assert!(said.ends_with(&close), "{what}: {}", said.escape_ascii());
         if code == 1000 {
@@ -185,14 +193,18 @@ fn goodbye() {
 /// What comes instead of the upgrade, and whether trying again may help.
 #[test]
 fn refusals() {
-    for (status, is_retryable) in [("403 Forbidden", false), ("404 Not Found", false), ("503 Service Unavailable", true)] {
+    for (status, is_retryable) in
+        [("403 Forbidden", false), ("404 Not Found", false), ("503 Service Unavailable", true)]
+    {
         let Opened { mut client, .. } = open();
         let answer = std::format!("HTTP/1.1 {status}\r\nContent-Length: 5\r\nRetry-After: 5\r\n\r\nsorry");
         assert!(feed(&mut client, answer.as_bytes()).is_empty(), "nothing is to be said");
         let (reason, is_clean) = closed(&mut client);
         assert_eq!((reason.is_retryable(), is_clean), (is_retryable, false), "{reason}");
         assert!(reason.to_string().contains(status), "{reason}");
-        let UpgradeError::Refused { status: found, text, .. } = upgrade_error(reason) else { panic!("refused") };
+        let UpgradeError::Refused { status: found, text, .. } = upgrade_error(reason) else {
+            panic!("refused")
+        };
         assert!(status.starts_with(&found.to_string()) && text == "sorry");
     }
 }
@@ -205,7 +217,8 @@ fn refusals_of_a_link() {
     let binary = [Subprotocol::plain(Serializer::Cbor)];
     let not_this = LinkConfig::default().websocket(WebSocketServerConfig::default().subprotocols(&binary));
     let everything = LinkConfig::default().websocket(WebSocketServerConfig::default());
-    for (config, status, is_full) in [(not_here, 404, false), (not_this, 400, false), (everything, 503, true)] {
+    for (config, status, is_full) in [(not_here, 404, false), (not_this, 400, false), (everything, 503, true)]
+    {
         let Opened { mut client, mut request } = open();
         let mut link = Link::server(&config, T0);
         if is_full {

@@ -368,8 +368,10 @@ impl WebSocket {
         let State::Open(stream) = &mut self.state else { return None };
         loop {
             if let Some(message) = self.batching.next() {
-                if !self.batching.is_empty() {
-                    // The peer is not to blame for silence while nobody listens.
+                // The peer is not to blame for silence while nobody listens.
+                if self.batching.is_empty() {
+                    stream.release();
+                } else {
                     stream.hold();
                 }
                 match message {
@@ -401,7 +403,12 @@ impl WebSocket {
     pub fn input_hint(&self) -> usize {
         match &self.state {
             State::Open(stream) => stream.input_hint(),
-            _ => HEAD_READ.min(super::MAX_HEAD.saturating_sub(self.left)).max(1),
+            _ => {
+                // What is left of the room that there is: half a head does not make the buffer grow.
+                let used = self.left.checked_rem(HEAD_READ).unwrap_or(0);
+                let room = HEAD_READ.saturating_sub(used);
+                room.min(super::MAX_HEAD.saturating_sub(self.left)).max(1)
+            }
         }
     }
 

@@ -301,4 +301,9 @@ fn liveness_stands_still_while_a_batch_waits() {
     assert!(server.wants_input());
     server.handle_input(NOW + second * 1000, &mut input);
     assert_eq!(server.poll_timeout(), Some(NOW + second * 1030), "the silence counts from here");
+    // Taken at once, nobody notices that there was anything to wait for.
+    input.extend_from_slice(&frame(0x82, b"\0\0\0\x02ab\0\0\0\x01c"));
+    server.handle_input(NOW + second * 1010, &mut input);
+    assert_eq!(events(&mut server).len(), 2);
+    assert_eq!(server.poll_timeout(), Some(NOW + second * 1040), "it goes on by itself");
 }
