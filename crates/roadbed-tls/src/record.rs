@@ -16,7 +16,10 @@ pub(crate) struct Record {
 impl Record {
     /// Bytes up to the end of the header, or of the body behind it. At least one.
     pub(crate) const fn rest(&self) -> usize {
-        if self.known < HEADER { HEADER - self.known } else { self.left }
+        match HEADER.saturating_sub(self.known) {
+            0 => self.left,
+            missing => missing,
+        }
     }
 
     /// So many bytes came, of which these are the first; not more than the [rest](Self::rest).
@@ -26,7 +29,7 @@ impl Record {
         } else {
             let free = self.header.iter_mut().skip(self.known);
             free.zip(first).take(count).for_each(|(slot, octet)| *slot = octet);
-            self.known = (self.known + count).min(HEADER);
+            self.known = self.known.saturating_add(count).min(HEADER);
             self.left = usize::from(u16::from_be_bytes([self.header[3], self.header[4]]));
         }
         if self.known == HEADER && self.left == 0 {

@@ -221,7 +221,7 @@ fn socket() -> Seeds {
             for (number, serializer) in (0..).zip(Serializer::ALL) {
                 let mut seed = vec![role, *speech, number, 0, 0, 2, 3, 40];
                 for (_, message) in samples::messages(serializer).into_iter().take(3) {
-                    let body = match (speech % 2 == 0, serializer) {
+                    let body = match (speech.is_multiple_of(2), serializer) {
                         (false, _) => message,
                         (true, Serializer::Json) => [&message[..], b"\x1E"].concat(),
                         (true, _) => {

@@ -25,7 +25,7 @@ impl Speech {
     /// 0 is RawSocket; 1 to 4 are WebSocket: plain, batched, compressed, both.
     pub(crate) fn choose(source: &mut Source<'_>) -> Self {
         let choice = source.below(5);
-        Self { is_websocket: choice > 0, is_batched: choice % 2 == 0, is_compressed: choice > 2 }
+        Self { is_websocket: choice > 0, is_batched: choice.is_multiple_of(2), is_compressed: choice > 2 }
     }
 
     pub(crate) fn client_config(self, serializer: Serializer) -> WebSocketClientConfig {

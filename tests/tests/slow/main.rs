@@ -154,7 +154,7 @@ fn who_never_reads() {
         let framing = Framing { carrier, serializer: Serializer::Json, is_client: true };
         let (clock, router) = router(config(), None);
         let name = format!("{carrier:?}: never reads the handshake");
-        let mut crowd = self::crowd(&router);
+        let mut crowd = crowd(&router);
         for peer in &mut crowd {
             peer.set_reading(false);
             peer.say(&framing.request());
@@ -163,7 +163,7 @@ fn who_never_reads() {
         check_deadline(&name, &clock, &router, crowd);
 
         let (clock, router) = peer::router(config(), None);
-        let mut crowd = self::crowd(&router);
+        let mut crowd = crowd(&router);
         for peer in &mut crowd {
             peer.set_reading(false);
             peer.say(&framing.request());
