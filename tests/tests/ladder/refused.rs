@@ -54,7 +54,7 @@ fn call(
     world: &mut World,
     (caller, callee, name): (ClientId, ClientId, &Uri),
     question: Payload,
-    answer: Payload,
+    answer: &Payload,
 ) -> Result<usize, RequestError> {
     world.with(caller, |connection, now| connection.call(now, name, question, &CallOptions::new())).unwrap();
     world.drive();
@@ -90,8 +90,8 @@ fn results_invocations_and_events() {
         }
         for (payload, fits) in [(&long, false), (&short, true), (&long, false)] {
             // A RESULT, and an INVOCATION, for the one that takes little.
-            let result = call(&mut world, (little, much, &OF_MUCH), Payload::EMPTY, payload.clone());
-            let invoked = call(&mut world, (much, little, &OF_LITTLE), payload.clone(), Payload::EMPTY);
+            let result = call(&mut world, (little, much, &OF_MUCH), Payload::EMPTY, payload);
+            let invoked = call(&mut world, (much, little, &OF_LITTLE), payload.clone(), &Payload::EMPTY);
             for outcome in [result, invoked] {
                 match outcome {
                     Ok(_) => assert!(fits, "{carrier:?} {serializer:?}"),

@@ -81,7 +81,7 @@ fn stages() -> Vec<Stage> {
 fn everybody_is_gone_in_time() {
     for stage in stages() {
         let (clock, router) = router(config(), None);
-        let mut crowd = crowd(&router);
+        let mut crowd = gather(&router);
         for bytes in &stage.says {
             clock.advance(Duration::from_secs(1));
             crowd.iter_mut().for_each(|peer| peer.say(bytes));
@@ -92,7 +92,7 @@ fn everybody_is_gone_in_time() {
 }
 
 /// Peers at the same stage: what the tables of a router take is shared by those who are in them.
-fn crowd(router: &RouterHandle) -> Vec<Peer> {
+fn gather(router: &RouterHandle) -> Vec<Peer> {
     (0..CROWD).map(|_| Peer::attach(router)).collect()
 }
 
@@ -154,7 +154,7 @@ fn who_never_reads() {
         let framing = Framing { carrier, serializer: Serializer::Json, is_client: true };
         let (clock, router) = router(config(), None);
         let name = format!("{carrier:?}: never reads the handshake");
-        let mut crowd = crowd(&router);
+        let mut crowd = gather(&router);
         for peer in &mut crowd {
             peer.set_reading(false);
             peer.say(&framing.request());
@@ -163,7 +163,7 @@ fn who_never_reads() {
         check_deadline(&name, &clock, &router, crowd);
 
         let (clock, router) = peer::router(config(), None);
-        let mut crowd = crowd(&router);
+        let mut crowd = gather(&router);
         for peer in &mut crowd {
             peer.set_reading(false);
             peer.say(&framing.request());
@@ -205,7 +205,7 @@ fn everybody_inside_tls_is_gone_in_time() {
     ] {
         let (clock, router) = router(config(), Some(&tls));
         let name = format!("TLS: {name}");
-        let mut crowd = crowd(&router);
+        let mut crowd = gather(&router);
         clock.advance(Duration::from_secs(2));
         crowd.iter_mut().for_each(|peer| peer.say(bytes));
         check_held(&name, &crowd, IN_TLS);
