@@ -10,10 +10,13 @@ use roadbed_core::serializer::Serializer;
 use roadbed_core::session::{ClientConfig, SessionEvent};
 use roadbed_core::uri::Uri;
 use roadbed_router::{Authentication, RouterConfig};
-use roadbed_testkit::{ClientId, Conditions, Pieces, Transcript, World};
+use roadbed_testkit::{Carrier, ClientId, Conditions, Pieces, Transcript, World};
 
 /// The tests of this file look for this variable when they run as another process.
 const CHILD: &str = "ROADBED_PRINT_DIGEST";
+
+/// One of each kind.
+const MIXED: [Carrier; 3] = [Carrier::RawSocket, Carrier::WebSocket, Carrier::BatchedDeflate];
 
 fn uri(text: String) -> Uri {
     Uri::new(text).expect("a URI")
@@ -33,9 +36,9 @@ impl Run {
         Self { world, events: Transcript::new() }
     }
 
-    fn join(&mut self, serializer: Serializer) -> ClientId {
+    fn join(&mut self, (carrier, serializer): (Carrier, Serializer)) -> ClientId {
         let config = ClientConfig::new(Uri::from_static("realm1")).build().expect("a configuration");
-        let client = self.world.connect(config, serializer);
+        let client = self.world.connect(config, carrier.endpoint(serializer));
         self.drive();
         client
     }
@@ -54,10 +57,14 @@ impl Run {
 }
 
 /// Many subscriptions, registrations and calls, ended in every way.
-fn scenario(seed: u64, serializers: &[Serializer], conditions: &Conditions) -> (Transcript, Transcript) {
+fn scenario(
+    seed: u64,
+    clients: &[(Carrier, Serializer)],
+    conditions: &Conditions,
+) -> (Transcript, Transcript) {
     let mut run = Run::new(seed);
     run.world.set_conditions(conditions.clone());
-    let clients: Vec<ClientId> = serializers.iter().map(|serializer| run.join(*serializer)).collect();
+    let clients: Vec<ClientId> = clients.iter().map(|client| run.join(*client)).collect();
     for (index, &client) in clients.iter().enumerate() {
         for number in 0..12 {
             let topic = uri(format!("com.example.topic{number}"));
@@ -103,29 +110,30 @@ fn scenario(seed: u64, serializers: &[Serializer], conditions: &Conditions) -> (
     (run.world.transcript(), run.events)
 }
 
-fn rough(seed: u64) -> (Transcript, Transcript) {
+fn rough(seed: u64, carriers: [Carrier; 3]) -> (Transcript, Transcript) {
     let conditions = Conditions::new().latency(Duration::from_millis(3)).jitter(Duration::from_millis(20));
-    scenario(
-        seed,
-        &[Serializer::Json, Serializer::MsgPack, Serializer::Cbor],
-        &conditions.pieces(Pieces::Random),
-    )
+    let serializers = [Serializer::Json, Serializer::MsgPack, Serializer::Cbor];
+    let clients: Vec<_> = carriers.into_iter().zip(serializers).collect();
+    scenario(seed, &clients, &conditions.pieces(Pieces::Random))
 }
 
 #[test]
 fn the_same_seed_gives_the_same_bytes() {
-    let (bytes, events) = rough(1);
-    assert!(bytes.len() > 20 && events.len() > 100);
-    let again = rough(1);
-    assert_eq!(bytes.first_difference(&again.0), None);
-    assert_eq!(events.first_difference(&again.1), None);
-    assert_ne!(bytes.digest(), rough(2).0.digest());
+    let every = Carrier::ALL.iter().map(|carrier| [*carrier; 3]);
+    for carriers in every.chain([MIXED]) {
+        let (bytes, events) = rough(1, carriers);
+        assert!(bytes.len() > 20 && events.len() > 100, "{carriers:?}");
+        let again = rough(1, carriers);
+        assert_eq!(bytes.first_difference(&again.0), None, "{carriers:?}");
+        assert_eq!(events.first_difference(&again.1), None, "{carriers:?}");
+        assert_ne!(bytes.digest(), rough(2, carriers).0.digest(), "{carriers:?}");
+    }
 }
 
 /// What is drawn at random once a process, such as the keys of std's hash tables, would show here.
 #[test]
 fn another_process_gives_the_same_bytes() {
-    let digest = format!("digest {:016x}", rough(1).0.digest());
+    let digest = format!("digest {:016x}", rough(1, MIXED).0.digest());
     if std::env::var_os(CHILD).is_some() {
         println!("{digest}");
         return;
@@ -143,10 +151,15 @@ fn another_process_gives_the_same_bytes() {
 /// on it.
 #[test]
 fn the_order_of_hash_tables_does_not_show() {
-    let serializers = [Serializer::Json, Serializer::Cbor, Serializer::Json, Serializer::MsgPack];
-    let (_, first) = scenario(1, &serializers, &Conditions::new());
+    let clients = [
+        (Carrier::RawSocket, Serializer::Json),
+        (Carrier::WebSocket, Serializer::Cbor),
+        (Carrier::Batched, Serializer::Json),
+        (Carrier::Deflate, Serializer::MsgPack),
+    ];
+    let (_, first) = scenario(1, &clients, &Conditions::new());
     for seed in 2..12 {
-        let (_, other) = scenario(seed, &serializers, &Conditions::new());
+        let (_, other) = scenario(seed, &clients, &Conditions::new());
         assert_eq!(without_ids(&first).first_difference(&without_ids(&other)), None, "seed {seed}");
     }
 }

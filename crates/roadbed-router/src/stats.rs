@@ -40,6 +40,8 @@ pub struct Counters {
     pub joined: u64,
     /// Peers refused before they had a session.
     pub refused: u64,
+    /// Connections that the driver refused before they became peers, as it has a limit on them.
+    pub connections_refused: u64,
     /// Peers that broke the protocol.
     pub violations: u64,
     /// Peers closed because they took nothing of what was queued for them.

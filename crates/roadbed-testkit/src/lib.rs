@@ -32,12 +32,14 @@
 //! * [`World`]: a router and any number of clients, with a hand on every wire: delays, cuts, stalls, pulled
 //!   cables.
 //! * [`Pair`]: a client connection and what plays its router, or the other way round.
+//! * [`Carrier`]: the transports, for tests that run over each of them.
 //! * [`Script`]: a peer of either side that sends what it is told, right or wrong.
 //! * [`Wire`] and [`End`]: the parts of which these are made, for protocols of your own.
 //! * [`Chunking`] and [`assert_same_under_chunking`]: what arrives in how many pieces must not matter.
 //! * [`Transcript`]: two runs, compared byte by byte.
 #![forbid(unsafe_code)]
 
+mod carrier;
 mod chunks;
 mod end;
 mod line;
@@ -49,6 +51,7 @@ mod unit;
 mod wire;
 mod world;
 
+pub use carrier::{Carrier, every_carrier};
 pub use chunks::{Chunking, assert_same_under_chunking};
 pub use end::{Client, End, LinkEnd};
 pub use pair::{Pair, client, link};

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use roadbed_core::connection::{Connection, Endpoint};
 use roadbed_core::link::{Link, LinkConfig};
-use roadbed_core::serializer::Serializer;
 use roadbed_core::session::ClientConfig;
 use roadbed_core::time::{Timestamp, UnixMicros};
 use roadbed_core::transport::TransportDetails;
@@ -19,21 +18,21 @@ use crate::wire::{Conditions, Wire};
 /// Steps after which `drive` gives up.
 pub(crate) const DRIVE_STEPS: usize = 1_000_000;
 
-/// A client connection that speaks RawSocket, over a transport that counts as private, begun at time zero.
-pub fn client(config: Arc<ClientConfig>, serializer: Serializer) -> Client {
-    client_at(config, serializer, [0; 32], Timestamp::ZERO, TransportDetails::local())
+/// A client connection over a transport that counts as private, begun at time zero. A serializer alone stands
+/// for RawSocket; a [`Carrier`](crate::Carrier) has the endpoints of all transports.
+pub fn client(config: Arc<ClientConfig>, endpoint: impl Into<Endpoint>) -> Client {
+    client_at(config, &endpoint.into(), [0; 32], Timestamp::ZERO, TransportDetails::local())
 }
 
 pub(crate) fn client_at(
     config: Arc<ClientConfig>,
-    serializer: Serializer,
+    endpoint: &Endpoint,
     seed: [u8; 32],
     now: Timestamp,
     details: TransportDetails,
 ) -> Client {
-    let endpoint = Endpoint::rawsocket(serializer);
     let utc = UnixMicros::from_micros(now.as_micros());
-    let mut connection = Connection::client(config, &endpoint, seed, now, utc);
+    let mut connection = Connection::client(config, endpoint, seed, now, utc);
     connection.transport_ready(now, details);
     Client::new(connection)
 }
@@ -188,6 +187,7 @@ impl<A: End, B: End> Pair<A, B> {
 mod tests {
     use roadbed_core::link::LinkEvent;
     use roadbed_core::message::Message;
+    use roadbed_core::serializer::Serializer;
     use roadbed_core::session::SessionEvent;
     use roadbed_core::uri::Uri;
 

@@ -1,24 +1,33 @@
 //! A peer that does what a test tells it, right or wrong.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use roadbed_core::connection::Endpoint;
 use roadbed_core::id::SessionId;
 use roadbed_core::limits::Limits;
 use roadbed_core::message::{Hello, HelloDetails, Message, MessageType, Welcome, WelcomeDetails};
 use roadbed_core::role::{Feature, Role, Roles};
-use roadbed_core::serializer::{Encoded, Serializer};
+use roadbed_core::serializer::Encoded;
 use roadbed_core::session::ClientConfig;
 use roadbed_core::time::Timestamp;
+use roadbed_core::transport::websocket::WebSocket;
 use roadbed_core::transport::{
-    RawSocket, RawSocketClientConfig, RawSocketServerConfig, Transport, TransportClose, TransportEvent,
+    RawSocket, RawSocketClientConfig, RawSocketServerConfig, Sniff, Transport, TransportClose,
+    TransportEvent, sniff,
 };
 use roadbed_core::uri::Uri;
 
+use crate::carrier;
 use crate::end::End;
 
+/// Bytes of a message that a script receives.
+const LARGE: usize = 16 << 20;
+
 /// A scripted peer, for either side: it sends what it is told to, bytes or messages, and keeps what it
-/// receives. It answers nothing by itself, but for the RawSocket handshake and PINGs.
+/// receives. It answers nothing by itself, but for
+/// the transport's handshake, PINGs, and on WebSocket Close frames.
 ///
 /// ```
 /// use roadbed_core::message::MessageType;
@@ -44,6 +53,8 @@ use crate::end::End;
 pub struct Script {
     /// `None`: bytes only.
     transport: Option<Transport>,
+    /// A router that has not heard yet what its client speaks.
+    is_listening: bool,
     now: Timestamp,
     limits: Limits,
     /// What waits for the handshake.
@@ -63,15 +74,23 @@ enum Waiting {
 }
 
 impl Script {
-    /// A client that speaks RawSocket; its handshake goes out by itself.
-    pub fn client(serializer: Serializer) -> Self {
-        let config = RawSocketClientConfig::new(serializer).max_receive(16 << 20);
-        Self::with(Some(RawSocket::client(&config).into()))
+    /// A client; the handshake of its transport goes out by itself. A serializer alone stands for RawSocket; a
+    /// [`Carrier`](crate::Carrier) has the endpoints of all transports.
+    pub fn client(endpoint: impl Into<Endpoint>) -> Self {
+        let transport = match endpoint.into() {
+            Endpoint::RawSocket { serializer } => {
+                RawSocket::client(&RawSocketClientConfig::new(serializer).max_receive(LARGE)).into()
+            }
+            Endpoint::WebSocket(config) => WebSocket::client(&config.max_receive(LARGE), [9; 32]).into(),
+            other => panic!("a script does not speak {other:?}"),
+        };
+        Self::with(Some(transport))
     }
 
-    /// A router that speaks RawSocket in whatever serializer the client asks for.
+    /// A router that speaks whatever the client asks for.
     pub fn router() -> Self {
-        Self::with(Some(RawSocket::server(&RawSocketServerConfig::default().max_receive(16 << 20)).into()))
+        let transport = RawSocket::server(&RawSocketServerConfig::default().max_receive(LARGE));
+        Self { is_listening: true, ..Self::with(Some(transport.into())) }
     }
 
     /// A peer of either side that writes bytes and nothing else: not even a handshake.
@@ -82,8 +101,9 @@ impl Script {
     fn with(transport: Option<Transport>) -> Self {
         Self {
             transport,
+            is_listening: false,
             now: Timestamp::ZERO,
-            limits: Limits::default().message_size(16 << 20),
+            limits: Limits::default().message_size(LARGE),
             waiting: VecDeque::new(),
             output: VecDeque::new(),
             messages: VecDeque::new(),
@@ -218,6 +238,13 @@ impl Script {
 impl End for Script {
     fn handle_input(&mut self, now: Timestamp, input: &mut BytesMut) {
         self.now = now;
+        if self.is_listening && !input.is_empty() {
+            self.is_listening = false;
+            if sniff(input) == Sniff::Http {
+                let config = carrier::server().max_receive(LARGE);
+                self.transport = Some(WebSocket::server(Arc::new(config)).into());
+            }
+        }
         match &mut self.transport {
             Some(transport) => transport.handle_input(now, input),
             None => self.bytes.unsplit(input.split()),

@@ -11,6 +11,7 @@ use rustls::pki_types::CertificateDer;
 use crate::client::{Protocol, TlsClientConfig};
 use crate::clock::Clock;
 use crate::error::{TlsConfigError, TlsError};
+use crate::record::Record;
 use crate::server::TlsServerConfig;
 use crate::side::Side;
 use crate::{ALERT_RECORD, HANDSHAKE_RECORD};
@@ -58,6 +59,8 @@ pub struct TlsLayer {
     stage: Stage,
     /// Bytes received before the handshake was done.
     received: usize,
+    /// Where in a record the handshake stands.
+    record: Record,
     /// The peer sends in bulk.
     is_bulk: bool,
     /// `close_notify` was sent, or is not worth sending. Nothing is read any more: to a fault behind that,
@@ -109,6 +112,7 @@ impl TlsLayer {
             output: BytesMut::new(),
             stage: Stage::Handshaking,
             received: 0,
+            record: Record::default(),
             is_bulk: false,
             is_closed: false,
             has_ems: false,
@@ -253,9 +257,13 @@ impl TlsLayer {
                 self.output.clear();
                 return Err(TlsError::NotTls);
             }
-            limit = limit.min(HANDSHAKE_LIMIT.saturating_sub(self.received));
+            // One record at a time, however many came together: what is behind the last one of the handshake is
+            // not part of it.
+            limit = limit.min(self.record.rest()).min(HANDSHAKE_LIMIT.saturating_sub(self.received));
         }
+        let first: [u8; 5] = std::array::from_fn(|index| ciphertext.get(index).copied().unwrap_or_default());
         let count = self.side.read(ciphertext, limit);
+        self.record.advance(first, count);
         if count == 0 && limit == 0 {
             return Err(TlsError::HandshakeTooLarge { limit: HANDSHAKE_LIMIT });
         }
@@ -265,7 +273,6 @@ impl TlsLayer {
         self.received = self.received.saturating_add(count);
         let progress = self.side.process(&self.clock, &mut self.has_ems, &mut self.output);
         if self.stage == Stage::Handshaking {
-            // A fault right behind the handshake leaves no channel binding, so it counts as one in it.
             if progress.is_ok() && self.side.common().is_some_and(|common| !common.is_handshaking()) {
                 self.opened();
             } else {

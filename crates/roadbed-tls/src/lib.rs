@@ -71,6 +71,7 @@ mod clock;
 mod error;
 mod identity;
 mod layer;
+mod record;
 mod roots;
 mod server;
 mod side;

@@ -37,6 +37,7 @@ fn seeds(target: &str) -> Seeds {
         "websocket_client" | "websocket_server" => frames(),
         "websocket_deflate" => deflate(),
         "websocket_peer" => peer(),
+        "websocket_socket" => socket(),
         "link" => link(),
         "connection" => connection(),
         "router" => router(),
@@ -208,6 +209,43 @@ fn frames() -> Seeds {
     .collect()
 }
 
+/// What the choice of a transport is made by, and called.
+const SPEECHES: [(u8, &str); 5] =
+    [(0, ""), (1, "_plain"), (2, "_batched"), (3, "_deflate"), (4, "_batched_deflate")];
+
+/// Role, transport, serializer, limit, whether the bytes are raw, cuts; then frames as first octets and bodies.
+fn socket() -> Seeds {
+    let mut seeds = Seeds::new();
+    for role in 0..2 {
+        for (speech, name) in &SPEECHES[1..] {
+            for (number, serializer) in (0..).zip(Serializer::ALL) {
+                let mut seed = vec![role, *speech, number, 0, 0, 2, 3, 40];
+                for (_, message) in samples::messages(serializer).into_iter().take(3) {
+                    let body = match (speech.is_multiple_of(2), serializer) {
+                        (false, _) => message,
+                        (true, Serializer::Json) => [&message[..], b"\x1E"].concat(),
+                        (true, _) => {
+                            let length = u32::try_from(message.len()).unwrap_or(0).to_be_bytes();
+                            [&length[..], &message[..]].concat()
+                        }
+                    };
+                    seed.extend([if serializer == Serializer::Json { 0 } else { 1 }]);
+                    seed.push(u8::try_from(body.len()).unwrap_or(u8::MAX));
+                    seed.extend(body);
+                    seed.extend([6, 1, b'?']);
+                }
+                let role = ["server", "client"][usize::from(role)];
+                seeds.push((format!("{role}_{serializer}{name}"), seed));
+            }
+        }
+    }
+    seeds.push((
+        "raw_head".to_owned(),
+        [&[0, 1, 0, 0, 1, 0][..], b"GET /ws HTTP/1.1\r\nHost: h\r\n\r\n"].concat(),
+    ));
+    seeds
+}
+
 /// Limit, parameters, threshold, direction, damage; pieces; messages.
 fn deflate() -> Seeds {
     let messages = [&[9, 5][..], b"hello", &[50, 8], b"[1,2,3,]", &[0, 0]].concat();
@@ -305,7 +343,7 @@ fn router() -> Seeds {
 fn link() -> Seeds {
     let mut seeds = Seeds::new();
     for serializer in Serializer::ALL {
-        let mut stream = vec![0, 0, 0, 2, 3, 9, 0x7F, 0xF0 | serializer.rawsocket_id(), 0, 0];
+        let mut stream = vec![0, 0, 0, 0, 2, 3, 9, 0x7F, 0xF0 | serializer.rawsocket_id(), 0, 0];
         for (name, message) in samples::messages(serializer) {
             if ["hello", "subscribe", "publish", "call", "goodbye"].contains(&name) {
                 let [_, _, high, low] = u32::try_from(message.len()).unwrap_or(0).to_be_bytes();
@@ -318,18 +356,21 @@ fn link() -> Seeds {
         let steps =
             [1, 2, 0, 0, 9, 0, 3, 65, 66, 67, 11, 0, 18, 13, 0, 17, 14, 15, 1, 90, 90, 16, 16, 8, 1, 7, 1];
         let id = serializer.rawsocket_id() - 1;
-        seeds.push((format!("steps_{serializer}"), [&[0, 0, 0, 0, 1, id][..], &steps].concat()));
+        for (speech, name) in SPEECHES {
+            let start = [speech, 0, 0, 0, 0, 1, id];
+            seeds.push((format!("steps_{serializer}{name}"), [&start[..], &steps].concat()));
+        }
     }
     seeds.push((
         "unreadable".to_owned(),
-        [&[0, 2, 0, 0, 0x7F, 0xF1, 0, 0, 0, 0, 0, 5][..], b"[1,2]", b"\0\0\0\x05[1,2]"].concat(),
+        [&[0, 0, 2, 0, 0, 0x7F, 0xF1, 0, 0, 0, 0, 0, 5][..], b"[1,2]", b"\0\0\0\x05[1,2]"].concat(),
     ));
     seeds
 }
 
 /// Serializer, configuration, limits; the router's handshake; then steps.
 fn connection() -> Seeds {
-    let start = |serializer: u8, bits: u8, limits: u8| vec![serializer, bits, limits, 0, 0];
+    let start = |serializer: u8, bits: u8, limits: u8| vec![0, serializer, bits, limits, 0, 0];
     // The router answers the oldest request: kindly, with what follows.
     let answer = |rest: &[u8]| [&[12, 0, 0, 1][..], rest].concat();
     let welcome = || answer(&[0]);
@@ -376,7 +417,13 @@ fn connection() -> Seeds {
         ("closed", all(&[start(0, 0, 0), welcome(), call(), vec![0, 0, 19, 0], vec![26]])),
     ]
     .into_iter()
-    .map(|(name, seed)| (name.to_owned(), seed))
+    .zip(0..)
+    .flat_map(|((name, seed), number)| {
+        // Each over RawSocket, and over one form of WebSocket. That has no handshake to choose.
+        let (speech, suffix): (u8, &str) = SPEECHES[1 + number % 4];
+        let over_websocket = [&[speech][..], &seed[1..5], &seed[6..]].concat();
+        [(name.to_owned(), seed), (format!("{name}{suffix}"), over_websocket)]
+    })
     .collect()
 }
 

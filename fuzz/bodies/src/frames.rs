@@ -70,7 +70,7 @@ fn frames(role: TransportRole, data: &[u8]) {
 
 /// Frames from decisions: first octets and payloads. `role` is the end that reads them. Those that are `mild`
 /// have only Close frames with codes that may be sent.
-fn build(role: TransportRole, source: &mut Source<'_>, is_mild: bool) -> Vec<u8> {
+pub(crate) fn build(role: TransportRole, source: &mut Source<'_>, is_mild: bool) -> Vec<u8> {
     let mut stream = Vec::new();
     while !source.is_empty() {
         let mut first =

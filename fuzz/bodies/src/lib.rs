@@ -18,7 +18,9 @@ pub mod payloads;
 pub mod rawsocket;
 pub mod router;
 pub mod samples;
+pub mod socket;
 pub mod source;
+mod speech;
 pub mod tls;
 pub mod upgrade;
 pub mod values;
@@ -42,6 +44,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("websocket_server", frames::websocket_server),
     ("websocket_deflate", frames::websocket_deflate),
     ("websocket_peer", frames::websocket_peer),
+    ("websocket_socket", socket::websocket_socket),
     ("link", link::link),
     ("connection", connection::connection),
     ("router", router::router),

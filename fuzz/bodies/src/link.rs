@@ -15,10 +15,12 @@ use roadbed_core::transport::{LivenessConfig, LivenessMode};
 use crate::check_text;
 use crate::samples;
 use crate::source::Source;
+use crate::speech::{Other, Speech};
 
 /// A link under input, output and time.
 pub fn link(data: &[u8]) {
     let mut source = Source::new(data);
+    let speech = Speech::choose(&mut source);
     let mode = source.choose(&[LivenessMode::Auto, LivenessMode::On]);
     let limits = match source.below(3) {
         0 => Limits::default(),
@@ -30,6 +32,7 @@ pub fn link(data: &[u8]) {
         .limits(limits)
         .liveness(LivenessConfig::default().mode(mode))
         .serializers(offered);
+    let config = if speech.is_websocket { config.websocket(speech.server_config()) } else { config };
     config.check().expect("the configuration is right");
     let cuts = source.bytes(8).to_vec();
 
@@ -37,7 +40,7 @@ pub fn link(data: &[u8]) {
     let whole = stream_in_pieces(&config, stream, &[]);
     assert_eq!(stream_in_pieces(&config, stream, &cuts), whole, "cut into pieces of {cuts:?} octets");
     assert_eq!(stream_in_pieces(&config, stream, &[0]), whole, "octet by octet");
-    World::new(&config).run(source);
+    World::new(&config).run(source, speech);
 }
 
 /// The events and the output of a stream that comes in pieces of so many octets, one more than given.
@@ -55,8 +58,9 @@ fn stream_in_pieces(config: &LinkConfig, stream: &[u8], cuts: &[u8]) -> (Vec<Lin
         }
     }
     world.end();
-    if world.is_over {
-        // Pings behind what ends the link are answered if they came in the same read.
+    if world.is_over || config.websocket.is_some() {
+        // Pings behind what ends the link are answered if they came in the same read; and of many that came
+        // in one read, a WebSocket answers some.
         world.sent.clear();
     }
     (world.events, world.sent)
@@ -68,6 +72,8 @@ struct World {
     /// The latest time that the link was told.
     told: Timestamp,
     input: BytesMut,
+    /// The other end, where it is a WebSocket.
+    other: Option<Other>,
     events: Vec<LinkEvent>,
     sent: Vec<u8>,
     is_over: bool,
@@ -77,7 +83,8 @@ impl World {
     fn new(config: &LinkConfig) -> Self {
         let now = Timestamp::ZERO;
         let link = Link::server(config, now);
-        Self { link, now, told: now, input: BytesMut::new(), events: vec![], sent: vec![], is_over: false }
+        let (input, other) = (BytesMut::new(), None);
+        Self { link, now, told: now, input, other, events: vec![], sent: vec![], is_over: false }
     }
 
     fn tell(&mut self, what: fn(&mut Link, Timestamp)) {
@@ -85,9 +92,18 @@ impl World {
         what(&mut self.link, self.now);
     }
 
-    fn run(mut self, mut source: Source<'_>) {
+    fn run(mut self, mut source: Source<'_>, speech: Speech) {
         if source.flag() {
-            self.feed(&[0x7F, 0x50 | source.choose(&Serializer::ALL).rawsocket_id(), 0, 0]);
+            let serializer = source.choose(&Serializer::ALL);
+            if speech.is_websocket {
+                let mut other = Other::client(speech, serializer);
+                let request = other.output();
+                self.other = Some(other);
+                self.feed(&request);
+                self.settle();
+            } else {
+                self.feed(&[0x7F, 0x50 | serializer.rawsocket_id(), 0, 0]);
+            }
         }
         while !source.is_empty() {
             self.step(&mut source);
@@ -102,6 +118,16 @@ impl World {
         match source.below(20) {
             0..=6 => {
                 let (name, json) = source.choose(samples::MESSAGES);
+                let now = self.now;
+                if let (Some(other), Some(serializer)) = (&mut self.other, self.link.serializer()) {
+                    let mut body = BytesMut::new();
+                    if name != "unknown" && serializer.encode(&samples::parse(json), &mut body).is_ok() {
+                        other.send(now, body.freeze());
+                    }
+                    let frame = other.output();
+                    self.feed(&frame);
+                    return self.settle();
+                }
                 let mut frame = BytesMut::from(&[0; 4][..]);
                 if let Some(serializer) = self.link.serializer().filter(|_| name != "unknown") {
                     serializer
@@ -180,6 +206,11 @@ impl World {
         while let Some(bytes) = self.link.poll_transmit() {
             assert!(!bytes.is_empty(), "an empty write");
             self.sent.extend_from_slice(&bytes);
+            if let Some(other) = &mut self.other {
+                other.hear(self.now, &bytes);
+                let answer = other.output();
+                self.input.extend_from_slice(&answer);
+            }
         }
     }
 

@@ -33,11 +33,7 @@ const ENTRY_POINTS: &[(&str, &str, Reached)] = &[
     ("core/transport/sniff.rs", "sniff", By(&["sniffing"])),
     ("core/transport/websocket/handshake/client.rs", "read", By(&["websocket_answer"])),
     ("core/transport/websocket/handshake/server.rs", "read", By(&["websocket_request"])),
-    (
-        "core/transport/websocket/socket.rs",
-        "handle_input",
-        Not("puts together what websocket_request, websocket_answer and the frames' targets reach"),
-    ),
+    ("core/transport/websocket/socket.rs", "handle_input", By(&["websocket_socket", "link", "connection"])),
     ("core/transport/websocket/stream/config.rs", "only", BUILDS),
     ("core/transport/websocket/stream/write.rs", "send", BUILDS),
     ("core/transport/websocket/stream/mod.rs", "handle_input", By(&["websocket_client", "websocket_server"])),

@@ -27,7 +27,6 @@ const LEFT_OUT: &[(&str, &[Way], &str)] = &[
     ),
     ("joining::refused_serializer_is_retried", &[Way::SecureRawSocket], UNSEEN),
     ("joining::only_serializer_is_refused", &[Way::SecureRawSocket], UNSEEN),
-    ("payloads::payloads_over_the_limit", &WEBSOCKET, "a WebSocket peer does not say how much it accepts"),
     ("payloads::modest_receivers", &WEBSOCKET, "a WebSocket peer does not say how much it accepts"),
     ("procedures::", &[Way::SecureRawSocket], SHARED),
     ("events::", &[Way::SecureRawSocket], SHARED),

@@ -3,11 +3,10 @@
 use bytes::Bytes;
 use roadbed_core::options::{CallOptions, PublishOptions, RegisterOptions, SubscribeOptions};
 use roadbed_core::payload::Payload;
-use roadbed_core::serializer::Serializer;
 use roadbed_core::session::{ClientConfig, SessionEvent};
 use roadbed_core::uri::Uri;
 use roadbed_testkit::{Chunking, Pair, Script, client};
-use roadbed_tests::frames::{Written, frame, handshake, raw_frame};
+use roadbed_tests::frames::{Framing, Written};
 
 /// What a router may send to a client whose requests 1 to 6 are SUBSCRIBE, REGISTER, CALL, PUBLISH, CALL
 /// and SUBSCRIBE. The order is a good one; others are not.
@@ -38,21 +37,22 @@ pub(crate) struct Outcome {
 }
 
 /// The good stream, with a PING before each message.
-pub(crate) fn whole(serializer: Serializer) -> Vec<u8> {
-    let ping = |index: usize| raw_frame(1, &[index as u8]);
+pub(crate) fn whole(framing: Framing) -> Vec<u8> {
     let messages = MESSAGES.iter().enumerate();
     messages
-        .flat_map(|(index, message)| [ping(index), frame(serializer, message)])
+        .flat_map(|(index, message)| [framing.ping(&[index as u8]), framing.message(message)])
         .collect::<Vec<_>>()
         .concat()
 }
 
 /// Joins, makes the requests, and feeds `pieces`; then the stream ends. The application only listens.
-pub(crate) fn run(serializer: Serializer, pieces: &[Bytes]) -> Outcome {
+pub(crate) fn run(framing: Framing, pieces: &[Bytes]) -> Outcome {
     let config = ClientConfig::new(Uri::from_static("realm1")).build().expect("the configuration is right");
-    let mut pair = Pair::new(client(config, serializer), Script::raw());
+    let mut pair = Pair::new(client(config, framing.carrier.endpoint(framing.serializer)), Script::raw());
+    pair.drive();
+    let request = pair.router.receive_bytes();
     let welcome = r#"[2,4711,{"roles":{"broker":{},"dealer":{"features":{"call_canceling":true}}}}]"#;
-    let beginning = [&handshake(serializer)[..], &frame(serializer, welcome)].concat();
+    let beginning = [framing.answer(&request), framing.message(welcome)].concat();
     for piece in Chunking::Random(pieces.len() as u64).cut(&beginning) {
         pair.router.send_bytes(&piece);
         pair.drive();
@@ -86,7 +86,8 @@ pub(crate) fn run(serializer: Serializer, pieces: &[Bytes]) -> Outcome {
         SessionEvent::Closed { reason, .. } => Some(reason.to_string()),
         _ => None,
     });
-    let written = Written::parse(&pair.router.receive_bytes());
+    let written = [request, pair.router.receive_bytes()].concat();
+    let written = Written::parse(&written, Framing { is_client: true, ..framing });
     Outcome { events, written, closed }
 }
 

@@ -5,15 +5,20 @@ mod router;
 
 use proptest::prelude::*;
 use roadbed_core::serializer::Serializer;
-use roadbed_testkit::{Chunking, assert_same_under_chunking};
-use roadbed_tests::frames::{frame, handshake, raw_frame, unknown_frame};
+use roadbed_testkit::{Carrier, Chunking, assert_same_under_chunking};
+use roadbed_tests::frames::Framing;
 
 /// Something a stream is made of: one of the messages that belong to a scenario, or anything else.
 #[derive(Clone, Debug)]
 enum Part {
     Message(usize),
     Unknown(u64),
-    Frame { kind: u8, body: Vec<u8> },
+    /// Several messages, in one batch where there are batches.
+    Batch(Vec<Vec<u8>>),
+    Frame {
+        kind: u8,
+        body: Vec<u8>,
+    },
     Bytes(Vec<u8>),
 }
 
@@ -22,49 +27,61 @@ fn parts(messages: usize) -> impl Strategy<Value = Vec<Part>> {
     let part = prop_oneof![
         24 => (0..messages).prop_map(Part::Message),
         1 => (200..1100_u64).prop_map(Part::Unknown),
-        3 => (1..3_u8, bytes()).prop_map(|(kind, body)| Part::Frame { kind, body }),
+        1 => prop::collection::vec(bytes(), 1..4).prop_map(Part::Batch),
+        3 => prop::sample::select(&[1, 2, 0x89, 0x8A][..]).prop_flat_map(move |kind| (Just(kind), bytes())).prop_map(|(kind, body)| Part::Frame { kind, body }),
         1 => (any::<u8>(), bytes()).prop_map(|(kind, body)| Part::Frame { kind, body }),
         1 => bytes().prop_map(Part::Bytes),
     ];
     prop::collection::vec(part, 0..24)
 }
 
-fn stream(serializer: Serializer, messages: &[&str], parts: &[Part]) -> Vec<u8> {
+fn stream(framing: Framing, messages: &[&str], parts: &[Part]) -> Vec<u8> {
     let bytes = parts.iter().map(|part| match part {
-        Part::Message(index) => frame(serializer, messages[*index]),
-        Part::Unknown(message_type) => unknown_frame(serializer, *message_type),
-        Part::Frame { kind, body } => raw_frame(*kind, body),
+        Part::Message(index) => framing.message(messages[*index]),
+        Part::Unknown(message_type) => framing.unknown(*message_type),
+        Part::Batch(bodies) => framing.bodies(&bodies.iter().map(Vec::as_slice).collect::<Vec<_>>()),
+        Part::Frame { kind, body } => framing.frame(*kind, body),
         Part::Bytes(bytes) => bytes.clone(),
     });
     bytes.collect::<Vec<_>>().concat()
 }
 
-fn serializer() -> impl Strategy<Value = Serializer> {
-    prop::sample::select(&Serializer::ALL[..])
+fn framing(is_client: bool) -> impl Strategy<Value = Framing> {
+    let (carrier, serializer) =
+        (prop::sample::select(Carrier::ALL), prop::sample::select(&Serializer::ALL[..]));
+    (carrier, serializer).prop_map(move |(carrier, serializer)| Framing { carrier, serializer, is_client })
+}
+
+/// Every transport with every serializer.
+fn framings(is_client: bool) -> impl Iterator<Item = Framing> {
+    let all =
+        Carrier::ALL.iter().flat_map(|carrier| Serializer::ALL.map(|serializer| (*carrier, serializer)));
+    all.map(move |(carrier, serializer)| Framing { carrier, serializer, is_client })
 }
 
 /// A good stream, cut in every way; and ended after every byte.
 #[test]
 fn a_client_sees_bytes_not_pieces() {
-    for serializer in Serializer::ALL {
-        let stream = client::whole(serializer);
-        let outcome = assert_same_under_chunking(&stream, |pieces| client::run(serializer, pieces));
+    for framing in framings(false) {
+        let stream = client::whole(framing);
+        let outcome = assert_same_under_chunking(&stream, |pieces| client::run(framing, pieces));
         assert_eq!(outcome.closed.as_deref(), Some("goodbye: wamp.close.system_shutdown"), "{outcome:#?}");
         for end in 0..stream.len() {
-            let outcome = client::run(serializer, &Chunking::Random(end as u64).cut(&stream[..end]));
-            assert_eq!(outcome.closed.as_deref(), Some("the transport ended"), "after {end} bytes");
+            let outcome = client::run(framing, &Chunking::Random(end as u64).cut(&stream[..end]));
+            let closed = outcome.closed.as_deref();
+            assert_eq!(closed, Some("the transport ended"), "{framing:?}, after {end} bytes");
         }
     }
 }
 
 #[test]
 fn a_router_sees_bytes_not_pieces() {
-    for serializer in Serializer::ALL {
-        let stream = router::whole(serializer);
-        let outcome = assert_same_under_chunking(&stream, router::run);
+    for framing in framings(true) {
+        let stream = router::whole(framing);
+        let outcome = assert_same_under_chunking(&stream, |pieces| router::run(framing, pieces));
         assert_eq!(outcome.violations, 0, "{outcome:#?}");
         for end in 0..stream.len() {
-            router::run(&Chunking::Random(end as u64).cut(&stream[..end]));
+            router::run(framing, &Chunking::Random(end as u64).cut(&stream[..end]));
         }
     }
 }
@@ -74,27 +91,27 @@ proptest! {
 
     #[test]
     fn any_stream_to_a_client(
-        serializer in serializer(), parts in parts(client::MESSAGES.len()), seeds: [u64; 3], cut: prop::sample::Index,
+        framing in framing(false), parts in parts(client::MESSAGES.len()), seeds: [u64; 3], cut: prop::sample::Index,
     ) {
-        let stream = stream(serializer, client::MESSAGES, &parts);
-        let whole = client::run(serializer, &Chunking::Whole.cut(&stream));
+        let stream = stream(framing, client::MESSAGES, &parts);
+        let whole = client::run(framing, &Chunking::Whole.cut(&stream));
         for way in ways(&seeds, cut.index(stream.len() + 1)) {
-            prop_assert_eq!(&client::run(serializer, &way.cut(&stream)), &whole, "{:?}", way);
+            prop_assert_eq!(&client::run(framing, &way.cut(&stream)), &whole, "{:?}", way);
         }
     }
 
     #[test]
     fn any_stream_to_a_router(
-        serializer in serializer(), parts in parts(router::MESSAGES.len()), seeds: [u64; 3], cut: prop::sample::Index,
+        framing in framing(true), parts in parts(router::MESSAGES.len()), seeds: [u64; 3], cut: prop::sample::Index,
     ) {
         let stream = [
-            &handshake(serializer)[..],
-            &stream(serializer, router::MESSAGES, &parts),
+            framing.request(),
+            stream(framing, router::MESSAGES, &parts),
         ]
         .concat();
-        let whole = router::run(&Chunking::Whole.cut(&stream));
+        let whole = router::run(framing, &Chunking::Whole.cut(&stream));
         for way in ways(&seeds, cut.index(stream.len() + 1)) {
-            prop_assert_eq!(&router::run(&way.cut(&stream)), &whole, "{:?}", way);
+            prop_assert_eq!(&router::run(framing, &way.cut(&stream)), &whole, "{:?}", way);
         }
     }
 }

@@ -7,7 +7,7 @@ use roadbed_core::session::{ClientConfig, SessionEvent};
 use roadbed_core::uri::Uri;
 use roadbed_router::{Authentication, Counters, RouterConfig};
 use roadbed_testkit::{Script, World};
-use roadbed_tests::frames::{Written, frame, handshake, raw_frame};
+use roadbed_tests::frames::{Framing, Written};
 
 /// What a client may send without waiting for answers. The order is a good one; others are not.
 pub(crate) const MESSAGES: &[&str] = &[
@@ -41,16 +41,18 @@ pub(crate) struct Outcome {
     pub(crate) violations: u64,
 }
 
-/// The good stream, with a PING before each message.
-pub(crate) fn whole(serializer: Serializer) -> Vec<u8> {
-    let ping = |index: usize| raw_frame(1, &[index as u8]);
+/// The good stream, with a PING before each message but the last two: so many PONGs may wait.
+pub(crate) fn whole(framing: Framing) -> Vec<u8> {
     let messages = MESSAGES.iter().enumerate();
-    let frames = messages.flat_map(|(index, message)| [ping(index), frame(serializer, message)]);
-    [handshake(serializer).to_vec()].into_iter().chain(frames).collect::<Vec<_>>().concat()
+    let frames = messages.flat_map(|(index, message)| {
+        let ping = if index < 16 { framing.ping(&[index as u8]) } else { Vec::new() };
+        [ping, framing.message(message)]
+    });
+    [framing.request()].into_iter().chain(frames).collect::<Vec<_>>().concat()
 }
 
 /// Feeds `pieces` to a router; then the stream ends.
-pub(crate) fn run(pieces: &[Bytes]) -> Outcome {
+pub(crate) fn run(framing: Framing, pieces: &[Bytes]) -> Outcome {
     let realm = Uri::from_static("realm1");
     let config = RouterConfig::new().realm(realm.clone(), Authentication::new().anonymous("guest"));
     let mut world = World::new(config);
@@ -78,7 +80,10 @@ pub(crate) fn run(pieces: &[Bytes]) -> Outcome {
     assert!(world.is_over(script) && world.script(script).is_ended());
     let router_events = world.router_events().iter().map(|event| format!("{event:?}")).collect();
     Outcome {
-        written: Written::parse(&world.script(script).receive_bytes()),
+        written: Written::parse(
+            &world.script(script).receive_bytes(),
+            Framing { is_client: false, ..framing },
+        ),
         seen_by_other: world.events(other),
         router_events,
         counters: stats.counters,

@@ -54,7 +54,9 @@ pub(crate) fn run(seed: u64, operations: &[Operation]) {
     let (mut simulation, mut model) = (Simulation::new(seed, false), Model::default());
     for operation in beginning().iter().chain(operations) {
         let operation = match operation.clone() {
-            Operation::Join { serializer, .. } => Operation::Join { serializer, network: Network::Perfect },
+            Operation::Join { carrier, serializer, .. } => {
+                Operation::Join { carrier, serializer, network: Network::Perfect }
+            }
             Operation::Call { client, name, size, .. } => {
                 Operation::Call { client, name, size, deadline: None }
             }

@@ -7,7 +7,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use roadbed_core::options::CancelMode;
 use roadbed_core::serializer::Serializer;
-use roadbed_testkit::{Conditions, Pieces};
+use roadbed_testkit::{Carrier, Conditions, Pieces};
 
 /// Topics and procedures to choose from.
 pub(crate) const NAMES: u8 = 3;
@@ -16,6 +16,7 @@ pub(crate) const NAMES: u8 = 3;
 #[derive(Clone, Debug)]
 pub(crate) enum Operation {
     Join {
+        carrier: Carrier,
         serializer: Serializer,
         network: Network,
     },
@@ -134,9 +135,11 @@ fn operation() -> impl Strategy<Value = Operation> {
         Network::Jittery,
         Network::Narrow,
     ]);
+    let carrier = prop::sample::select(Carrier::ALL);
     let mode = prop::sample::select(vec![CancelMode::Skip, CancelMode::Kill, CancelMode::KillNoWait]);
     prop_oneof![
-        4 => (serializer, network).prop_map(|(serializer, network)| Join { serializer, network }),
+        4 => (carrier, serializer, network)
+            .prop_map(|(carrier, serializer, network)| Join { carrier, serializer, network }),
         2 => client().prop_map(|client| Leave { client }),
         2 => client().prop_map(|client| Kill { client }),
         6 => (client(), name()).prop_map(|(client, name)| Subscribe { client, name }),
@@ -162,9 +165,11 @@ fn operation() -> impl Strategy<Value = Operation> {
 
 /// What every run begins with, so that there is something to go wrong.
 pub(crate) fn beginning() -> Vec<Operation> {
-    let mut operations: Vec<Operation> = Serializer::ALL
+    let carriers = [Carrier::RawSocket, Carrier::WebSocket, Carrier::BatchedDeflate];
+    let mut operations: Vec<Operation> = carriers
         .into_iter()
-        .map(|serializer| Operation::Join { serializer, network: Network::Perfect })
+        .zip(Serializer::ALL)
+        .map(|(carrier, serializer)| Operation::Join { carrier, serializer, network: Network::Perfect })
         .collect();
     operations.push(Operation::Step { steps: 40 });
     for client in 0..3 {

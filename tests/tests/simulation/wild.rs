@@ -55,14 +55,14 @@ impl Simulation {
 
     pub(crate) fn perform(&mut self, operation: &Operation) {
         match *operation {
-            Operation::Join { serializer, network } => {
+            Operation::Join { carrier, serializer, network } => {
                 let open = self.apps.iter().filter(|app| app.state != Phase::Closed).count();
                 if open < MAX_CLIENTS {
                     self.world.set_conditions(network.conditions());
                     let config = ClientConfig::new(Uri::from_static("realm1")).strict_ids(true);
                     let config = config.limits(Limits::default().queued_events(16));
                     let config = config.build().expect("the configuration is right");
-                    let client = self.world.connect(config, serializer);
+                    let client = self.world.connect(config, carrier.endpoint(serializer));
                     self.apps.push(App::new(client, self.apps.len()));
                 }
             }

@@ -77,7 +77,11 @@ impl Connection {
     fn transport_closed(&mut self, now: Timestamp, reason: TransportClose) {
         match reason {
             TransportClose::Local => {}
-            TransportClose::Eof | TransportClose::Peer { .. } => self.session.handle_eof(now),
+            TransportClose::Eof => self.session.handle_eof(now),
+            TransportClose::Peer { code, reason } => match CloseReason::from_close_frame(code, reason) {
+                CloseReason::Eof => self.session.handle_eof(now),
+                reason => self.session.end(reason, false),
+            },
             TransportClose::Timeout => {
                 // Whoever is gone fetches nothing.
                 self.is_released = true;

@@ -45,6 +45,15 @@ pub enum CloseReason {
     /// The transport ended without a goodbye.
     #[error("the transport ended")]
     Eof,
+    /// The peer closed its WebSocket for a reason of its own: with another code than 1000 and 1001, such as 1009 for a
+    /// message that was too large for it (RFC 6455 section 7.4).
+    #[error("the peer closed the transport with code {code}{separator}{reason}", separator = if reason.is_empty() { "" } else { ": " })]
+    ClosedByPeer {
+        /// The code.
+        code: u16,
+        /// What it said for people; mostly empty.
+        reason: ByteString,
+    },
     /// A deadline passed.
     #[error("timed out: {0}")]
     Timeout(Deadline),
@@ -78,12 +87,22 @@ pub enum Deadline {
 }
 
 impl CloseReason {
+    /// What the Close frame of a WebSocket says: the end of the stream, or more.
+    pub(crate) fn from_close_frame(code: Option<u16>, reason: ByteString) -> Self {
+        match code {
+            None | Some(1000 | 1001) => Self::Eof,
+            Some(code) => Self::ClosedByPeer { code, reason },
+        }
+    }
+
     /// Whether connecting anew may help: the transport was lost or timed out, the peer shut down, closed the realm
     /// or was full, or the way to it is blocked for now.
     /// Refused credentials, an unknown realm, a session that was killed and protocol violations stay what they are.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Eof | Self::Timeout(_) => true,
+            // The same would happen again, where the peer takes us to break a rule.
+            Self::ClosedByPeer { code, .. } => !matches!(code, 1002 | 1003 | 1007 | 1008 | 1010),
             Self::Goodbye { reason, by_peer, .. } => {
                 *by_peer && (is_shutdown(reason) || is_end_of_realm(reason))
             }

@@ -28,6 +28,7 @@ mod config;
 mod tests;
 
 use alloc::sync::Arc;
+use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
@@ -41,12 +42,16 @@ use crate::session::TimeoutReason;
 use crate::time::Timestamp;
 use crate::transport::websocket::{UpgradeRequest, WebSocket, WebSocketServerConfig};
 use crate::transport::{
-    LivenessConfig, RawSocket, Sniff, Transport, TransportClose, TransportError, TransportEvent, sniff,
+    HandshakeError, LivenessConfig, RawSocket, Sniff, Transport, TransportClose, TransportError,
+    TransportEvent, sniff,
 };
 
 /// Output, in bytes, up to which a link asks for more. A router keeps the rest in its own queues, where it
 /// can still be dropped.
 const WRITABLE: usize = 64 << 10;
+
+/// What HTTP clients are told that are refused.
+const NO_ROOM: &str = "There are too many connections; try again later.";
 
 /// The router's end of a connection; see the [module](self) for an example.
 ///
@@ -67,6 +72,8 @@ pub struct Link {
     is_secure: bool,
     /// What to speak if the first octet is a letter of HTTP. Until then, and otherwise, it is RawSocket.
     websocket: Option<Arc<WebSocketServerConfig>>,
+    /// Whoever speaks is refused, and told to come back after so long.
+    refusal: Option<Duration>,
     end: End,
 }
 
@@ -125,6 +132,7 @@ impl Link {
             is_paused: false,
             is_secure: false,
             websocket: config.websocket.clone(),
+            refusal: None,
             end: End::Open,
         };
         if !config.rawsocket {
@@ -140,6 +148,20 @@ impl Link {
         self.is_secure = is_secure;
         if let Transport::WebSocket(websocket) = &mut self.transport {
             websocket.set_secure(is_secure);
+        }
+    }
+
+    /// There is no room for this peer: it is refused in its own terms as soon as it says something. RawSocket clients
+    /// are told error 4, "maximum connection count reached"; HTTP clients status 503, and when to try again. Call it
+    /// before the first `handle_input`. Whoever says nothing still has its deadline.
+    pub fn refuse(&mut self, retry_after: Duration) {
+        self.refusal = Some(retry_after);
+    }
+
+    fn refuse_now(&mut self, now: Timestamp, retry_after: Duration) {
+        match &mut self.transport {
+            Transport::RawSocket(rawsocket) => rawsocket.refuse(now, HandshakeError::ConnectionLimit),
+            Transport::WebSocket(websocket) => websocket.refuse(NO_ROOM, retry_after),
         }
     }
 
@@ -173,6 +195,11 @@ impl Link {
         self.observe(now);
         if matches!(self.end, End::Open) {
             self.choose(input);
+            if !input.is_empty()
+                && let Some(retry_after) = self.refusal.take()
+            {
+                self.refuse_now(now, retry_after);
+            }
         }
         self.transport.handle_input(now, input);
     }
@@ -318,7 +345,9 @@ impl Link {
             TransportClose::Eof => self.end_with(CloseReason::Eof, false),
             TransportClose::Failed(error) if error.is_truncation() => self.end_with(CloseReason::Eof, false),
             // The answer to its Close frame has to be fetched.
-            TransportClose::Peer { .. } => self.end_with(CloseReason::Eof, true),
+            TransportClose::Peer { code, reason } => {
+                self.end_with(CloseReason::from_close_frame(code, reason), true);
+            }
             TransportClose::Timeout => {
                 self.end_with(CloseReason::Timeout(Deadline::Liveness), false);
             }

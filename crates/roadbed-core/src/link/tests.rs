@@ -5,7 +5,7 @@ use super::*;
 use crate::transport::LivenessMode;
 
 const T0: Timestamp = Timestamp::ZERO;
-const SECOND: core::time::Duration = core::time::Duration::from_secs(1);
+const SECOND: Duration = Duration::from_secs(1);
 
 /// JSON, up to 1 MiB.
 fn handshake() -> [u8; 4] {
@@ -248,8 +248,9 @@ mod websocket {
         feed(&mut link, &handshake());
         assert!(matches!(link.poll_event(), Some(LinkEvent::Open { request: None, .. })));
 
+        // Who is not served is told so at the first octet, and does not wait for more.
         let mut link = Link::server(&both().rawsocket(false), T0);
-        feed(&mut link, &[&handshake()[..], b"\r\n\r\n"].concat());
+        feed(&mut link, &handshake()[..1]);
         assert!(output(&mut link).starts_with(b"HTTP/1.1 400 "));
         assert!(matches!(
             events(&mut link)[..],
@@ -264,6 +265,35 @@ mod websocket {
         ));
         assert_eq!(LinkConfig::default().rawsocket(false).check(), Err(ConfigError::NoTransport));
         both().rawsocket(false).check().unwrap();
+    }
+
+    /// Without room, whoever speaks is refused in its own terms at the first octet.
+    #[test]
+    fn refused_in_their_own_terms() {
+        for (config, first, answer, shown) in [
+            (both(), &b"\x7F"[..], &b"\x7F\x40\x00\x00"[..], "maximum connection count reached"),
+            (LinkConfig::default(), b"\x7F", b"\x7F\x40\x00\x00", "maximum connection count reached"),
+            (both(), b"G", b"HTTP/1.1 503 ", "too many connections"),
+            (both().rawsocket(false), b"G", b"HTTP/1.1 503 ", "too many connections"),
+        ] {
+            let mut link = Link::server(&config, T0);
+            link.refuse(SECOND * 7);
+            assert_eq!(link.poll_timeout(), Some(T0 + SECOND * 5), "who says nothing has its deadline");
+            assert_eq!(events(&mut link), []);
+            feed(&mut link, first);
+            let sent = output(&mut link);
+            assert!(sent.starts_with(answer), "{}", sent.escape_ascii());
+            if first == b"G" {
+                assert!(
+                    sent.windows(16).any(|part| part == b"\r\nRetry-After: 7"),
+                    "{}",
+                    sent.escape_ascii()
+                );
+            }
+            let [LinkEvent::Closed { reason }] = &events(&mut link)[..] else { panic!("closed") };
+            assert!(reason.to_string().contains(shown), "{reason}");
+            assert_eq!(link.poll_timeout(), None);
+        }
     }
 
     /// A peer that says nothing, or half a head, or all but its last byte, is gone after 5 s.

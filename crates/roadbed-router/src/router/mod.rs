@@ -91,6 +91,12 @@ impl Router {
         router
     }
 
+    /// The driver refused a connection before it became a peer: it is counted.
+    pub fn connection_refused(&mut self) {
+        let count = &mut self.out.counters.connections_refused;
+        *count = count.saturating_add(1);
+    }
+
     /// A transport is ready. `serializer` was negotiated on it, `max_receive` is the size in bytes of the
     /// largest message that the peer accepts. The peer has
     /// [`Limits::handshake_timeout`](roadbed_core::limits::Limits) to get a session, from when its transport

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
+use roadbed_core::connection::Endpoint;
 use roadbed_core::error::{CloseReason, WampError};
 use roadbed_core::id::{RegisterId, SubscribeId};
 use roadbed_core::options::YieldOptions;
@@ -104,7 +105,8 @@ impl TestRouter {
         ClientConfig::new(self.realm.clone())
     }
 
-    /// Joins a client of this configuration.
+    /// Joins a client of this configuration. A serializer alone stands for RawSocket; a
+    /// [`Carrier`](crate::Carrier) has the endpoints of all transports.
     ///
     /// # Errors
     /// Why it was not let in.
@@ -112,9 +114,13 @@ impl TestRouter {
     /// # Panics
     /// When the configuration is wrong.
     #[track_caller]
-    pub fn join_with(&self, config: ClientConfig, serializer: Serializer) -> Result<TestClient, CloseReason> {
+    pub fn join_with(
+        &self,
+        config: ClientConfig,
+        endpoint: impl Into<Endpoint>,
+    ) -> Result<TestClient, CloseReason> {
         let config = config.build().expect("the client's configuration is right");
-        let id = self.shared.world.borrow_mut().connect(config, serializer);
+        let id = self.shared.world.borrow_mut().connect(config, endpoint);
         self.shared.desks.borrow_mut().insert(id, Desk::default());
         let client = TestClient::new(Rc::clone(&self.shared), id);
         let outcome = self.shared.wait(id, |event| match event {

@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use roadbed_core::connection::Connection;
+use roadbed_core::connection::{Connection, Endpoint};
 use roadbed_core::link::{Link, LinkConfig};
-use roadbed_core::serializer::Serializer;
 use roadbed_core::session::{ClientConfig, SessionEvent};
 use roadbed_core::time::{Timestamp, UnixMicros};
 use roadbed_core::transport::TransportDetails;
 use roadbed_router::{PeerId, Router, RouterConfig, RouterEvent};
 
 use self::side::{Port, Side};
+use crate::carrier::every_carrier;
 use crate::end::{Client, End, LinkEnd};
 use crate::line::{Circles, Line, earlier};
 use crate::pair::{DRIVE_STEPS, client_at};
@@ -93,16 +93,17 @@ impl World {
         Self::with_seed(config, 0)
     }
 
-    /// A world in which everything drawn at random depends on `seed`.
+    /// A world in which everything drawn at random depends on `seed`. Its router serves every transport on one
+    /// port.
     ///
     /// # Panics
     /// When the configuration is wrong.
     pub fn with_seed(config: RouterConfig, seed: u64) -> Self {
-        let links = LinkConfig::default().limits(config.limits.clone());
+        let links = every_carrier(LinkConfig::default().limits(config.limits.clone()));
         Self::with_links(config, links, seed)
     }
 
-    /// A world with a configuration of its own for the router's links: serializers, liveness.
+    /// A world with a configuration of its own for the router's links: serializers, liveness, WebSocket.
     ///
     /// # Panics
     /// When a configuration is wrong.
@@ -135,20 +136,21 @@ impl World {
         self.is_shuffled = is_shuffled;
     }
 
-    /// Connects a client, over a transport that counts as local. It joins by itself.
-    pub fn connect(&mut self, config: Arc<ClientConfig>, serializer: Serializer) -> ClientId {
-        self.connect_over(config, serializer, TransportDetails::local())
+    /// Connects a client, over a transport that counts as local. It joins by itself. A serializer alone stands for
+    /// RawSocket; a [`Carrier`](crate::Carrier) has the endpoints of all transports.
+    pub fn connect(&mut self, config: Arc<ClientConfig>, endpoint: impl Into<Endpoint>) -> ClientId {
+        self.connect_over(config, endpoint, TransportDetails::local())
     }
 
     /// Connects a client over a transport of which both sides know this.
     pub fn connect_over(
         &mut self,
         config: Arc<ClientConfig>,
-        serializer: Serializer,
+        endpoint: impl Into<Endpoint>,
         details: TransportDetails,
     ) -> ClientId {
         let seed = self.rng.seed();
-        let client = client_at(config, serializer, seed, self.now, details.clone());
+        let client = client_at(config, &endpoint.into(), seed, self.now, details.clone());
         self.attach(Side::Client(Box::new(client)), details)
     }
 

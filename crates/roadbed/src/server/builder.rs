@@ -35,6 +35,7 @@ pub struct Builder {
     link: LinkConfig,
     websocket: Option<WebSocketServerConfig>,
     observer: Option<Arc<Observer>>,
+    max_connections: Option<usize>,
     #[cfg(feature = "tls")]
     tls: Option<(roadbed_tls::TlsServerConfig, bool)>,
 }
@@ -47,6 +48,7 @@ impl Builder {
             link,
             websocket: Some(WebSocketServerConfig::default()),
             observer: None,
+            max_connections: None,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -91,6 +93,20 @@ impl Builder {
     /// Sets when peers are pinged.
     pub fn liveness(mut self, liveness: LivenessConfig) -> Self {
         self.link = self.link.liveness(liveness);
+        self
+    }
+
+    /// Sets how many connections are served at a time; sessions of this process
+    /// ([`attach_local`](RouterHandle::attach_local)) are not counted. Default: as many as come.
+    ///
+    /// Whoever comes on top is refused in its own terms and told to come back: RawSocket clients by error 4, WebSocket
+    /// clients by status 503 with `Retry-After`; over TLS the same inside of it, once the handshake is done. Those
+    /// that say nothing have the same deadlines as others. When as many connections are being refused as are
+    /// served, further ones are closed without a word. [`Counters::connections_refused`] counts both.
+    ///
+    /// [`Counters::connections_refused`]: super::Counters::connections_refused
+    pub fn max_connections(mut self, count: usize) -> Self {
+        self.max_connections = Some(count);
         self
     }
 
@@ -147,6 +163,7 @@ impl Builder {
             mut link,
             websocket,
             observer,
+            max_connections,
             #[cfg(feature = "tls")]
             tls,
         } = self;
@@ -160,7 +177,7 @@ impl Builder {
             }
         }
         let router = Router::new(config.into_shared(), runtime.seed(), runtime.now(), runtime.utc());
-        let state = Guarded::new(State::new(router, observer.is_some()));
+        let state = Guarded::new(State::new(router, observer.is_some(), max_connections));
         Ok(RouterHandle(Arc::new(Shared {
             state,
             runtime,

@@ -16,6 +16,9 @@
 //! }
 //! ```
 
+mod admission;
+#[cfg(test)]
+mod admission_tests;
 mod backoff;
 mod builder;
 mod peer;

@@ -23,20 +23,21 @@ use crate::drive::{Drive, Layered, Output, Room, layered};
 pub struct PeerDriver(Layered<Core>);
 
 impl PeerDriver {
+    /// For a stream that was accepted.
     pub(super) fn new(router: RouterHandle, details: TransportDetails) -> Self {
         #[cfg(feature = "tls")]
         if let Some((config, is_required)) = router.0.tls.clone() {
             let runtime = Arc::clone(&router.0.runtime);
-            let core = Core::new(router, details);
+            let core = Core::new(router, details, false);
             let secure = Secure::server(core, config, is_required, runtime);
             return Self(Layered::Secure(Box::new(secure)));
         }
-        Self::local(router, details)
+        Self(Layered::Plain(Core::new(router, details, false)))
     }
 
-    /// For a stream that nobody else can read: TLS is not looked for.
+    /// For a stream inside of this process: TLS is not looked for, and there is always room.
     pub(super) fn local(router: RouterHandle, details: TransportDetails) -> Self {
-        Self(Layered::Plain(Core::new(router, details)))
+        Self(Layered::Plain(Core::new(router, details, true)))
     }
 }
 
@@ -53,10 +54,13 @@ struct Core {
 }
 
 impl Core {
-    fn new(router: RouterHandle, details: TransportDetails) -> Self {
-        let mut link = Link::server(&router.0.link, router.0.runtime.now());
+    fn new(router: RouterHandle, mut details: TransportDetails, is_ours: bool) -> Self {
+        let now = router.0.runtime.now();
+        let mut link = Link::server(&router.0.link, now);
         link.set_secure(details.is_secure);
-        let key = router.with(|state, _| state.insert(link, details));
+        // A peer has one deadline for all of it: TLS, the transport, HELLO.
+        details.opened.get_or_insert(now);
+        let key = router.with(|state, _| state.insert(link, details, is_ours, now));
         Self { router, key, has_more: AtomicBool::new(false) }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::task::Waker;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use futures_channel::oneshot;
@@ -11,7 +12,11 @@ use roadbed_core::transport::TransportDetails;
 use roadbed_router::{Outgoing, PeerId, Router, RouterEvent};
 use slab::Slab;
 
+use super::admission::{Admission, Place};
 use crate::guard::Sleeper;
+
+/// When those that there is no room for may try again.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// What is done when the lock is free again.
 #[derive(Default)]
@@ -27,6 +32,7 @@ pub(super) struct State {
     pub(super) router: Router,
     slots: Slab<Slot>,
     peers: HashMap<PeerId, usize>,
+    room: Admission,
     /// Whose driver also sleeps for the router's own deadlines. There is one whenever there is a peer.
     timekeeper: Option<usize>,
     empty: Vec<oneshot::Sender<()>>,
@@ -50,6 +56,7 @@ enum Telling {
 pub(super) struct Slot {
     pub(super) link: Link,
     pub(super) details: TransportDetails,
+    place: Place,
     /// Its name in the router, once the transport's handshake is done.
     peer: Option<PeerId>,
     /// The last event was reported.
@@ -64,12 +71,13 @@ pub(super) struct Slot {
 }
 
 impl State {
-    pub(super) fn new(router: Router, is_observed: bool) -> Self {
+    pub(super) fn new(router: Router, is_observed: bool, max_connections: Option<usize>) -> Self {
         let telling = if is_observed { Telling::Free } else { Telling::Never };
         Self {
             router,
             slots: Slab::new(),
             peers: HashMap::new(),
+            room: Admission::new(max_connections),
             timekeeper: None,
             empty: Vec::new(),
             telling,
@@ -80,14 +88,30 @@ impl State {
         self.slots.len()
     }
 
-    /// A connection was accepted.
-    pub(super) fn insert(&mut self, link: Link, details: TransportDetails) -> usize {
+    /// A connection was accepted, or made inside of this process.
+    pub(super) fn insert(
+        &mut self,
+        mut link: Link,
+        details: TransportDetails,
+        is_ours: bool,
+        now: Timestamp,
+    ) -> usize {
+        let place = if is_ours { Place::Free } else { self.room.enter() };
+        let is_lost = place == Place::Outside;
+        if matches!(place, Place::Refused | Place::Outside) {
+            self.router.connection_refused();
+            link.refuse(RETRY_AFTER);
+        }
+        if is_lost {
+            link.handle_lost(now);
+        }
         self.slots.insert(Slot {
             link,
             details,
+            place,
             peer: None,
             has_ended: false,
-            is_lost: false,
+            is_lost,
             reader: Sleeper::default(),
             writer: Sleeper::default(),
             wants_output: false,
@@ -105,7 +129,9 @@ impl State {
             slot.link.handle_lost(now);
             self.take_events(key, now);
         }
-        self.slots.try_remove(key);
+        if let Some(slot) = self.slots.try_remove(key) {
+            self.room.leave(slot.place);
+        }
         self.hand_over(key, after);
         if self.slots.is_empty() {
             self.slots = Slab::new();

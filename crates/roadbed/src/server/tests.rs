@@ -17,24 +17,24 @@ use crate::testing::sim::Sim;
 use crate::testing::{World, settings};
 
 /// A peer that speaks by hand.
-struct ByHand(Pipe);
+pub(super) struct ByHand(Pipe);
 
 impl ByHand {
-    fn attach(world: &World) -> Self {
+    pub(super) fn attach(world: &World) -> Self {
         let (here, there) = pipe(1 << 16);
         world.sim.runtime().spawn(Box::pin(world.router.accept(there, TransportDetails::local())));
         world.sim.settle();
         Self(here)
     }
 
-    fn write(&mut self, world: &World, bytes: &[u8]) {
+    pub(super) fn write(&mut self, world: &World, bytes: &[u8]) {
         let poll = self.0.poll_write(&mut Context::from_waker(Waker::noop()), bytes);
         assert!(matches!(poll, Poll::Ready(Ok(count)) if count == bytes.len()));
         world.sim.settle();
     }
 
     /// What came, and whether it was the end.
-    fn read(&mut self) -> (Vec<u8>, bool) {
+    pub(super) fn read(&mut self) -> (Vec<u8>, bool) {
         let mut all = BytesMut::new();
         loop {
             all.reserve(1 << 16);

@@ -11,8 +11,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
-use roadbed_core::connection::{Connection, Endpoint};
+use bytes::{Bytes, BytesMut};
+use roadbed_core::connection::Connection;
 use roadbed_core::id::{CallId, InvocationId, RegisterId, SubscribeId};
 use roadbed_core::limits::Limits;
 use roadbed_core::serializer::Serializer;
@@ -25,6 +25,7 @@ use crate::answers::Answers;
 use crate::check_text;
 use crate::samples;
 use crate::source::Source;
+use crate::speech::{Other, Speech};
 
 /// A client connection under commands, input and time.
 pub fn connection(data: &[u8]) {
@@ -46,6 +47,8 @@ struct World {
     output: BytesMut,
     is_shaken: bool,
     is_split: bool,
+    /// The other end, where it is a WebSocket.
+    other: Option<Other>,
     /// What waits for its event: the command and its handle, as text.
     open: BTreeMap<String, usize>,
     calls: Vec<CallId>,
@@ -84,10 +87,11 @@ fn config(source: &mut Source<'_>, serializer: Serializer) -> (Arc<ClientConfig>
 impl World {
     fn run(data: &[u8], is_split: bool) -> Vec<String> {
         let mut source = Source::new(data);
+        let speech = Speech::choose(&mut source);
         let serializer = source.choose(&Serializer::ALL);
         let (config, details) = config(&mut source, serializer);
         let (now, utc) = (Timestamp::ZERO, UnixMicros::default());
-        let endpoint = Endpoint::rawsocket(serializer);
+        let endpoint = speech.endpoint(serializer);
         let mut connection = Connection::client(config, &endpoint, [0; 32], now, utc);
         connection.transport_ready(now, details);
         let mut world = Self {
@@ -100,6 +104,7 @@ impl World {
             output: BytesMut::new(),
             is_shaken: false,
             is_split,
+            other: speech.is_websocket.then(|| Other::server(speech)),
             open: BTreeMap::new(),
             calls: Vec::new(),
             subscribed: Vec::new(),
@@ -109,7 +114,7 @@ impl World {
             is_closed: false,
             transcript: Vec::new(),
         };
-        if source.byte() < 250 {
+        if source.byte() < 250 && world.other.is_none() {
             world.feed(&[0x7F, source.choose(&[0xF0, 0xF0, 0x00]) | serializer.rawsocket_id(), 0, 0]);
         }
         world.fetch();
@@ -183,6 +188,17 @@ impl World {
     }
 
     fn frame(&mut self, kind: u8, body: &[u8]) {
+        if let Some(other) = &mut self.other {
+            let frame = match kind {
+                0 => {
+                    other.send(self.now, Bytes::copy_from_slice(body));
+                    other.output()
+                }
+                // A PING, or a PONG that nobody waits for.
+                _ => [&[0x88 | kind, u8::try_from(body.len()).unwrap_or(0)], body].concat(),
+            };
+            return self.feed(&frame);
+        }
         let [_, high, mid, low] = u32::try_from(body.len()).unwrap_or(0).to_be_bytes();
         self.feed(&[&[kind, high, mid, low], body].concat());
     }
@@ -204,6 +220,16 @@ impl World {
             assert!(!bytes.is_empty(), "an empty write");
             self.output.extend_from_slice(&bytes);
         }
+        if let Some(other) = &mut self.other {
+            for body in other.hear(self.now, &self.output.split()) {
+                self.sent(&body);
+            }
+            let answer = self.other.as_mut().map(Other::output).unwrap_or_default();
+            if !answer.is_empty() {
+                self.feed(&answer);
+            }
+            return;
+        }
         if !self.is_shaken && self.output.len() >= 4 {
             self.is_shaken = true;
             let _handshake = self.output.split_to(4);
@@ -213,13 +239,18 @@ impl World {
             assert!(kind <= 2 && len + 4 <= self.output.len(), "a broken frame");
             let body = self.output.split_to(4 + len).freeze().slice(4..);
             if kind == 0 {
-                let limits = Limits::default().message_size(16 << 20);
-                let message = self.serializer.decode(&body, &limits);
-                let message = message.unwrap_or_else(|violation| panic!("sent {body:?}: {violation}"));
-                self.transcript.push(format!("{message:?}"));
-                self.answers.receive(message);
+                self.sent(&body);
             }
         }
+    }
+
+    /// A message that was sent is one.
+    fn sent(&mut self, body: &Bytes) {
+        let limits = Limits::default().message_size(16 << 20);
+        let message = self.serializer.decode(body, &limits);
+        let message = message.unwrap_or_else(|violation| panic!("sent {body:?}: {violation}"));
+        self.transcript.push(format!("{message:?}"));
+        self.answers.receive(message);
     }
 
     fn take_events(&mut self) {

@@ -3,6 +3,7 @@
 mod bytes;
 mod flow;
 mod rules;
+mod websocket;
 
 use std::sync::Arc;
 use std::time::Duration;

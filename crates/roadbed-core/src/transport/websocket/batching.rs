@@ -83,7 +83,7 @@ impl Batching {
         if !stream.takes_messages() {
             return Err(TransportError::Closed);
         }
-        let overhead = batched::overhead(serializer);
+        let overhead = overhead(subprotocol);
         let (size, limit) = (message.len(), stream.max_send().saturating_sub(overhead));
         if size > limit {
             return Err(TransportError::TooLarge { size, limit });
@@ -120,6 +120,12 @@ impl Batching {
 fn flush(now: Timestamp, kind: MessageKind, out: &mut BytesMut, stream: &mut MessageStream) {
     let batch = core::mem::take(out).freeze();
     let _ = stream.send(now, kind, &Encoded::from(batch));
+}
+
+/// Bytes that a batch of one message has more than that message. Limits are those of WAMP messages, so
+/// this comes on top of them.
+pub(super) const fn overhead(subprotocol: Subprotocol) -> usize {
+    if subprotocol.batched { batched::overhead(subprotocol.serializer) } else { 0 }
 }
 
 /// JSON is text; everything else is binary.

@@ -12,7 +12,7 @@ use super::DeflateConfig;
 use super::http::{is_host, is_token_byte};
 use super::{OriginPolicy, Subprotocol};
 use crate::error::ConfigError;
-use crate::limits::{Limits, MAX_MESSAGE_SIZE};
+use crate::limits::Limits;
 use crate::transport::LivenessConfig;
 use crate::uri::Uri;
 
@@ -47,8 +47,10 @@ pub struct WebSocketClientConfig {
     pub deflate: Option<DeflateConfig>,
     /// Bytes of the largest message to receive, decompressed. Default: that of [`Limits::message_size`].
     pub max_receive: usize,
-    /// Bytes of the largest message to send; a WebSocket peer does not say what it accepts. Default 16 MiB.
-    pub max_send: usize,
+    /// Bytes of the largest message to send, before compression. A WebSocket peer does not say what it accepts, and
+    /// closes the connection over a message that is too large for it; `None` takes it to accept what this end
+    /// accepts, so that both ends with one configuration never do that to each other. Default: `None`.
+    pub max_send: Option<usize>,
     /// Liveness pings.
     pub liveness: LivenessConfig,
 }
@@ -75,7 +77,7 @@ impl WebSocketClientConfig {
             #[cfg(feature = "deflate")]
             deflate: None,
             max_receive: Limits::default().message_size,
-            max_send: MAX_MESSAGE_SIZE,
+            max_send: None,
             liveness: LivenessConfig::default(),
         })
     }
@@ -127,7 +129,7 @@ impl WebSocketClientConfig {
     /// Sets [`WebSocketClientConfig::max_send`].
     #[must_use]
     pub fn max_send(mut self, bytes: usize) -> Self {
-        self.max_send = bytes;
+        self.max_send = Some(bytes);
         self
     }
 
@@ -187,7 +189,7 @@ pub struct WebSocketServerConfig {
     /// As [`WebSocketClientConfig::max_receive`].
     pub max_receive: usize,
     /// As [`WebSocketClientConfig::max_send`].
-    pub max_send: usize,
+    pub max_send: Option<usize>,
     /// Liveness pings.
     pub liveness: LivenessConfig,
 }
@@ -202,7 +204,7 @@ impl Default for WebSocketServerConfig {
             #[cfg(feature = "deflate")]
             deflate: None,
             max_receive: Limits::default().message_size,
-            max_send: MAX_MESSAGE_SIZE,
+            max_send: None,
             liveness: LivenessConfig::default(),
         }
     }
@@ -255,7 +257,7 @@ impl WebSocketServerConfig {
     /// Sets [`WebSocketServerConfig::max_send`].
     #[must_use]
     pub fn max_send(mut self, bytes: usize) -> Self {
-        self.max_send = bytes;
+        self.max_send = Some(bytes);
         self
     }
 

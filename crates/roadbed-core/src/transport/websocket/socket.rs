@@ -3,17 +3,19 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
+use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 
-use super::batching::{Batching, kind};
+use super::batching::{Batching, kind, overhead};
 use super::{
     Agreed, ClientHandshake, MessageEvent, MessageStream, MessageStreamConfig, ServerHandshake, ServerStep,
     Subprotocol, UpgradeError, UpgradeRequest, WebSocketClientConfig, WebSocketError, WebSocketServerConfig,
     close,
 };
+use crate::limits::MAX_MESSAGE_SIZE;
 use crate::serializer::{Encoded, Serializer};
 use crate::time::Timestamp;
 use crate::transport::{LivenessConfig, TransportClose, TransportError, TransportEvent, TransportRole};
@@ -25,7 +27,8 @@ const HEAD_READ: usize = 2 << 10;
 /// handshake, then frames, with one WAMP message in each WebSocket message or a batch of them.
 ///
 /// JSON travels as text, everything else as binary; the other kind is a violation. A WebSocket peer does not
-/// announce how much it accepts: [`max_send`](Self::max_send) is what the configuration says. The handshake has
+/// announce how much it accepts: [`max_send`](Self::max_send) is what the configuration says, and otherwise what
+/// this end accepts itself. The handshake has
 /// no deadline here; whoever owns the transport sets one.
 ///
 /// ```
@@ -63,6 +66,8 @@ pub struct WebSocket {
     subprotocol: Subprotocol,
     batching: Batching,
     settings: MessageStreamConfig,
+    /// As configured: if nothing is said, what is received is also sent.
+    max_send: Option<usize>,
     receive_limit: usize,
     /// The owner does not read.
     is_suspended: bool,
@@ -91,30 +96,32 @@ impl WebSocket {
         random.fill_bytes(&mut nonce);
         random.fill_bytes(&mut masks);
         let handshake = ClientHandshake::new(config, nonce);
-        let settings = settings(config.max_receive, config.max_send, config.liveness);
+        let settings = settings(config.max_receive, config.liveness);
         #[cfg(feature = "deflate")]
         let settings = match &config.deflate {
             Some(deflate) => settings.compress_from(deflate.threshold),
             None => settings,
         };
         let head = handshake.request();
-        let mut client = Self::new(State::Connecting(Box::new(handshake), masks), settings);
+        let state = State::Connecting(Box::new(handshake), masks);
+        let mut client = Self::new(state, settings, config.max_send);
         client.head = Some(head);
         client
     }
 
     /// The end that accepts. It answers the client's request.
     pub fn server(config: Arc<WebSocketServerConfig>) -> Self {
-        let settings = settings(config.max_receive, config.max_send, config.liveness);
+        let settings = settings(config.max_receive, config.liveness);
         #[cfg(feature = "deflate")]
         let settings = match &config.deflate {
             Some(deflate) => settings.compress_from(deflate.threshold),
             None => settings,
         };
-        Self::new(State::Accepting(ServerHandshake::new(config)), settings)
+        let max_send = config.max_send;
+        Self::new(State::Accepting(ServerHandshake::new(config)), settings, max_send)
     }
 
-    fn new(state: State, settings: MessageStreamConfig) -> Self {
+    fn new(state: State, settings: MessageStreamConfig, max_send: Option<usize>) -> Self {
         let role = match state {
             State::Connecting(..) => TransportRole::Client,
             _ => TransportRole::Server,
@@ -128,6 +135,7 @@ impl WebSocket {
             // Until one is agreed on; without one nothing opens.
             subprotocol: Subprotocol::plain(Serializer::Json),
             batching: Batching::No,
+            max_send,
             receive_limit: settings.max_receive,
             settings,
             is_suspended: false,
@@ -186,17 +194,17 @@ impl WebSocket {
     /// Bytes of the largest message that can be sent; 0 before the handshake is done.
     pub fn max_send(&self) -> usize {
         match &self.state {
-            State::Open(stream) => stream.max_send(),
+            State::Open(stream) => stream.max_send().saturating_sub(overhead(self.subprotocol)),
             _ => 0,
         }
     }
 
-    /// Bounds received WebSocket messages to `bytes`, or to the configuration's `max_receive` if that is less.
-    /// A larger one is an error, but not before all events ahead of it have been polled.
+    /// Bounds received messages to `bytes`, or to the configuration's `max_receive` if that is less; a whole batch
+    /// to what one such message takes in it. A larger one is an error, but not before all events ahead of it have been polled.
     pub fn set_receive_limit(&mut self, bytes: usize) {
         self.receive_limit = bytes;
         if let State::Open(stream) = &mut self.state {
-            stream.set_receive_limit(bytes);
+            stream.set_receive_limit(bytes.saturating_add(overhead(self.subprotocol)));
         }
     }
 
@@ -258,16 +266,21 @@ impl WebSocket {
         };
         self.subprotocol = subprotocol;
         self.batching = Batching::new(subprotocol);
+        let max_send = self.max_send.unwrap_or(self.settings.max_receive).min(MAX_MESSAGE_SIZE);
+        let room = overhead(subprotocol);
         let config = self.settings.clone().only(kind(subprotocol)).deflate(agreed.deflate);
+        let config = config
+            .max_send(max_send.saturating_add(room))
+            .max_receive(self.settings.max_receive.saturating_add(room));
         let mut stream = match masks {
             Some(seed) => MessageStream::client(&config, seed, now),
             None => MessageStream::server(&config, now),
         };
-        stream.set_receive_limit(self.receive_limit);
+        stream.set_receive_limit(self.receive_limit.saturating_add(room));
         if self.is_suspended {
             stream.suspend_liveness();
         }
-        let (serializer, max_send) = (subprotocol.serializer, stream.max_send());
+        let serializer = subprotocol.serializer;
         self.event = Some(TransportEvent::Open { serializer, max_send });
         self.state = State::Open(Box::new(stream));
     }
@@ -276,6 +289,16 @@ impl WebSocket {
     fn end(&mut self, reason: TransportClose) {
         self.state = State::Closed;
         self.event = Some(TransportEvent::Closed { reason });
+    }
+
+    /// On a server, before the handshake is done: refuses the client with status 503, to be tried again after so
+    /// long, and closes. Nothing of the request is read.
+    pub fn refuse(&mut self, why: &str, retry_after: Duration) {
+        if let State::Accepting(_) = self.state {
+            self.head = Some(ServerHandshake::refuse(why, retry_after));
+            let error = UpgradeError::Unavailable(why.into());
+            self.end(TransportClose::Failed(WebSocketError::Upgrade(error).into()));
+        }
     }
 
     /// The peer ended its stream: an error in the handshake or in a message, elsewhere the end.
@@ -345,6 +368,12 @@ impl WebSocket {
         let State::Open(stream) = &mut self.state else { return None };
         loop {
             if let Some(message) = self.batching.next() {
+                // The peer is not to blame for silence while nobody listens.
+                if self.batching.is_empty() {
+                    stream.release();
+                } else {
+                    stream.hold();
+                }
                 match message {
                     Ok(message) => return Some(TransportEvent::Message(message)),
                     Err(error) => stream.fault(WebSocketError::Batch(error).into(), close::INVALID_DATA),
@@ -374,7 +403,12 @@ impl WebSocket {
     pub fn input_hint(&self) -> usize {
         match &self.state {
             State::Open(stream) => stream.input_hint(),
-            _ => HEAD_READ.min(super::MAX_HEAD.saturating_sub(self.left)).max(1),
+            _ => {
+                // What is left of the room that there is: half a head does not make the buffer grow.
+                let used = self.left.checked_rem(HEAD_READ).unwrap_or(0);
+                let room = HEAD_READ.saturating_sub(used);
+                room.min(super::MAX_HEAD.saturating_sub(self.left)).max(1)
+            }
         }
     }
 
@@ -422,8 +456,8 @@ impl WebSocket {
     }
 }
 
-fn settings(max_receive: usize, max_send: usize, liveness: LivenessConfig) -> MessageStreamConfig {
-    MessageStreamConfig::default().max_receive(max_receive).max_send(max_send).liveness(liveness)
+fn settings(max_receive: usize, liveness: LivenessConfig) -> MessageStreamConfig {
+    MessageStreamConfig::default().max_receive(max_receive).liveness(liveness)
 }
 
 /// A summary: buffers may carry credentials.

@@ -57,7 +57,7 @@ fn message(body: &[u8]) -> TransportEvent {
 }
 
 fn open(serializer: Serializer) -> TransportEvent {
-    TransportEvent::Open { serializer, max_send: 16 << 20 }
+    TransportEvent::Open { serializer, max_send: 1 << 20 }
 }
 
 fn failed(error: impl Into<WebSocketError>) -> TransportEvent {
@@ -245,8 +245,12 @@ fn batches_hold_many_messages_in_one_frame() {
     server.send(NOW, &encoded(&large)).unwrap();
     let sent = output(&mut server);
     assert_eq!((&sent[..6], sent[6..9].to_vec()), (&b"\x81\x04[6]\x18"[..], vec![0x81, 126, 78]));
-    let error = TransportError::TooLarge { size: 16 << 20, limit: (16 << 20) - 1 };
-    assert_eq!(server.send(NOW, &encoded(&vec![0; 16 << 20])), Err(error));
+    // Limits are those of messages: what a batch takes on top is not counted.
+    let (limit, size) = (1 << 20, (1 << 20) + 1);
+    assert_eq!(server.max_send(), limit);
+    assert_eq!(server.send(NOW, &encoded(&vec![0; size])), Err(TransportError::TooLarge { size, limit }));
+    server.send(NOW, &encoded(&vec![b'0'; limit])).unwrap();
+    assert_eq!(output(&mut server).len(), 10 + limit + 1);
 }
 
 #[test]
@@ -277,4 +281,29 @@ fn equal_seeds_give_equal_bytes_and_others_do_not() {
     };
     assert_eq!(bytes(1), bytes(1));
     assert_ne!(bytes(1), bytes(2));
+}
+
+/// While messages of a batch wait to be taken nothing is read, so the peer's silence says nothing.
+#[test]
+fn liveness_stands_still_while_a_batch_waits() {
+    let second = core::time::Duration::from_secs(1);
+    let mut server = server();
+    let batch = frame(0x82, b"\0\0\0\x02ab\0\0\0\x01c");
+    let mut input = BytesMut::from(&[request("wamp.2.cbor.batched"), batch].concat()[..]);
+    for _ in 0..2 {
+        server.handle_input(NOW, &mut input);
+        while server.poll_event().is_some_and(|event| event != message(b"ab")) {}
+    }
+    assert!(!server.wants_input());
+    assert_eq!(server.poll_timeout(), None, "nothing to wait for");
+    server.handle_timeout(NOW + second * 1000);
+    assert_eq!(events(&mut server), [message(b"c")], "it is not given up");
+    assert!(server.wants_input());
+    server.handle_input(NOW + second * 1000, &mut input);
+    assert_eq!(server.poll_timeout(), Some(NOW + second * 1030), "the silence counts from here");
+    // Taken at once, nobody notices that there was anything to wait for.
+    input.extend_from_slice(&frame(0x82, b"\0\0\0\x02ab\0\0\0\x01c"));
+    server.handle_input(NOW + second * 1010, &mut input);
+    assert_eq!(events(&mut server).len(), 2);
+    assert_eq!(server.poll_timeout(), Some(NOW + second * 1040), "it goes on by itself");
 }

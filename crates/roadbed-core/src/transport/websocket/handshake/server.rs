@@ -8,7 +8,7 @@ use core::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::super::http::{HeadFinder, RequestLine, Response, Status, UpgradeRequest, excerpt};
-use super::super::{Subprotocol, UpgradeError, WebSocketServerConfig};
+use super::super::{HeadError, Subprotocol, UpgradeError, WebSocketServerConfig};
 use super::{Agreed, DeflateConfig, DeflateParams, accept, extension};
 use crate::uri::Uri;
 
@@ -92,6 +92,10 @@ impl ServerHandshake {
     /// Reads the request. Pass the same buffer every time, only appended to. The head is consumed, and
     /// nothing behind it. After anything but [`ServerStep::More`] the handshake is over.
     pub fn read(&mut self, input: &mut BytesMut) -> ServerStep {
+        // Whoever speaks something else may never end a line, and would wait as long as it is let.
+        if let Some(error) = not_http(input) {
+            return self.refused(error.into(), false);
+        }
         let len = match self.finder.find(input) {
             Ok(Some(len)) => len,
             Ok(None) => return ServerStep::More,
@@ -216,6 +220,12 @@ impl ServerHandshake {
         text.push('.');
         text
     }
+}
+
+/// A request begins with a letter, or with an empty line that does not count (RFC 9112, section 2.2).
+fn not_http(input: &[u8]) -> Option<HeadError> {
+    let is_http = input.first().is_none_or(|octet| octet.is_ascii_alphabetic() || *octet == b'\r');
+    (!is_http).then_some(HeadError::Malformed { what: "the first line" })
 }
 
 fn upgraded(

@@ -107,6 +107,16 @@ pub struct MessageStream {
     close_queued: bool,
     liveness: Liveness,
     owner_suspended: bool,
+    hold: Hold,
+}
+
+/// Whether the owner still has to take what it was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hold {
+    No,
+    Yes,
+    /// Not any more, since a time that is not known.
+    Over,
 }
 
 /// Who masks: clients, with a fresh key for each frame.
@@ -170,6 +180,7 @@ impl MessageStream {
             close_queued: false,
             liveness,
             owner_suspended: false,
+            hold: Hold::No,
         }
     }
 
@@ -237,6 +248,7 @@ impl MessageStream {
     /// Pings a silent peer or gives it up, or stops waiting for its Close frame, if that is due at `now`.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         let now = self.liveness.observe(now);
+        self.end_hold(now);
         if let Phase::Closing(until) = self.phase
             && until <= now
         {
@@ -307,8 +319,34 @@ impl MessageStream {
         self.resume_timer(now);
     }
 
+    /// The owner was given more than it has taken: nothing is to be read until it has, so the timer stands still.
+    pub(super) fn hold(&mut self) {
+        if self.phase == Phase::Open && self.hold == Hold::No {
+            self.hold = Hold::Yes;
+            self.liveness.suspend();
+        }
+    }
+
+    /// Ends [`hold`](Self::hold). What time it is now is not known before the next call that says so: the silence
+    /// counts from then.
+    pub(super) fn release(&mut self) {
+        if self.hold == Hold::Yes {
+            self.hold = Hold::Over;
+            self.resume_timer(self.liveness.last());
+        }
+    }
+
+    /// The first time that is told after [`release`](Self::release).
+    fn end_hold(&mut self, now: Timestamp) {
+        if self.hold == Hold::Over {
+            self.hold = Hold::No;
+            self.liveness.suspend();
+            self.resume_timer(now);
+        }
+    }
+
     fn resume_timer(&mut self, now: Timestamp) {
-        if !self.owner_suspended && !self.stalled {
+        if !self.owner_suspended && !self.stalled && self.hold != Hold::Yes {
             self.liveness.resume(now);
         }
     }

@@ -111,6 +111,7 @@ impl MessageStream {
             return;
         }
         self.adapt_read_size(input.len());
+        self.end_hold(now);
         if self.stalled {
             self.stalled = false;
             self.held = false;
