@@ -87,7 +87,7 @@ impl Settings {
     }
 
     /// The serializers to ask for, best first: for those who connect by themselves, with
-    /// [`Attempts`](crate::url::Attempts).
+    /// [`Attempts`](super::Attempts).
     pub fn preference(&self) -> &[Serializer] {
         &self.serializers
     }
