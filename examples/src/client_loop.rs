@@ -63,7 +63,7 @@ impl ClientLoop {
             }
 
             // What the outside has for the core: bytes, the end, or only the passing of time.
-            let Some(wait) = self.wait() else { return Ok(None) };
+            let Some(wait) = patience(&self.connection, self.clock) else { return Ok(None) };
             self.socket.wait_at_most(wait)?;
             match self.socket.read_some(&mut self.input, self.connection.input_hint()) {
                 Ok(0) => self.connection.handle_eof(self.clock.now()),
@@ -73,23 +73,23 @@ impl ClientLoop {
             }
         }
     }
+}
 
-    /// How long to wait for bytes at most; `None` when the connection has ended.
-    fn wait(&self) -> Option<Option<Duration>> {
-        match self.connection.poll_timeout() {
-            Some(at) => {
-                let wait = at.saturating_since(self.clock.now());
-                // A socket takes a wait of zero for "as long as it takes".
-                Some(Some(wait.max(Duration::from_millis(1))))
-            }
-            None if self.connection.wants_input() => Some(None),
-            None => None,
+/// How long to wait for bytes at most; `None` when the connection has ended.
+pub(crate) fn patience(connection: &Connection, clock: Clock) -> Option<Option<Duration>> {
+    match connection.poll_timeout() {
+        Some(at) => {
+            let wait = at.saturating_since(clock.now());
+            // A socket takes a wait of zero for "as long as it takes".
+            Some(Some(wait.max(Duration::from_millis(1))))
         }
+        None if connection.wants_input() => Some(None),
+        None => None,
     }
 }
 
 /// Whether a read ended because of its time limit.
-fn is_timeout(error: &io::Error) -> bool {
+pub(crate) fn is_timeout(error: &io::Error) -> bool {
     use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
     matches!(error.kind(), WouldBlock | TimedOut | Interrupted)
 }

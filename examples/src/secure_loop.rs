@@ -3,7 +3,6 @@
 use std::io;
 use std::net::Shutdown;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use roadbed_core::connection::{Connection, Endpoint};
@@ -12,6 +11,7 @@ use roadbed_core::time::Timestamp;
 use roadbed_core::transport::TransportDetails;
 use roadbed_tls::{Protocol, TlsClientConfig, TlsEvent, TlsLayer};
 
+use crate::client_loop::{is_timeout, patience};
 use crate::clock::{Clock, seed, utc};
 use crate::stream::Socket;
 
@@ -81,7 +81,7 @@ impl SecureLoop {
                 }
                 return Ok(Some(event));
             }
-            let Some(wait) = self.wait() else { return Ok(None) };
+            let Some(wait) = patience(&self.connection, self.clock) else { return Ok(None) };
             self.socket.wait_at_most(wait)?;
             match self.socket.read_some(&mut self.ciphertext, self.layer.input_hint()) {
                 Ok(0) => self.layer.handle_eof(self.clock.now()),
@@ -133,23 +133,4 @@ impl SecureLoop {
             }
         }
     }
-
-    /// How long to wait for bytes at most; `None` when the connection has ended.
-    fn wait(&self) -> Option<Option<Duration>> {
-        match self.connection.poll_timeout() {
-            Some(at) => {
-                let wait = at.saturating_since(self.clock.now());
-                // A socket takes a wait of zero for "as long as it takes".
-                Some(Some(wait.max(Duration::from_millis(1))))
-            }
-            None if self.connection.wants_input() => Some(None),
-            None => None,
-        }
-    }
-}
-
-/// Whether a read ended because of its time limit.
-fn is_timeout(error: &io::Error) -> bool {
-    use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
-    matches!(error.kind(), WouldBlock | TimedOut | Interrupted)
 }
