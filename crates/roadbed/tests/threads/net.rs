@@ -1,7 +1,7 @@
 //! A minimal adapter: Unix sockets, and a thread wherever one waits.
 
 use std::io::{self, Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,29 +16,37 @@ use roadbed::runtime::Runtime;
 use roadbed::server::{Authentication, Builder, RouterConfig, RouterHandle};
 use roadbed::url::Address;
 
-pub(crate) struct Unix(pub(crate) UnixStream);
+/// A socket of the standard library, as the drivers take it.
+macro_rules! socket {
+    ($name:ident($stream:ty)) => {
+        pub(crate) struct $name(pub(crate) $stream);
 
-impl Socket for Unix {
-    fn duplicate(&self) -> io::Result<Self> {
-        self.0.try_clone().map(Self)
-    }
+        impl Socket for $name {
+            fn duplicate(&self) -> io::Result<Self> {
+                self.0.try_clone().map(Self)
+            }
 
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
-    }
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                self.0.read(buffer)
+            }
 
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.write(bytes)
+            }
 
-    fn set_write_timeout(&self, span: Option<Duration>) -> io::Result<()> {
-        self.0.set_write_timeout(span)
-    }
+            fn set_write_timeout(&self, span: Option<Duration>) -> io::Result<()> {
+                self.0.set_write_timeout(span)
+            }
 
-    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.0.shutdown(how)
-    }
+            fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+                self.0.shutdown(how)
+            }
+        }
+    };
 }
+
+socket!(Unix(UnixStream));
+socket!(Tcp(TcpStream));
 
 #[derive(Clone)]
 pub(crate) struct UnixSockets(pub(crate) Arc<dyn Runtime>);

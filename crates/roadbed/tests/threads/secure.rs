@@ -1,6 +1,6 @@
 //! TLS between two threads at each end.
 
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -15,32 +15,8 @@ use roadbed::core::transport::TransportDetails;
 use roadbed::tls::{Protocol, TlsError};
 
 use crate::certificates::{HOST, client, server, stranger};
-use crate::net::{Server, Unix, runtime, wait_until};
+use crate::net::{Server, Tcp, Unix, runtime, wait_until};
 use crate::stress::twelve_callers;
-
-struct Tcp(TcpStream);
-
-impl Socket for Tcp {
-    fn duplicate(&self) -> io::Result<Self> {
-        self.0.try_clone().map(Self)
-    }
-
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn set_write_timeout(&self, span: Option<Duration>) -> io::Result<()> {
-        self.0.set_write_timeout(span)
-    }
-
-    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.0.shutdown(how)
-    }
-}
 
 /// A session through TLS over a connected socket.
 fn join<S: Socket>(socket: S, settings: &Settings, serializer: Serializer) -> Result<Session, Error> {
