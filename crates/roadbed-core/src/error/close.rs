@@ -7,7 +7,7 @@ use bytestring::ByteString;
 use crate::auth::AuthError;
 use crate::error::{ProtocolViolation, ViolationKind, uris};
 use crate::payload::Payload;
-use crate::transport::websocket::WebSocketError;
+use crate::transport::websocket::{UpgradeError, WebSocketError};
 use crate::transport::{HandshakeError, RawSocketError, TransportError};
 use crate::uri::Uri;
 
@@ -95,6 +95,20 @@ impl CloseReason {
         }
     }
 
+    /// Why there is no WebSocket, when that is why there was no session: on a router, what it refused the client's
+    /// upgrade for, with the status that it answered; on a client, what the server answered.
+    pub fn upgrade_error(&self) -> Option<&UpgradeError> {
+        match self {
+            Self::PeerViolation(violation) => match violation.kind() {
+                ViolationKind::Transport(TransportError::WebSocket(WebSocketError::Upgrade(error))) => {
+                    Some(error)
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Whether connecting anew may help: the transport was lost or timed out, the peer shut down, closed the realm
     /// or was full, or the way to it is blocked for now.
     /// Refused credentials, an unknown realm, a session that was killed and protocol violations stay what they are.
@@ -136,6 +150,16 @@ fn is_end_of_realm(reason: &Uri) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refused_upgrade_is_found_in_the_reason() {
+        let error = UpgradeError::Origin { origin: "https://evil.example".into() };
+        let reason = TransportError::from(WebSocketError::from(error.clone()));
+        let reason = CloseReason::PeerViolation(ProtocolViolation::from(reason));
+        assert_eq!(reason.upgrade_error(), Some(&error));
+        assert_eq!(error.status(), Some(403));
+        assert_eq!(CloseReason::Eof.upgrade_error(), None);
+    }
 
     #[test]
     fn whose_end_is_worth_a_new_connection() {
