@@ -169,12 +169,16 @@ mod fanout;
 mod gate;
 mod ids;
 mod invocations;
+#[allow(dead_code, reason = "the tables move onto it one by one")]
+mod keys;
 mod names;
 mod peer;
 mod queue;
 mod realm;
 mod router;
 mod session;
+#[allow(dead_code, reason = "the tables move onto it one by one")]
+mod slab;
 mod stats;
 mod tables;
 mod text;
