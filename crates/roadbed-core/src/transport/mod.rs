@@ -51,6 +51,7 @@ mod liveness;
 mod output;
 mod proxy;
 mod rawsocket;
+mod read_size;
 mod sniff;
 pub mod websocket;
 

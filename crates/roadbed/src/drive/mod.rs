@@ -6,6 +6,8 @@
 //! [`blocking`](crate::blocking) gives each a thread. An event loop of your own calls them as it likes.
 
 mod layered;
+#[cfg(test)]
+mod reading_tests;
 mod run;
 #[cfg(feature = "tls")]
 mod secure;

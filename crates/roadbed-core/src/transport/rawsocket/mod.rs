@@ -15,9 +15,9 @@ use core::fmt;
 use bytes::{Bytes, BytesMut};
 
 use self::frame::{HEADER_LEN, Header};
-use self::read::MIN_READ;
 use super::liveness::{Liveness, LivenessAction};
 use super::output::OutputQueue;
+use super::read_size::ReadSize;
 use super::{FrameKind, FramePart, TransportClose, TransportError, TransportEvent, TransportRole};
 use crate::serializer::{Encoded, Serializer};
 use crate::time::Timestamp;
@@ -69,7 +69,7 @@ pub struct RawSocket {
     header: Option<Header>,
     /// Bytes the last `handle_input` left in the buffer.
     left: usize,
-    read_size: usize,
+    read_size: ReadSize,
     /// The last `handle_input` stopped before the end of what it could consume.
     stalled: bool,
     /// It did so before a faulty frame, to let the owner see first what came before: that may raise the
@@ -125,7 +125,7 @@ impl RawSocket {
             max_send: 0,
             header: None,
             left: 0,
-            read_size: MIN_READ,
+            read_size: ReadSize::new(),
             stalled: false,
             held: false,
             may_explain: false,
@@ -281,8 +281,8 @@ impl RawSocket {
     /// never has to hold more than one frame of the receive limit.
     pub fn input_hint(&self) -> usize {
         let (wish, frame) = match self.header {
-            Some(header) => (self.left.saturating_mul(2).max(self.read_size), header.len),
-            None => (self.read_size, self.receive_limit),
+            Some(header) => (self.left.saturating_mul(2).max(self.read_size.get()), header.len),
+            None => (self.read_size.get(), self.receive_limit),
         };
         wish.min(frame.saturating_add(HEADER_LEN)).saturating_sub(self.left).max(1)
     }

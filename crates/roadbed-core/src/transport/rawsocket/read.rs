@@ -7,10 +7,6 @@ use super::{End, Phase, RawSocket, RawSocketError, handshake};
 use crate::time::Timestamp;
 use crate::transport::{FrameKind, TransportClose, TransportError, TransportEvent, TransportRole};
 
-/// Bytes to reserve for a read, at first and at most. It follows what reads deliver.
-pub(super) const MIN_READ: usize = 2 << 10;
-const MAX_READ: usize = 64 << 10;
-
 /// What one step of reading came to.
 enum Step {
     Done,
@@ -24,7 +20,7 @@ impl RawSocket {
             input.clear();
             return;
         }
-        self.adapt_read_size(input.len());
+        self.read_size.adapt(input.len(), self.left);
         if self.stalled {
             self.stalled = false;
             self.held = false;
@@ -143,13 +139,5 @@ impl RawSocket {
         let Header { kind, len } = header;
         let limit = self.limit_for(kind, self.receive_limit);
         TransportError::ReceivedTooLarge { kind, size: len, limit }
-    }
-
-    fn adapt_read_size(&mut self, len: usize) {
-        if len >= self.read_size {
-            self.read_size = self.read_size.saturating_mul(2).min(MAX_READ);
-        } else if len < self.read_size / 4 {
-            self.read_size = (self.read_size / 2).max(MIN_READ);
-        }
     }
 }

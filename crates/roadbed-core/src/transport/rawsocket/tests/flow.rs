@@ -2,6 +2,7 @@ use alloc::vec;
 
 use super::*;
 use crate::transport::rawsocket::{MAX_CONTROL, MAX_EVENTS};
+use crate::transport::read_size::ReadSize;
 
 const CLOSED_LOCAL: TransportEvent = TransportEvent::Closed { reason: TransportClose::Local };
 const CLOSED_EOF: TransportEvent = TransportEvent::Closed { reason: TransportClose::Eof };
@@ -121,15 +122,15 @@ fn after_a_fault_the_reason_can_still_be_sent_until_close() {
 #[test]
 fn hints_follow_what_arrived_not_what_is_claimed() {
     let mut server = open_server(1 << 24, 0);
-    assert_eq!(server.input_hint(), MIN_READ);
+    assert_eq!(server.input_hint(), ReadSize::MIN);
     let mut input = BytesMut::from(&[0, 0xFF, 0xFF, 0xFF][..]);
     server.handle_input(NOW, &mut input);
-    assert_eq!(server.input_hint(), MIN_READ - 4);
+    assert_eq!(server.input_hint(), ReadSize::MIN - 4);
 
     let (whole, mut largest) = (HEADER_LEN + 0xFF_FFFF, 0);
     while !input.is_empty() {
         let hint = server.input_hint();
-        assert!(hint >= 1 && hint <= input.len().max(MIN_READ), "{hint} after {}", input.len());
+        assert!(hint >= 1 && hint <= input.len().max(ReadSize::MIN), "{hint} after {}", input.len());
         assert!(input.len() + hint <= whole);
         largest = largest.max(hint);
         input.resize(input.len() + hint, 0);
@@ -142,7 +143,7 @@ fn hints_follow_what_arrived_not_what_is_claimed() {
     for _ in 0..10 {
         feed(&mut server, &frame(0, b"m"));
     }
-    assert_eq!(server.input_hint(), MIN_READ);
+    assert_eq!(server.input_hint(), ReadSize::MIN);
     server.set_receive_limit(600);
     assert_eq!(server.input_hint(), 600 + HEADER_LEN);
     server.set_receive_limit(0);

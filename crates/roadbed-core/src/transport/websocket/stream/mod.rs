@@ -17,12 +17,13 @@ use bytes::{Bytes, BytesMut};
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::SeedableRng;
 
-use self::read::{MIN_READ, Reading};
+use self::read::Reading;
 #[cfg(feature = "deflate")]
 use super::deflate::Deflate;
 use crate::time::Timestamp;
 use crate::transport::liveness::{Liveness, LivenessAction};
 use crate::transport::output::OutputQueue;
+use crate::transport::read_size::ReadSize;
 use crate::transport::{FramePart, TransportClose, TransportError, TransportRole};
 
 pub(super) use assembly::Assembly;
@@ -89,7 +90,7 @@ pub struct MessageStream {
     close_timeout: Duration,
     /// Bytes the last `handle_input` left in the buffer.
     left: usize,
-    read_size: usize,
+    read_size: ReadSize,
     /// The last `handle_input` stopped before the end of what it could consume.
     stalled: bool,
     /// It did so before something that the owner should see only after what came before: a fault, a PING, a
@@ -169,7 +170,7 @@ impl MessageStream {
             compress_from: config.compress_from,
             close_timeout: config.close_timeout,
             left: 0,
-            read_size: MIN_READ,
+            read_size: ReadSize::new(),
             stalled: false,
             held: false,
             eof: false,
@@ -280,10 +281,11 @@ impl MessageStream {
     /// Inside a larger frame it at most doubles what has arrived, so a header alone gets no memory.
     pub fn input_hint(&self) -> usize {
         let (wish, frame) = match self.reading {
-            Reading::Whole { header, .. } => {
-                (self.left.saturating_mul(2).max(self.read_size), header.len.saturating_add(header.size))
-            }
-            _ => (self.read_size, self.receive_limit.saturating_add(super::frame::MAX_HEADER)),
+            Reading::Whole { header, .. } => (
+                self.left.saturating_mul(2).max(self.read_size.get()),
+                header.len.saturating_add(header.size),
+            ),
+            _ => (self.read_size.get(), self.receive_limit.saturating_add(super::frame::MAX_HEADER)),
         };
         wish.min(frame).saturating_sub(self.left).max(1)
     }

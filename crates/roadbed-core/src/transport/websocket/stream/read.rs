@@ -12,9 +12,6 @@ use super::{Assembly, MessageEvent, MessageKind, MessageStream, Phase};
 use crate::time::Timestamp;
 use crate::transport::{FrameKind, FramePart, TransportClose, TransportError};
 
-/// Bytes to reserve for a read, at first and at most. It follows what reads deliver.
-pub(super) const MIN_READ: usize = 2 << 10;
-const MAX_READ: usize = 64 << 10;
 /// PONGs that wait to be fetched. With more PINGs than that, only the last is answered.
 const MAX_PONGS: usize = 16;
 
@@ -110,7 +107,7 @@ impl MessageStream {
             input.clear();
             return;
         }
-        self.adapt_read_size(input.len());
+        self.read_size.adapt(input.len(), self.left);
         self.end_hold(now);
         if self.stalled {
             self.stalled = false;
@@ -405,13 +402,5 @@ impl MessageStream {
     #[cfg(not(feature = "deflate"))]
     fn end_inflating(&mut self) -> core::result::Result<(), FrameError> {
         Err(FrameError::Deflate)
-    }
-
-    fn adapt_read_size(&mut self, len: usize) {
-        if len >= self.read_size {
-            self.read_size = self.read_size.saturating_mul(2).min(MAX_READ);
-        } else if len < self.read_size / 4 {
-            self.read_size = (self.read_size / 2).max(MIN_READ);
-        }
     }
 }

@@ -128,7 +128,7 @@ fn fragments_of_one_byte() {
 #[test]
 fn hints_follow_what_arrived_not_what_is_claimed() {
     let mut server = MessageStream::server(&MessageStreamConfig::default().max_receive(1 << 24), NOW);
-    assert_eq!(server.input_hint(), MIN_READ);
+    assert_eq!(server.input_hint(), ReadSize::MIN);
     let mut header = vec![0x82, 0xFF];
     header.extend((1_u64 << 24).to_be_bytes());
     header.extend(KEY);
@@ -137,7 +137,7 @@ fn hints_follow_what_arrived_not_what_is_claimed() {
     let (whole, mut largest) = (14 + (1 << 24), 0);
     while !input.is_empty() {
         let hint = server.input_hint();
-        assert!(hint >= 1 && hint <= input.len().max(MIN_READ), "{hint} after {}", input.len());
+        assert!(hint >= 1 && hint <= input.len().max(ReadSize::MIN), "{hint} after {}", input.len());
         assert!(input.len() + hint <= whole);
         largest = largest.max(hint);
         input.resize(input.len() + hint, 0);
@@ -148,7 +148,7 @@ fn hints_follow_what_arrived_not_what_is_claimed() {
     for _ in 0..10 {
         feed(&mut server, &frame(0x82, b"m"));
     }
-    assert_eq!(server.input_hint(), MIN_READ);
+    assert_eq!(server.input_hint(), ReadSize::MIN);
     server.set_receive_limit(600);
     assert_eq!(server.input_hint(), 614);
 }
