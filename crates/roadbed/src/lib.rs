@@ -94,7 +94,7 @@
 pub mod blocking;
 pub mod client;
 pub mod drive;
-mod error;
+pub mod error;
 mod fuse;
 mod guard;
 pub mod memory;

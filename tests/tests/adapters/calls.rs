@@ -68,7 +68,7 @@ pub(crate) async fn dropped_calls_are_cancelled<A: Adapter>(world: &World<A>) ->
     eventually(|| running.load(Ordering::SeqCst) == 1).await;
     world.note("the dropped one was interrupted");
     let result = in_time(caller.call("com.example.dig", ()).deadline(Duration::from_millis(300))).await;
-    assert!(matches!(result, Err(Error::Timeout)));
+    assert!(matches!(result, Err(Error::Timeout(_))));
     world.note(told(result));
     eventually(|| running.load(Ordering::SeqCst) == 1).await;
     drop(other);

@@ -42,7 +42,7 @@ async fn cut_call<A: Adapter>(
 
 pub(crate) async fn reset_in_a_call<A: Adapter>(world: &World<A>) -> Outcome {
     let (error, span, caller) = cut_call(world, LONG, Relay::reset).await;
-    assert!(matches!(error, Error::Ended(_)) && error.is_retryable(), "{error:?}");
+    assert!(matches!(error.root(), Error::Ended(_)) && error.is_retryable(), "{error:?}");
     // Not its deadline has ended it.
     assert!(span < LONG, "{span:?}");
     world.note(told(Err::<(), _>(error)));
@@ -52,7 +52,7 @@ pub(crate) async fn reset_in_a_call<A: Adapter>(world: &World<A>) -> Outcome {
 
 pub(crate) async fn end_of_stream_in_a_call<A: Adapter>(world: &World<A>) -> Outcome {
     let (error, span, caller) = cut_call(world, LONG, Relay::end).await;
-    assert!(matches!(error, Error::Ended(_)) && error.is_retryable(), "{error:?}");
+    assert!(matches!(error.root(), Error::Ended(_)) && error.is_retryable(), "{error:?}");
     assert!(span < LONG, "{span:?}");
     world.note(told(Err::<(), _>(error)));
     in_time(caller.closed()).await;
@@ -64,7 +64,7 @@ pub(crate) async fn black_hole_in_a_call<A: Adapter>(world: &World<A>) -> Outcom
     // Long enough for the call to be on its way before that, on a busy machine too.
     let deadline = Duration::from_secs(1);
     let (error, span, caller) = cut_call(world, deadline, Relay::swallow).await;
-    assert!(matches!(error, Error::Timeout), "{error:?}");
+    assert!(matches!(error, Error::Timeout(_)), "{error:?}");
     assert!(span >= deadline && span < deadline + SOON, "{span:?}");
     world.note(told(Err::<(), _>(error)));
     drop(caller);
@@ -92,7 +92,7 @@ pub(crate) async fn peer_that_stops_reading<A: Adapter>(world: &World<A>) -> Out
         }
     }
     let call = session.call("com.example.greet", ()).deadline(Duration::from_millis(300));
-    assert!(matches!(in_time(call).await, Err(Error::Timeout)));
+    assert!(matches!(in_time(call).await, Err(Error::Timeout(_))));
     let start = Instant::now();
     let result = in_time(session.leave()).await;
     assert!(matches!(result, Err(Error::Ended(_))), "{result:?}");
@@ -300,7 +300,9 @@ async fn gone_while_joining<A: Adapter>(world: &World<A>, end: End) -> String {
     assert!(span < SILENCE + SOON, "joining: {span:?}");
     if world.way.is_secure() && matches!(end, End::HalfClose) {
         // TLS knows better where the stream ended, and it means the same.
-        let Err(Error::Tls(TlsError::HandshakeTruncated)) = result else { panic!("{result:?}") };
+        let Err(Error::Tls(TlsError::HandshakeTruncated)) = result.as_ref().map_err(Error::root) else {
+            panic!("{result:?}")
+        };
         result = Err(CloseReason::Eof.into());
     }
     format!("connected: {}", told(result))

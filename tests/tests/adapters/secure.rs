@@ -20,7 +20,7 @@ use crate::world::{Outcome, World, config, eventually, in_time, settings, told};
 /// A router that nobody known vouches for is sent nothing.
 pub(crate) async fn unknown_issuer<A: Adapter>(world: &World<A>) -> Outcome {
     let error = in_time(world.join(settings().tls(certificates::stranger()))).await.unwrap_err();
-    assert!(matches!(&error, Error::Tls(TlsError::Certificate(_))), "{error:?}");
+    assert!(matches!(error.root(), Error::Tls(TlsError::Certificate(_))), "{error:?}");
     assert!(!error.is_retryable());
     world.note(told(Err::<(), _>(error)));
     eventually(|| world.router.connections() == 0).await;
@@ -40,7 +40,7 @@ pub(crate) async fn peer_without_tls<A: Adapter>(world: &World<A>) -> Outcome {
         Ok::<_, std::io::Error>(first)
     });
     let error = in_time(world.adapter.connect(&url, settings())).await.unwrap_err();
-    assert!(matches!(&error, Error::Tls(TlsError::NotTls)), "{error:?}");
+    assert!(matches!(error.root(), Error::Tls(TlsError::NotTls)), "{error:?}");
     world.note(told(Err::<(), _>(error)));
     // The record of a handshake.
     assert_eq!(peer.join().map_err(|_| "panicked")??, [22]);
@@ -75,7 +75,7 @@ pub(crate) async fn close_notify_in_a_call<A: Adapter>(world: &World<A>) -> Outc
     eventually(|| world.router.stats().calls == 1).await;
     proxy.say_goodbye();
     let error = in_time(call).await.unwrap_err();
-    assert!(matches!(error, Error::Ended(_)) && error.is_retryable(), "{error:?}");
+    assert!(matches!(error.root(), Error::Ended(_)) && error.is_retryable(), "{error:?}");
     world.note(told(Err::<(), _>(error)));
     assert!(!in_time(caller.closed()).await.is_clean);
     Ok(())

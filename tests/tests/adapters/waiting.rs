@@ -59,7 +59,7 @@ fn story() -> Outcome {
     let start = Instant::now();
     let forever = callee.register_queue("com.example.forever").wait()?;
     let call = caller.call("com.example.forever", ()).deadline(Duration::from_millis(200));
-    assert!(matches!(call.wait(), Err(Error::Timeout)));
+    assert!(matches!(call.wait(), Err(Error::Timeout(_))));
     assert!(start.elapsed() >= Duration::from_millis(200) && start.elapsed() < SOON);
     drop(forever);
 
@@ -69,7 +69,7 @@ fn story() -> Outcome {
     }
     let numbers: Result<Vec<u32>, _> = events.wait().take(3).map(|event| event.unwrap().get()).collect();
     assert_eq!(numbers?, [0, 1, 2]);
-    assert!(matches!(events.wait_for(Duration::from_millis(50)), Err(Error::Timeout)));
+    assert!(matches!(events.wait_for(Duration::from_millis(50)), Err(Error::Timeout(_))));
     events.unsubscribe().wait()?;
     slow.unregister().wait()?;
     reverse.unregister().wait()?;

@@ -229,7 +229,9 @@ pub(crate) fn told<T: Debug>(result: Result<T, Error>) -> String {
     match result {
         Ok(value) => format!("{value:?}"),
         Err(error) => {
-            let kind = match &error {
+            // Without the address, which is another one in every place.
+            let error = error.root();
+            let kind = match error {
                 Error::Wamp(_) => "error",
                 Error::Ended(_) => "ended",
                 Error::Io(_) => "io",

@@ -116,7 +116,7 @@ impl Partner {
             ensure(&event.kwargs::<Keywords>()?, &Keywords::expected())?;
         }
         match self.from_page.wait_for(Duration::ZERO) {
-            Err(Error::Timeout) => Ok(()),
+            Err(Error::Timeout(_)) => Ok(()),
             other => Err(format!("more than was published: {other:?}").into()),
         }
     }

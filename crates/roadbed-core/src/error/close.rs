@@ -1,11 +1,12 @@
 //! Why a session or a connection ended.
 
 use alloc::boxed::Box;
+use core::fmt;
 
 use bytestring::ByteString;
 
 use crate::auth::AuthError;
-use crate::error::{ProtocolViolation, ViolationKind, uris};
+use crate::error::{ProtocolViolation, ViolationKind, said, uris};
 use crate::payload::Payload;
 use crate::transport::websocket::{UpgradeError, WebSocketError};
 use crate::transport::{HandshakeError, RawSocketError, TransportError};
@@ -19,7 +20,7 @@ pub enum CloseReason {
     #[error("the peer broke the protocol: {0}")]
     PeerViolation(ProtocolViolation),
     /// GOODBYE was exchanged.
-    #[error("goodbye: {reason}")]
+    #[error("goodbye: {reason}{}", Message(.message.as_deref(), None))]
     Goodbye {
         /// The reason of the side that said GOODBYE first.
         reason: Uri,
@@ -29,7 +30,7 @@ pub enum CloseReason {
         by_peer: bool,
     },
     /// The peer sent ABORT.
-    #[error("aborted by the peer: {reason}")]
+    #[error("aborted by the peer: {reason}{}", Message(.message.as_deref(), Some(payload)))]
     Abort {
         /// The peer's reason.
         reason: Uri,
@@ -47,7 +48,7 @@ pub enum CloseReason {
     Eof,
     /// The peer closed its WebSocket for a reason of its own: with another code than 1000 and 1001, such as 1009 for a
     /// message that was too large for it (RFC 6455 section 7.4).
-    #[error("the peer closed the transport with code {code}{separator}{reason}", separator = if reason.is_empty() { "" } else { ": " })]
+    #[error("the peer closed the transport with code {code}{}", Message(Some(reason), None))]
     ClosedByPeer {
         /// The code.
         code: u16,
@@ -60,6 +61,19 @@ pub enum CloseReason {
     /// This side ended it.
     #[error("ended by this side")]
     Local,
+}
+
+/// What the peer said for people, behind a colon: its message, or else a first argument that is a text.
+struct Message<'a>(Option<&'a str>, Option<&'a Payload>);
+
+impl fmt::Display for Message<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let first = match self {
+            Self(None, Some(payload)) => said::first_text(payload),
+            _ => None,
+        };
+        said::write_said(f, self.0.or(first.as_deref()))
+    }
 }
 
 /// The deadlines that end a session or a connection.
@@ -149,6 +163,8 @@ fn is_end_of_realm(reason: &Uri) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString;
+
     use super::*;
 
     #[test]
@@ -159,6 +175,31 @@ mod tests {
         assert_eq!(reason.upgrade_error(), Some(&error));
         assert_eq!(error.status(), Some(403));
         assert_eq!(CloseReason::Eof.upgrade_error(), None);
+    }
+
+    #[test]
+    fn it_says_what_the_peer_said() {
+        let payload = Payload::from_args(crate::serializer::Serializer::Json, &("as\nargument",)).unwrap();
+        let abort = |message: Option<&str>| {
+            let (reason, message) = (uris::NO_SUCH_REALM.clone(), message.map(Into::into));
+            CloseReason::Abort { reason, message, payload: Box::new(payload.clone()) }.to_string()
+        };
+        let prefix = "aborted by the peer: wamp.error.no_such_realm";
+        assert_eq!(abort(Some("there is no realm a")), alloc::format!("{prefix}: there is no realm a"));
+        assert_eq!(abort(None), alloc::format!("{prefix}: as\\nargument"));
+        let goodbye = |message: Option<&str>| {
+            let message = message.map(Into::into);
+            CloseReason::Goodbye { reason: uris::KILLED.clone(), message, by_peer: true }.to_string()
+        };
+        assert_eq!(goodbye(Some("too noisy")), "goodbye: wamp.close.killed: too noisy");
+        assert_eq!(
+            (goodbye(None), goodbye(Some(""))),
+            (goodbye(Some("")), "goodbye: wamp.close.killed".into())
+        );
+        let closed =
+            |reason: &str| CloseReason::ClosedByPeer { code: 1009, reason: reason.into() }.to_string();
+        assert_eq!(closed("too big"), "the peer closed the transport with code 1009: too big");
+        assert_eq!(closed(""), "the peer closed the transport with code 1009");
     }
 
     #[test]

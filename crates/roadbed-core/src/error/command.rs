@@ -54,9 +54,8 @@ pub enum CommandError {
     FeatureMissing(Feature),
 }
 
-/// How a request that was sent ended without its result.
+/// How a request that was sent ended without its result. There is no other way, so matches need no arm for one.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
 pub enum RequestError {
     /// The peer answered ERROR.
     #[error("{0}")]

@@ -6,6 +6,7 @@ mod close;
 mod command;
 mod config;
 mod payload;
+mod said;
 pub mod uris;
 mod violation;
 mod wamp;

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::error::uris;
+use crate::error::{said, uris};
 use crate::payload::Payload;
 use crate::uri::Uri;
 
@@ -10,10 +10,18 @@ use crate::uri::Uri;
 ///
 /// ```
 /// use roadbed_core::error::{WampError, uris};
+/// use roadbed_core::payload::Payload;
+/// use roadbed_core::serializer::Serializer;
 ///
 /// let error = WampError::new(uris::UNAVAILABLE.clone());
 /// assert!(error.is_retryable());
 /// assert_eq!(error.to_string(), "wamp.error.unavailable");
+///
+/// // A first argument that is a text is taken for a message.
+/// let payload = Payload::from_args(Serializer::Cbor, &("try again in a minute",))?;
+/// let error = WampError::with_payload(uris::UNAVAILABLE.clone(), payload);
+/// assert_eq!(error.to_string(), "wamp.error.unavailable: try again in a minute");
+/// # Ok::<(), roadbed_core::error::PayloadError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct WampError {
@@ -49,7 +57,8 @@ impl WampError {
 
 impl fmt::Display for WampError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.uri, f)
+        fmt::Display::fmt(&self.uri, f)?;
+        said::write_said(f, said::first_text(&self.payload).as_deref())
     }
 }
 

@@ -110,8 +110,8 @@ pub(crate) async fn attempt<C: BlockingConnector>(
     attempt: &Attempt,
 ) -> Result<Session, Error> {
     let runtime = connector.runtime();
-    let (socket, details) = connector.open(attempt.address())?;
+    let (socket, details) = connector.open(attempt.address()).map_err(|error| attempt.failed(error))?;
     let (joining, driver) = attempt.open(settings, Arc::clone(&runtime), details)?;
-    start(driver, socket, runtime)?;
+    start(driver, socket, runtime).map_err(|error| attempt.failed(error))?;
     joining.await
 }

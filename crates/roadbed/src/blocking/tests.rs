@@ -273,8 +273,8 @@ fn a_peer_at_the_other_end_of_pipes_that_takes_nothing_is_given_up() {
     let session = joining.wait().unwrap();
     session.publish("com.example.t", ("x".repeat(500_000),)).wait().unwrap();
     let error = session.leave().wait().unwrap_err();
-    let Error::Ended(reason) = error else { panic!("{error}") };
-    assert_eq!(*reason, CloseReason::Timeout(Deadline::Goodbye));
+    let Error::Ended(reason) = error.root() else { panic!("{error}") };
+    assert_eq!(**reason, CloseReason::Timeout(Deadline::Goodbye));
     assert_eq!(given_up.recv(), Ok(()));
     // As when a child is killed.
     drop((reader, writer));

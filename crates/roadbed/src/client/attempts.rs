@@ -65,7 +65,7 @@ pub struct Attempt {
 ///     let mut attempts = Attempts::new(&["rs://127.0.0.1".into(), "unix:/run/wamp.sock".into()], &settings)?;
 ///     loop {
 ///         let attempt = attempts.now();
-///         let opened = socket(attempt.address()).map_err(roadbed::Error::from).and_then(|stream| {
+///         let opened = socket(attempt.address()).map_err(|error| attempt.failed(error)).and_then(|stream| {
 ///             let details = TransportDetails::default();
 ///             let (joining, driver) = attempt.open(&settings, Arc::clone(runtime), details)?;
 ///             runtime.spawn(Box::pin(driver.run(stream)));
@@ -161,11 +161,18 @@ impl Attempt {
         runtime: Arc<dyn Runtime>,
         details: TransportDetails,
     ) -> Result<(Joining, Driver), Error> {
-        let (joining, driver) = self.open_directly(settings, runtime, details)?;
+        let opened = self.open_directly(settings, runtime, details).map_err(|error| self.failed(error));
+        let (joining, driver) = opened?;
+        let joining = joining.at(without_query(&self.url));
         Ok(match self.tunnel()? {
             Some(connect) => (joining, driver.through(connect)),
             None => (joining, driver),
         })
+    }
+
+    /// Adds the address to an error: [`Error::Connect`], unless it was found before anything was connected.
+    pub fn failed(&self, error: impl Into<Error>) -> Error {
+        error.into().at(&without_query(&self.url))
     }
 
     fn open_directly(
@@ -242,8 +249,8 @@ fn without_query(url: &Url) -> String {
 }
 
 fn refuses_serializer(error: &Error) -> bool {
-    let Error::Ended(reason) = error else { return false };
-    let CloseReason::PeerViolation(violation) = &**reason else { return false };
+    let Error::Ended(end) = error.root() else { return false };
+    let CloseReason::PeerViolation(violation) = end.reason() else { return false };
     let ViolationKind::Transport(TransportError::RawSocket(error)) = violation.kind() else { return false };
     matches!(
         error,
@@ -254,13 +261,13 @@ fn refuses_serializer(error: &Error) -> bool {
 
 /// Whether there was no router, or none that is well. A router that says no would say so at its other addresses.
 pub(crate) fn may_succeed_elsewhere(error: &Error) -> bool {
-    match error {
-        Error::Ended(reason) => match &**reason {
+    match error.root() {
+        Error::Ended(end) => match end.reason() {
             CloseReason::PeerViolation(violation) => matches!(violation.kind(), ViolationKind::Transport(_)),
             reason => reason.is_retryable(),
         },
         Error::Config(_) | Error::Url(_) | Error::Vetoed(_) => false,
-        Error::Io(_) | Error::Timeout | Error::Proxy(_) => true,
+        Error::Io(_) | Error::Timeout(_) | Error::Proxy(_) => true,
         // Whoever it was, it was not the router; and the next address is no less secure.
         #[cfg(feature = "tls")]
         Error::Tls(_) => true,

@@ -21,7 +21,7 @@ use super::request::{Command, Request, Sending, Sent, request_future};
 use super::shared::After;
 use super::state::State;
 use super::via::Via;
-use crate::error::Error;
+use crate::error::{Error, Operation};
 use crate::payload::{single, with_kwargs};
 
 /// A call to be made: await it, or `wait()` for it. Nothing is sent before.
@@ -222,14 +222,16 @@ impl Command for CallCommand {
     type Answer = CallResult;
     type Output = CallResult;
 
-    const EXPIRES: bool = true;
-
     fn size(&self) -> usize {
         self.payload.len()
     }
 
     fn detach(&mut self) {
         self.payload = self.payload.detach();
+    }
+
+    fn names(&self) -> (Operation, &Uri) {
+        (Operation::Call, &self.procedure)
     }
 
     fn send(&mut self, sending: Sending<'_>) -> Result<Sent<CallId, CallResult>, Error> {

@@ -83,7 +83,7 @@ pub(crate) async fn attempt<C: Connector>(
     attempt: &Attempt,
 ) -> Result<Session, Error> {
     let runtime = connector.runtime();
-    let (stream, details) = connector.open(attempt.address()).await?;
+    let (stream, details) = connector.open(attempt.address()).await.map_err(|error| attempt.failed(error))?;
     let (joining, driver) = attempt.open(settings, Arc::clone(&runtime), details)?;
     runtime.spawn(Box::pin(driver.run(stream)));
     joining.await
@@ -131,7 +131,10 @@ mod tests {
         assert!(matches!(error, Error::Config(_)), "{error}");
         assert_eq!(connector.1.load(Ordering::Relaxed), 0);
         let error = connector.0.block_on(connect().realm("realm1").into_future()).unwrap_err();
-        assert!(matches!(error, Error::Io(_)), "{error}");
+        assert!(
+            matches!(error.root(), Error::Io(_)) && error.to_string().contains("rs://localhost"),
+            "{error}"
+        );
         assert_eq!(connector.1.load(Ordering::Relaxed), 1);
     }
 }

@@ -3,10 +3,8 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-#[cfg(feature = "tls")]
-use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
@@ -105,7 +103,9 @@ fn prepare(
     let shared = Arc::new(Shared::new(state, runtime, hooks, call_deadline, queues));
     // Dropped before the session is joined, it gives up.
     let session = Session::new(Arc::clone(&shared));
-    let joining = Joining(Fused::new(join(session, Arc::clone(&shared), opened)));
+    let place = Arc::new(OnceLock::new());
+    let joined = Fused::new(join(session, Arc::clone(&shared), opened, Arc::clone(&place)));
+    let joining = Joining { joined, place };
     Ok((joining, Core { shared, expected: Mutex::new(expected) }))
 }
 
@@ -113,13 +113,14 @@ async fn join(
     session: Session,
     shared: Arc<Shared>,
     opened: oneshot::Receiver<Result<(), Error>>,
+    place: Arc<OnceLock<String>>,
 ) -> Result<Session, Error> {
-    match opened.await {
-        Ok(result) => result?,
-        Err(oneshot::Canceled) => {
-            return Err(shared.with(|state, _| state.end_reason()).into());
-        }
-    }
+    let result =
+        opened.await.unwrap_or_else(|oneshot::Canceled| Err(shared.with(|state, _| state.end()).into()));
+    result.map_err(|error| match place.get() {
+        Some(address) => error.at(address),
+        None => error,
+    })?;
     if let Some(hook) = &shared.hooks.on_join {
         hook(session.clone()).await?;
     }
@@ -129,7 +130,11 @@ async fn join(
 
 /// A session that is being joined: await it, or `wait()` for it. Dropped, it gives up, and the driver ends.
 #[must_use = "dropped, it gives up"]
-pub struct Joining(Fused<Result<Session, Error>>);
+pub struct Joining {
+    joined: Fused<Result<Session, Error>>,
+    /// The address that its errors name.
+    place: Arc<OnceLock<String>>,
+}
 
 impl Joining {
     /// Waits in this thread.
@@ -139,13 +144,20 @@ impl Joining {
     pub fn wait(self) -> Result<Session, Error> {
         crate::park::block_on(self)
     }
+
+    /// Names the address in its errors.
+    pub(crate) fn at(self, address: String) -> Self {
+        // It has one address for good.
+        let _ = self.place.set(address);
+        self
+    }
 }
 
 impl Future for Joining {
     type Output = Result<Session, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx)
+        Pin::new(&mut self.joined).poll(cx)
     }
 }
 

@@ -12,7 +12,7 @@ use super::request::{Command, Request, Sending, Sent, request_future};
 use super::shared::After;
 use super::state::State;
 use super::via::Via;
-use crate::error::Error;
+use crate::error::{Error, Operation};
 use crate::payload::with_kwargs;
 
 /// An event to be published: await it, or `wait()` for it. Nothing is sent before.
@@ -110,6 +110,10 @@ impl Command for PublishCommand {
 
     fn detach(&mut self) {
         self.payload = self.payload.detach();
+    }
+
+    fn names(&self) -> (Operation, &Uri) {
+        (Operation::Publish, &self.topic)
     }
 
     fn send(&mut self, sending: Sending<'_>) -> Result<Sent<PublishId, Option<PublicationId>>, Error> {

@@ -19,7 +19,7 @@ use super::serving::{Invoked, Serving, Sink, Start, Target};
 use super::session::check;
 use super::shared::{After, Shared};
 use super::state::State;
-use crate::error::Error;
+use crate::error::{Error, Operation};
 use crate::payload::IntoReply;
 use crate::runtime::Task;
 
@@ -228,6 +228,10 @@ impl<K: Kind> Command for RegisterCommand<K> {
     type Id = RegisterId;
     type Answer = ();
     type Output = K::Handle;
+
+    fn names(&self) -> (Operation, &Uri) {
+        (Operation::Register, &self.procedure)
+    }
 
     fn send(&mut self, sending: Sending<'_>) -> Result<Sent<RegisterId, ()>, Error> {
         let Sending { state, now, .. } = sending;

@@ -17,7 +17,7 @@ use super::request::{Command, Request, Sending, Sent, request_future};
 use super::serving::{Invoked, Serving};
 use super::shared::{After, Shared};
 use super::state::State;
-use crate::error::Error;
+use crate::error::{Error, Operation};
 
 /// A procedure of ours. Dropped, it unregisters; see [`detach`](Self::detach). Invocations that run then
 /// are still answered.
@@ -208,6 +208,10 @@ impl Command for UnregisterCommand {
     type Output = ();
 
     const NEEDS_ROOM: bool = false;
+
+    fn names(&self) -> (Operation, &Uri) {
+        (Operation::Unregister, &self.0.procedure)
+    }
 
     fn send(&mut self, sending: Sending<'_>) -> Result<Sent<RegisterId, ()>, Error> {
         let Sending { state, after, now, .. } = sending;

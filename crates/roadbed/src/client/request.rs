@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use futures_channel::oneshot;
 use roadbed_core::time::Timestamp;
+use roadbed_core::uri::Uri;
 
 use super::lasting::{Asked, Bound, Place};
 use super::shared::{After, Shared};
 use super::state::State;
 use super::via::Via;
-use crate::error::Error;
+use crate::error::{Error, Operation, TimedOut};
 use crate::park::Parker;
 
 /// A request that can be sent, and given up.
@@ -25,11 +26,11 @@ pub(crate) trait Command: Unpin {
     /// What comes of it.
     type Output;
 
-    /// Whether the connection ends it at its deadline.
-    const EXPIRES: bool = false;
-
     /// Whether it waits while much output does.
     const NEEDS_ROOM: bool = true;
+
+    /// What it does, and on which procedure or topic.
+    fn names(&self) -> (Operation, &Uri);
 
     /// The bytes it holds while it waits for a session.
     fn size(&self) -> usize {
@@ -190,7 +191,7 @@ impl<C: Command> Request<C> {
                 self.stage = Stage::Unsent { shared, command, ticket: None };
                 Poll::Ready(Ok(()))
             }
-            Bound::Not(error) => Poll::Ready(Err(error)),
+            Bound::Not(error) => Poll::Ready(Err(self.explain(&command, false, error))),
             Bound::Waits { is_new } => {
                 if is_new {
                     command.detach();
@@ -199,6 +200,15 @@ impl<C: Command> Request<C> {
                 Poll::Pending
             }
         }
+    }
+
+    /// Says of a deadline that passed whose it was.
+    fn explain(&self, command: &C, was_sent: bool, error: Error) -> Error {
+        error.timed_out(|late| {
+            let (operation, uri) = command.names();
+            *late = TimedOut::new(operation, Some(uri.clone()), self.span);
+            late.was_sent = was_sent;
+        })
     }
 
     /// Until when it may take on the session's clock, which need not be the client's.
@@ -227,6 +237,8 @@ impl<C: Command> Request<C> {
             Blocked,
             /// There is no session any more, and nothing was sent.
             Gone,
+            /// There was no room in time, and nothing was sent.
+            Late,
             Sent(T),
         }
         let now = shared.now();
@@ -240,7 +252,7 @@ impl<C: Command> Request<C> {
             }
             state.unblock(&mut ticket);
             if is_blocked {
-                return Step::Sent(Err(Error::Timeout));
+                return Step::Late;
             }
             if may_go_elsewhere && state.is_over() {
                 return Step::Gone;
@@ -259,10 +271,11 @@ impl<C: Command> Request<C> {
                 self.stage = Stage::Unbound { command, place: Place::default() };
                 Poll::Ready(Ok(None))
             }
+            Step::Late => {
+                let late = TimedOut::new(Operation::Other, None, None);
+                Poll::Ready(Err(self.explain(&command, false, late.into())))
+            }
             Step::Sent(Ok(Sent::Waits(id, answer))) => {
-                if !C::EXPIRES {
-                    self.until = None;
-                }
                 self.stage = Stage::Waits { shared, command, id, answer };
                 Poll::Ready(Ok(None))
             }
@@ -284,9 +297,10 @@ impl<C: Command> Request<C> {
                 self.stage = Stage::Waits { shared, command, id, answer };
                 Poll::Pending
             }
-            Poll::Ready(Ok(result)) => Poll::Ready(result.and_then(|answer| command.finish(answer))),
+            Poll::Ready(Ok(Ok(answer))) => Poll::Ready(command.finish(answer)),
+            Poll::Ready(Ok(Err(error))) => Poll::Ready(Err(self.explain(&command, true, error))),
             Poll::Ready(Err(oneshot::Canceled)) => {
-                Poll::Ready(Err(shared.with(|state, _| state.end_reason()).into()))
+                Poll::Ready(Err(shared.with(|state, _| state.end()).into()))
             }
         }
     }

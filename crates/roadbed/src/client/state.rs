@@ -1,6 +1,7 @@
 //! The state behind a session's lock: the connection, and who waits for what.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -18,7 +19,7 @@ use super::hooks::Closed;
 use super::queue::Queue;
 use super::serving::{Interrupt, Target};
 use super::shared::{After, Shared};
-use crate::error::Error;
+use crate::error::{End, Error};
 use crate::guard::Sleeper;
 
 /// Who waits for one answer.
@@ -49,6 +50,10 @@ pub(crate) struct State {
     pub(super) left: Option<CloseReason>,
     /// The end.
     pub(super) closed: Option<Closed>,
+    /// Whether there was a session.
+    pub(super) was_joined: bool,
+    /// What the operating system said when the transport was lost.
+    pub(super) io: Option<Arc<io::Error>>,
     reader: Sleeper,
     writer: Sleeper,
     /// What the writer sleeps for beside the end: output, and a time.
@@ -75,6 +80,8 @@ impl State {
             ends: Vec::new(),
             left: None,
             closed: None,
+            was_joined: false,
+            io: None,
             reader: Sleeper::default(),
             writer: Sleeper::default(),
             writer_wants_output: false,
@@ -85,15 +92,23 @@ impl State {
     /// What a command's refusal means to the one who gave it.
     pub(super) fn refusal(&self, error: CommandError) -> Error {
         match error {
-            CommandError::NotJoined => self.end_reason().into(),
+            CommandError::NotJoined => self.end().into(),
             error => error.into(),
         }
     }
 
     /// Why there is no session (any more).
-    pub(super) fn end_reason(&self) -> CloseReason {
+    pub(super) fn end(&self) -> End {
         let closed = self.closed.as_ref().map(|closed| &closed.reason);
-        self.left.as_ref().or(closed).cloned().unwrap_or(CloseReason::Local)
+        let reason = self.left.as_ref().or(closed).cloned().unwrap_or(CloseReason::Local);
+        self.end_for(reason)
+    }
+
+    fn end_for(&self, reason: CloseReason) -> End {
+        // An error of the operating system explains only an end that came from there.
+        let io = self.io.clone().filter(|_| reason == CloseReason::Eof);
+        let end = if self.was_joined { End::new(reason) } else { End::not_joined(reason) };
+        end.with_io(io)
     }
 
     /// Reports how joining came out, once.
@@ -239,8 +254,8 @@ impl State {
 
     /// The end: whoever still waits is told, and every queue closes.
     pub(super) fn close(&mut self, closed: Closed, after: &mut After) {
-        let error = closed.reason.clone().into();
-        self.opened(Err(error), after);
+        let end = self.end_for(closed.reason.clone());
+        self.opened(Err(end.into()), after);
         self.end_session(after);
         for end in self.ends.drain(..) {
             after.end(end, closed.clone());

@@ -19,7 +19,7 @@ use super::request::{Command, Request, Sending, Sent, request_future};
 use super::session::check;
 use super::shared::{After, Shared};
 use super::state::State;
-use crate::error::Error;
+use crate::error::{Error, Operation, TimedOut};
 use crate::park::Parker;
 
 /// A subscription to be made: await it, or `wait()` for it. Nothing is sent before.
@@ -157,7 +157,7 @@ impl Subscription {
             }
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
-                return Err(Error::Timeout);
+                return Err(TimedOut::new(Operation::NextEvent, Some(self.topic.clone()), Some(span)).into());
             }
             parker.park(left);
         }
@@ -227,6 +227,10 @@ impl Command for SubscribeCommand {
     type Answer = ();
     type Output = Subscription;
 
+    fn names(&self) -> (Operation, &Uri) {
+        (Operation::Subscribe, &self.topic)
+    }
+
     fn send(&mut self, sending: Sending<'_>) -> Result<Sent<SubscribeId, ()>, Error> {
         let Sending { state, now, .. } = sending;
         let result = state.connection.subscribe(now, &self.topic, &self.options);
@@ -279,6 +283,10 @@ impl Command for UnsubscribeCommand {
     type Output = ();
 
     const NEEDS_ROOM: bool = false;
+
+    fn names(&self) -> (Operation, &Uri) {
+        (Operation::Unsubscribe, &self.0.topic)
+    }
 
     fn send(&mut self, sending: Sending<'_>) -> Result<Sent<SubscribeId, ()>, Error> {
         let Sending { state, now, .. } = sending;

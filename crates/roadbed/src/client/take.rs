@@ -31,6 +31,7 @@ impl State {
             SessionEvent::Welcome { details, .. } => after.moments.push(Moment::Welcome(details)),
             SessionEvent::Joined { session, details } => {
                 let serializer = self.connection.serializer().unwrap_or(Serializer::Cbor);
+                self.was_joined = true;
                 after.joined = Some(Joined { session, details, serializer });
                 self.opened(Ok(()), after);
             }

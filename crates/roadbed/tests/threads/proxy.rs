@@ -77,6 +77,6 @@ fn a_proxy_that_refuses() {
     let (server, path) = (Server::start(), Path::new());
     let _seen = proxy(&server, &path, b"HTTP/1.1 403 Forbidden\r\n\r\n");
     let error = connect(&server, &path).wait().unwrap_err();
-    assert!(matches!(error, Error::Proxy(ProxyError::Refused { status: 403, .. })), "{error}");
+    assert!(matches!(error.root(), Error::Proxy(ProxyError::Refused { status: 403, .. })), "{error}");
     server.assert_empty();
 }

@@ -188,7 +188,7 @@ impl Backoff {
 
 /// Whether connecting anew may lead further than an attempt that ended like this.
 pub(super) fn may_help(error: &Error) -> bool {
-    match error {
+    match error.root() {
         // What a hook asked of a session that was joined.
         Error::Wamp(answer) => {
             let for_good = [
@@ -213,7 +213,6 @@ pub(super) fn may_help(error: &Error) -> bool {
 #[cfg(test)]
 mod tests {
     use std::io;
-    use std::sync::Arc;
 
     use roadbed_core::auth::AuthError;
     use roadbed_core::error::{CloseReason, ConfigError, Deadline, WampError};
@@ -221,7 +220,7 @@ mod tests {
     use roadbed_core::uri::Uri;
 
     use super::*;
-    use crate::error::Veto;
+    use crate::error::{Operation, TimedOut, Veto};
     use crate::url::UrlError;
 
     const fn millis(millis: u64) -> Duration {
@@ -315,7 +314,7 @@ mod tests {
 
     #[test]
     fn what_is_retried_and_what_is_not() {
-        let ended = |reason| Error::Ended(Arc::new(reason));
+        let ended = |reason: CloseReason| Error::from(reason);
         let abort = |reason: &Uri| {
             ended(CloseReason::Abort { reason: reason.clone(), message: None, payload: Box::default() })
         };
@@ -332,7 +331,7 @@ mod tests {
             io(io::ErrorKind::NotFound),
             io(io::ErrorKind::AddrNotAvailable),
             io(io::ErrorKind::NetworkUnreachable),
-            Error::Timeout,
+            TimedOut::new(Operation::Call, None, None).into(),
             ended(CloseReason::Eof),
             ended(CloseReason::Timeout(Deadline::Join)),
             ended(CloseReason::Timeout(Deadline::Liveness)),

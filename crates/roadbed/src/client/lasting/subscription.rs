@@ -15,7 +15,7 @@ use super::state::Lasting;
 use crate::client::event::{Event, Item};
 use crate::client::queue::{Popped, Queue};
 use crate::client::session::check;
-use crate::error::Error;
+use crate::error::{Error, Operation, TimedOut};
 use crate::fuse::Fused;
 use crate::park::Parker;
 
@@ -169,7 +169,7 @@ impl ClientSubscription {
             }
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
-                return Err(Error::Timeout);
+                return Err(TimedOut::new(Operation::NextEvent, Some(self.topic.clone()), Some(span)).into());
             }
             parker.park(left);
         }

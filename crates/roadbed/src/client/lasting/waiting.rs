@@ -8,7 +8,7 @@ use std::time::Duration;
 use roadbed_core::time::Timestamp;
 
 use crate::client::shared::Shared;
-use crate::error::{Disconnected, Error};
+use crate::error::{Disconnected, Error, Operation, TimedOut};
 
 /// How many requests wait for a session, unless it is said otherwise, and how many bytes of payload they hold.
 const REQUESTS: usize = 1024;
@@ -124,7 +124,7 @@ impl Waiting {
         let Asked { now, until, size, policy } = asked;
         if until.is_some_and(|at| at <= now) {
             self.leave(place);
-            return Err(Error::Timeout);
+            return Err(TimedOut::new(Operation::Other, None, None).into());
         }
         if let Some(ticket) = place.0 {
             if ticket.until.is_some_and(|at| at <= now) {

@@ -72,7 +72,7 @@ async fn story(callee: &Session, session: &Session) -> Result<(), Box<dyn std::e
     drop(greet);
     session.leave().await?;
     let error = session.call("com.example.add", (2, 3)).await.unwrap_err();
-    assert!(matches!(error, Error::Ended(_)), "{error}");
+    assert!(matches!(error.root(), Error::Ended(_)), "{error}");
     Ok(())
 }
 

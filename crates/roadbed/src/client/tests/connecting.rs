@@ -187,11 +187,11 @@ fn the_last_error_is_told() {
     let network = Network::new(&world, &[("ends", Ends)]);
     let error = network.join(network.connect("rs://ends").or("rs://nobody")).unwrap_err();
     assert!(
-        matches!(&error, Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused),
+        matches!(error.root(), Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused),
         "{error}"
     );
     let error = network.join(network.connect("rs://nobody").or("unix:a").or("rs://ends")).unwrap_err();
-    assert!(matches!(&error, Error::Ended(_)), "{error}");
+    assert!(matches!(error.root(), Error::Ended(_)), "{error}");
     assert_eq!(network.seen().len(), 5);
 }
 
@@ -267,7 +267,7 @@ fn secure_addresses_are_spoken_to_over_tls_or_not_at_all() {
     assert!(network.seen().iter().any(|seen| seen == "rs://proxy:3128"));
     // Whoever cannot show who it is, is passed over.
     let error = network.join(connect(&["rss://impostor"])).unwrap_err();
-    assert!(matches!(error, Error::Tls(TlsError::Certificate(_))), "{error}");
+    assert!(matches!(error.root(), Error::Tls(TlsError::Certificate(_))), "{error}");
     network.join(connect(&["rss://impostor", &url])).unwrap();
     // The transport was never there for those who were refused.
     assert_eq!(*secure.lock().unwrap(), [true; 4]);
@@ -275,7 +275,7 @@ fn secure_addresses_are_spoken_to_over_tls_or_not_at_all() {
     let world = World::new();
     let network = Network::new(&world, &[(tls::HOST, Says(b"\x7F\xB1\0\0"))]);
     let error = network.join(network.connect(&url).tls(tls::client())).unwrap_err();
-    assert!(matches!(error, Error::Tls(TlsError::NotTls)), "{error}");
+    assert!(matches!(error.root(), Error::Tls(TlsError::NotTls)), "{error}");
 }
 
 #[test]
@@ -346,7 +346,7 @@ fn a_proxy_that_opens_no_tunnel() {
     let join = |proxy: &str| {
         let error = network.join(network.connect("rs://router").proxy(proxy)).unwrap_err();
         let is_retryable = error.is_retryable();
-        match error {
+        match error.root().clone() {
             Error::Proxy(error) => (error, is_retryable),
             other => panic!("{other:?}"),
         }
@@ -366,7 +366,7 @@ fn a_proxy_that_says_nothing_is_given_up() {
     let start = world.sim.now();
     let error = network.join(network.connect("rs://router").proxy("http://silent")).unwrap_err();
     assert!(
-        matches!(&error, Error::Ended(reason) if **reason == CloseReason::Timeout(Deadline::Join)),
+        matches!(error.root(), Error::Ended(reason) if **reason == CloseReason::Timeout(Deadline::Join)),
         "{error}"
     );
     // 5 s more for what was to be sent.

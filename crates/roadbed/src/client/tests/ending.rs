@@ -43,7 +43,7 @@ fn a_driver_that_is_dropped_loses_the_connection() {
     assert!(world.sim.poll_once(call.as_mut(), 50).is_pending());
     world.sim.kill_tasks();
     let error = world.sim.block_on(call).unwrap_err();
-    assert!(matches!(&error, Error::Ended(reason) if **reason == CloseReason::Eof), "{error}");
+    assert!(matches!(error.root(), Error::Ended(reason) if **reason == CloseReason::Eof), "{error}");
     assert_eq!(world.sim.block_on(events.next()), None);
     let error = world.sim.block_on(session.publish("com.example.t", ()).into_future()).unwrap_err();
     assert!(error.is_retryable());
@@ -57,7 +57,7 @@ fn a_router_that_is_gone_while_joining_is_an_error() {
     let joining = world.router.attach_local(&settings()).unwrap();
     world.sim.kill_tasks();
     let error = world.sim.block_on(joining).unwrap_err();
-    assert!(matches!(error, Error::Ended(_)));
+    assert!(matches!(error.root(), Error::Ended(_)));
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_call_without_answer_ends_at_its_deadline() {
     let calls = world.sim.block_on(callee.register_queue("com.example.slow").into_future()).unwrap();
     let start = caller.shared().now();
     let error = world.sim.block_on(caller.call("com.example.slow", ()).into_future()).unwrap_err();
-    assert!(matches!(error, Error::Timeout) && error.is_retryable());
+    assert!(matches!(error, Error::Timeout(_)) && error.is_retryable());
     assert_eq!(caller.shared().now().saturating_since(start).as_secs(), 60);
 
     let call = caller.call("com.example.slow", ()).no_deadline();
@@ -104,7 +104,7 @@ fn the_last_handle_says_goodbye() {
     let call = other.call("com.example.nothing", ());
     drop(other);
     let error = world.sim.block_on(call.into_future()).unwrap_err();
-    assert!(matches!(error, Error::Ended(_)));
+    assert!(matches!(error.root(), Error::Ended(_)));
     world.assert_empty();
 }
 
@@ -196,7 +196,7 @@ fn a_peer_that_stops_reading_holds_up_nobody_for_long() {
     world.sim.block_on(other.publish("com.example.t", (1,)).into_future()).unwrap();
     assert_eq!(world.sim.block_on(events.next()).unwrap().unwrap().get::<u8>().unwrap(), 1);
     let error = world.sim.block_on(call.into_future()).unwrap_err();
-    assert!(matches!(error, Error::Timeout), "{error}");
+    assert!(matches!(error, Error::Timeout(_)), "{error}");
     assert_eq!(session.shared().now().saturating_since(start).as_secs(), 5);
     // Goodbye cannot be said, so it ends without.
     drop((events, session));
@@ -215,7 +215,7 @@ fn a_peer_that_is_gone_without_a_word_ends_the_session() {
     assert!(world.sim.poll_once(call.as_mut(), 50).is_pending());
     wire.break_off();
     let error = world.sim.block_on(call).unwrap_err();
-    assert!(matches!(&error, Error::Ended(reason) if **reason == CloseReason::Eof), "{error}");
+    assert!(matches!(error.root(), Error::Ended(reason) if **reason == CloseReason::Eof), "{error}");
     drop(session);
     world.assert_empty();
 }

@@ -158,8 +158,8 @@ fn one_port_serves_both_unless_it_may_not() {
 
     let world = World::with(Limits::default(), |builder| builder.tls_required(server()));
     let error = join_plain(&world, &settings()).unwrap_err();
-    let Error::Ended(reason) = error else { panic!("{error}") };
-    assert_eq!(*reason, CloseReason::Eof);
+    let Error::Ended(reason) = error.root() else { panic!("{error}") };
+    assert_eq!(**reason, CloseReason::Eof);
     // It took no time.
     assert_eq!(world.sim.now(), Timestamp::ZERO);
     join(&world, &trusting()).unwrap();
@@ -172,10 +172,10 @@ fn one_port_serves_both_unless_it_may_not() {
 fn a_router_that_nobody_vouches_for_is_told_nothing() {
     let world = world(|builder| builder);
     let error = join(&world, &settings().tls(stranger())).unwrap_err();
-    assert!(matches!(error, Error::Tls(TlsError::Certificate(_))) && !error.is_retryable(), "{error}");
+    assert!(matches!(error.root(), Error::Tls(TlsError::Certificate(_))) && !error.is_retryable(), "{error}");
     let other = trusting().tls(client().server_name("other.example").unwrap());
     let error = join(&world, &other).unwrap_err();
-    assert!(matches!(error, Error::Tls(TlsError::Certificate(_))), "{error}");
+    assert!(matches!(error.root(), Error::Tls(TlsError::Certificate(_))), "{error}");
     assert_eq!(world.router.stats().counters.joined, 0);
     world.assert_empty();
 }
@@ -185,7 +185,7 @@ fn a_router_without_tls_is_told_from_one_with() {
     let world = World::new();
     let error = join(&world, &trusting()).unwrap_err();
     // A RawSocket has no answer to that but to close.
-    assert!(matches!(error, Error::Tls(TlsError::HandshakeTruncated)), "{error}");
+    assert!(matches!(error.root(), Error::Tls(TlsError::HandshakeTruncated)), "{error}");
     world.assert_empty();
 }
 
@@ -217,8 +217,8 @@ fn a_handshake_that_stops_ends_at_its_deadline() {
     runtime.spawn(Box::pin(driver.run(here)));
     let start = world.sim.now();
     let error = world.sim.block_on(joining).unwrap_err();
-    let Error::Ended(reason) = error else { panic!("{error}") };
-    assert_eq!(*reason, CloseReason::Timeout(Deadline::Join));
+    let Error::Ended(reason) = error.root() else { panic!("{error}") };
+    assert_eq!(**reason, CloseReason::Timeout(Deadline::Join));
     assert!(world.sim.now().saturating_since(start) <= Duration::from_secs(36));
     world.sim.pass(Duration::from_secs(5));
     assert_eq!(world.sim.tasks(), 0);

@@ -72,14 +72,14 @@ fn closing_says_goodbye_and_waits_for_it() {
     world.sim.block_on(two.into_future()).unwrap();
     // Whoever still holds the session has nothing of it, nor of the client.
     let error = world.sim.block_on(kept.call("a.b", ()).into_future()).unwrap_err();
-    assert!(matches!(error, Error::Ended(_)));
+    assert!(matches!(error.root(), Error::Ended(_)));
     for result in [
         world.sim.block_on(client.call("a.b", ()).into_future()).map(drop),
         world.sim.block_on(client.session()).map(drop),
         world.sim.block_on(client.subscribe("a.b").into_future()).map(drop),
     ] {
         let error = result.unwrap_err();
-        assert!(matches!(&error, Error::Ended(reason) if **reason == CloseReason::Local), "{error}");
+        assert!(matches!(error.root(), Error::Ended(reason) if **reason == CloseReason::Local), "{error}");
     }
     assert!(!client.is_connected());
     assert_ended(&world, &site);

@@ -1,17 +1,26 @@
 //! Why something asked of a handle did not succeed.
 
+mod disconnected;
+mod end;
+mod timed_out;
+
+use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytestring::ByteString;
 use roadbed_core::error::{CloseReason, CommandError, ConfigError, PayloadError, RequestError, WampError};
 use roadbed_core::transport::ProxyError;
+use roadbed_core::transport::websocket::UpgradeError;
 use roadbed_core::uri::{Uri, UriError};
 use serde::de::DeserializeOwned;
 
 use crate::url::UrlError;
+
+pub use disconnected::Disconnected;
+pub use end::End;
+pub use timed_out::{Operation, TimedOut};
 
 /// Why a call, a subscription, a connection … did not come about. Cheap to clone.
 ///
@@ -28,29 +37,30 @@ use crate::url::UrlError;
 /// assert!(error.is_retryable());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// The other side answered with an error: its URI, args and kwargs.
-    #[error("{0}")]
     Wamp(Box<WampError>),
-    /// The local deadline passed.
-    #[error("the deadline passed")]
-    Timeout,
+    /// A local deadline passed: of what, and whether the request had been sent.
+    Timeout(Box<TimedOut>),
     /// It was canceled here, and the dealer cannot pass that on.
-    #[error("canceled")]
     Canceled,
-    /// The session has ended.
-    #[error("the session has ended: {0}")]
-    Ended(Arc<CloseReason>),
+    /// The session has ended, or the connection ended before there was one.
+    Ended(End),
+    /// There is no session at this address, for a reason that is an error of its own; see
+    /// [`root`](Self::root).
+    Connect {
+        /// The address, without its query.
+        address: ByteString,
+        /// Why.
+        source: Arc<Error>,
+    },
     /// Refused here; nothing was sent.
-    #[error(transparent)]
     Command(CommandError),
     /// Arguments that cannot be written, or a result that is not of the type asked for.
-    #[error(transparent)]
-    Payload(#[from] PayloadError),
+    Payload(PayloadError),
     /// A topic or procedure that is no URI; nothing was sent.
-    #[error("{uri:?} cannot be used: {error}")]
     Uri {
         /// The text given.
         uri: ByteString,
@@ -58,67 +68,23 @@ pub enum Error {
         error: UriError,
     },
     /// A configuration that cannot work; nothing was connected.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
+    Config(ConfigError),
     /// An address that cannot be used; nothing was connected.
-    #[error(transparent)]
-    Url(#[from] UrlError),
-    /// The connection could not be opened.
-    #[error("cannot connect: {0}")]
+    Url(UrlError),
+    /// What the operating system said.
     Io(Arc<io::Error>),
     /// There is no trust between the two ends, or what came was not TLS.
     #[cfg(feature = "tls")]
-    #[error(transparent)]
-    Tls(#[from] roadbed_tls::TlsError),
+    Tls(roadbed_tls::TlsError),
     /// A configuration of TLS that cannot work; nothing was connected.
     #[cfg(feature = "tls")]
-    #[error(transparent)]
-    TlsConfig(#[from] roadbed_tls::TlsConfigError),
+    TlsConfig(roadbed_tls::TlsConfigError),
     /// The proxy opened no way to the router.
-    #[error(transparent)]
-    Proxy(#[from] ProxyError),
+    Proxy(ProxyError),
     /// A hook refused the session.
-    #[error(transparent)]
     Vetoed(Veto),
     /// A [`Client`](crate::client::Client) is not connected; nothing was sent.
-    #[error(transparent)]
-    Disconnected(#[from] Disconnected),
-}
-
-/// Why a request of a [`Client`](crate::client::Client) was not sent while it was not connected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Disconnected {
-    /// Requests do not wait, see [`WhileDisconnected`](crate::client::WhileDisconnected).
-    #[error("not connected{}", when(*.retry_in))]
-    Now {
-        /// When the next attempt to connect begins; `None` while one is under way.
-        retry_in: Option<Duration>,
-    },
-    /// It waited as long as it may.
-    #[error("not connected for {waited:?}")]
-    TooLong {
-        /// How long it waited.
-        waited: Duration,
-    },
-    /// Too many requests wait already.
-    #[error("not connected, and {limit} requests wait already")]
-    TooMany {
-        /// How many may wait.
-        limit: usize,
-    },
-    /// The payloads of those that wait are too large already.
-    #[error("not connected, and no room to let {size} bytes wait: the limit is {limit}")]
-    TooLarge {
-        /// The payload's bytes.
-        size: usize,
-        /// How many bytes may wait in all.
-        limit: usize,
-    },
-}
-
-fn when(retry_in: Option<Duration>) -> String {
-    retry_in.map_or_else(|| ", connecting".to_owned(), |delay| format!(", connecting in {delay:?}"))
+    Disconnected(Disconnected),
 }
 
 /// Why a hook does not want the session that the router offers.
@@ -134,11 +100,70 @@ impl Veto {
 }
 
 impl Error {
+    /// Returns the error itself, without the address that [`Connect`](Self::Connect) adds.
+    ///
+    /// ```
+    /// use roadbed::Error;
+    ///
+    /// fn was_refused(error: &Error) -> bool {
+    ///     matches!(error.root(), Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused)
+    /// }
+    /// ```
+    pub fn root(&self) -> &Self {
+        let mut error = self;
+        while let Self::Connect { source, .. } = error {
+            error = source;
+        }
+        error
+    }
+
+    /// Returns the address that could not be connected to, without its query.
+    pub fn address(&self) -> Option<&str> {
+        match self {
+            Self::Connect { address, .. } => Some(address),
+            _ => None,
+        }
+    }
+
+    /// Returns the HTTP status with which the router refused a WebSocket, or the proxy the way to it.
+    pub fn status(&self) -> Option<u16> {
+        match self.root() {
+            Self::Proxy(ProxyError::Refused { status, .. }) => Some(*status),
+            Self::Ended(end) => match end.upgrade_error() {
+                // The others were found here.
+                Some(UpgradeError::Refused { status, .. }) => Some(*status),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Adds the address where there is no session; what was wrong before anything was connected stays as it is.
+    pub(crate) fn at(self, address: &str) -> Self {
+        match self {
+            Self::Connect { .. } | Self::Config(_) | Self::Url(_) => self,
+            #[cfg(feature = "tls")]
+            Self::TlsConfig(_) => self,
+            error => Self::Connect { address: address.into(), source: Arc::new(error) },
+        }
+    }
+
+    /// Says what timed out, where that was not known: `act` sees it.
+    pub(crate) fn timed_out(self, act: impl FnOnce(&mut TimedOut)) -> Self {
+        match self {
+            Self::Timeout(mut timed_out) => {
+                act(&mut timed_out);
+                Self::Timeout(timed_out)
+            }
+            error => error,
+        }
+    }
+
     /// The error URI that the other side answered with, or that it ended the session with.
     pub fn uri(&self) -> Option<&Uri> {
-        match self {
+        match self.root() {
             Self::Wamp(error) => Some(&error.uri),
-            Self::Ended(reason) => match &**reason {
+            Self::Ended(end) => match end.reason() {
                 CloseReason::Abort { reason, .. } | CloseReason::Goodbye { reason, .. } => Some(reason),
                 _ => None,
             },
@@ -166,9 +191,9 @@ impl Error {
 
     fn payload(&self) -> &roadbed_core::payload::Payload {
         static EMPTY: roadbed_core::payload::Payload = roadbed_core::payload::Payload::EMPTY;
-        match self {
+        match self.root() {
             Self::Wamp(error) => &error.payload,
-            Self::Ended(reason) => match &**reason {
+            Self::Ended(end) => match end.reason() {
                 CloseReason::Abort { payload, .. } => payload,
                 _ => &EMPTY,
             },
@@ -180,10 +205,10 @@ impl Error {
     /// or slow, or the connection was lost. Refused credentials, unknown realms and wrong arguments stay
     /// what they are.
     pub fn is_retryable(&self) -> bool {
-        match self {
+        match self.root() {
             Self::Wamp(error) => error.is_retryable(),
-            Self::Ended(reason) => reason.is_retryable(),
-            Self::Timeout | Self::Disconnected(_) | Self::Command(CommandError::WouldBlock { .. }) => true,
+            Self::Ended(end) => end.is_retryable(),
+            Self::Timeout(_) | Self::Disconnected(_) | Self::Command(CommandError::WouldBlock { .. }) => true,
             Self::Io(error) => is_transient(error.kind()),
             #[cfg(feature = "tls")]
             Self::Tls(error) => error.is_retryable(),
@@ -214,9 +239,9 @@ impl From<RequestError> for Error {
     fn from(error: RequestError) -> Self {
         match error {
             RequestError::Wamp(error) => error.into(),
+            RequestError::Timeout => TimedOut::new(Operation::Other, None, None).into(),
             RequestError::Canceled => Self::Canceled,
             RequestError::Ended(reason) => reason.into(),
-            _ => Self::Timeout,
         }
     }
 }
@@ -236,9 +261,84 @@ impl From<WampError> for Error {
     }
 }
 
+/// Of a session that was joined.
 impl From<CloseReason> for Error {
     fn from(reason: CloseReason) -> Self {
-        Self::Ended(Arc::new(reason))
+        Self::Ended(End::new(reason))
+    }
+}
+
+impl From<TimedOut> for Error {
+    fn from(timed_out: TimedOut) -> Self {
+        Self::Timeout(Box::new(timed_out))
+    }
+}
+
+/// Converts what is an error of its own.
+macro_rules! from {
+    ($($(#[$cfg:meta])* $kind:ident($error:ty);)*) => {
+        $(
+            $(#[$cfg])*
+            impl From<$error> for Error {
+                fn from(error: $error) -> Self {
+                    Self::$kind(error)
+                }
+            }
+        )*
+
+        impl Error {
+            /// What is shown as it is, and is its own cause.
+            fn transparent(&self) -> Option<&(dyn StdError + 'static)> {
+                match self {
+                    $($(#[$cfg])* Self::$kind(error) => Some(error),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+from! {
+    Ended(End);
+    Payload(PayloadError);
+    Config(ConfigError);
+    Url(UrlError);
+    #[cfg(feature = "tls")]
+    Tls(roadbed_tls::TlsError);
+    #[cfg(feature = "tls")]
+    TlsConfig(roadbed_tls::TlsConfigError);
+    Proxy(ProxyError);
+    Vetoed(Veto);
+    Disconnected(Disconnected);
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wamp(error) => error.fmt(f),
+            Self::Timeout(error) => error.fmt(f),
+            Self::Canceled => f.write_str("canceled"),
+            Self::Connect { address, source } => write!(f, "cannot connect to {address}: {source}"),
+            Self::Command(error) => error.fmt(f),
+            Self::Uri { uri, error } => write!(f, "{uri:?} cannot be used: {error}"),
+            Self::Io(error) => error.fmt(f),
+            other => other.transparent().map_or(Ok(()), |error| fmt::Display::fmt(error, f)),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Wamp(error) => Some(&**error),
+            Self::Timeout(error) => Some(&**error),
+            Self::Canceled => None,
+            Self::Connect { source, .. } => Some(&**source),
+            Self::Command(error) => Some(error),
+            Self::Uri { error, .. } => Some(error),
+            Self::Io(error) => Some(&**error),
+            other => other.transparent(),
+        }
     }
 }
 
