@@ -196,6 +196,7 @@ pub mod link;
 pub mod message;
 pub mod options;
 pub mod payload;
+pub mod ring;
 pub mod role;
 pub mod serializer;
 pub mod session;
