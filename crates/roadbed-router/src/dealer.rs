@@ -112,7 +112,7 @@ impl Dealer {
         request: RequestId,
     ) -> Result<(), ProtocolViolation> {
         match context.sessions.get(key) {
-            Some(session) if session.calls.contains_key(&request) => Err(ProtocolViolation::unexpected(
+            Some(session) if session.calls.contains(request) => Err(ProtocolViolation::unexpected(
                 MessageType::Call,
                 "with the request id of a call that is not answered yet",
             )),
@@ -164,7 +164,7 @@ impl Dealer {
             return Ok(());
         }
         let before = callee.issued.clone();
-        let id = callee.issued.next(|id| callee.invocations.contains_key(&id));
+        let id = callee.issued.next(|id| callee.invocations.contains(id));
         let details = Sparse::EMPTY;
         let invocation = Invocation { request: id, registration: registration.id, details, payload };
         if let Err(refused) = context.out.invocation(callee.queue, invocation) {
@@ -232,7 +232,7 @@ impl Dealer {
 
     pub(crate) fn cancel(&mut self, context: &mut Context<'_>, key: usize, cancel: &Cancel) {
         let request = cancel.request;
-        let slot = context.sessions.get(key).and_then(|session| session.calls.get(&request)).copied();
+        let slot = context.sessions.get(key).and_then(|session| session.calls.get(request)).copied();
         let pending = slot.and_then(|slot| Some((slot, *self.invocations.get(slot)?)));
         // Answered already (the two crossed), canceled before, or never made: nothing to do.
         let Some((slot, pending)) = pending.filter(|(_, pending)| !pending.is_interrupted) else {
@@ -305,7 +305,7 @@ impl Dealer {
         id: RequestId,
     ) -> Result<Option<usize>, ProtocolViolation> {
         let Some(session) = context.sessions.get(key) else { return Ok(None) };
-        if let Some(&slot) = session.invocations.get(&id) {
+        if let Some(&slot) = session.invocations.get(id) {
             return Ok(Some(slot));
         }
         if !session.issued.was_issued(id) {

@@ -49,12 +49,10 @@ impl Invocations {
     pub(crate) fn remove(&mut self, sessions: &mut Slab<Session>, slot: usize) -> Option<Pending> {
         let pending = self.pending.try_remove(slot)?;
         if let Some(caller) = sessions.get_mut(pending.caller) {
-            caller.calls.remove(&pending.request);
-            caller.calls.relax();
+            caller.calls.remove(pending.request);
         }
         if let Some(callee) = sessions.get_mut(pending.callee) {
-            callee.invocations.remove(&pending.id);
-            callee.invocations.relax();
+            callee.invocations.remove(pending.id);
         }
         self.pending.relax();
         Some(pending)
@@ -66,23 +64,22 @@ impl Invocations {
         }
     }
 
-    /// The calls that a session made, by request. (The order of a hash table must not show.)
+    /// The calls that a session made, by request.
     pub(crate) fn of_caller(&self, sessions: &Slab<Session>, key: usize) -> Vec<usize> {
         let Some(session) = sessions.get(key) else { return Vec::new() };
-        ordered(session.calls.iter())
+        session.calls.iter().map(|(_, &slot)| slot).collect()
     }
 
     /// The invocations that a session has to answer, by id.
     pub(crate) fn of_callee(&self, sessions: &Slab<Session>, key: usize) -> Vec<usize> {
         let Some(session) = sessions.get(key) else { return Vec::new() };
-        ordered(session.invocations.iter())
+        session.invocations.iter().map(|(_, &slot)| slot).collect()
     }
 
     pub(crate) fn check(&self, sessions: &Slab<Session>) -> Result<(), String> {
         for (slot, pending) in &self.pending {
-            let caller = sessions.get(pending.caller).and_then(|session| session.calls.get(&pending.request));
-            let callee =
-                sessions.get(pending.callee).and_then(|session| session.invocations.get(&pending.id));
+            let caller = sessions.get(pending.caller).and_then(|session| session.calls.get(pending.request));
+            let callee = sessions.get(pending.callee).and_then(|session| session.invocations.get(pending.id));
             if caller != Some(&slot) || callee != Some(&slot) {
                 return Err(format!("{pending:?} does not agree with its sessions"));
             }
@@ -96,10 +93,4 @@ impl Invocations {
         }
         Ok(())
     }
-}
-
-fn ordered<'a>(entries: impl Iterator<Item = (&'a RequestId, &'a usize)>) -> Vec<usize> {
-    let mut entries: Vec<(RequestId, usize)> = entries.map(|(&id, &slot)| (id, slot)).collect();
-    entries.sort_unstable();
-    entries.into_iter().map(|(_, slot)| slot).collect()
 }

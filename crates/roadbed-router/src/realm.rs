@@ -19,7 +19,7 @@ use crate::ids::Random;
 use crate::queue::Outbox;
 use crate::session::{Session, SessionInfo};
 use crate::stats::count;
-use crate::tables::{Keyed, Relax};
+use crate::tables::Relax;
 
 /// What the parts of a realm share while a message is handled.
 pub(crate) struct Context<'r> {
@@ -39,7 +39,6 @@ pub(crate) struct Realm {
     pub(crate) is_temporary: bool,
     sessions: Slab<Session>,
     random: Random,
-    hasher: Keyed,
     broker: Broker,
     dealer: Dealer,
 }
@@ -60,7 +59,6 @@ impl Realm {
             is_temporary,
             sessions: Slab::new(),
             random,
-            hasher,
             broker: Broker::new(hasher),
             dealer: Dealer::new(hasher),
         }
@@ -68,7 +66,7 @@ impl Realm {
 
     /// Takes in a session that the gate established. What it is sent goes to `queue`.
     pub(crate) fn attach_joined(&mut self, info: Arc<SessionInfo>, queue: usize) -> usize {
-        self.sessions.insert(Session::new(info, queue, self.hasher))
+        self.sessions.insert(Session::new(info, queue))
     }
 
     /// Ends a session: afterwards nothing here mentions it. Others are told what it means for them.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 use roadbed_core::id::{IdSequence, RegistrationId, RequestId, SessionId, SubscriptionId};
+use roadbed_core::ring::IdRing;
 use roadbed_core::role::{Feature, Role, Roles};
 use roadbed_core::uri::Uri;
 
 use crate::names::PeerId;
-use crate::tables::{HashMap, Keyed};
 
 /// A session, as established by the gate. Nothing in it changes while the session lives.
 #[derive(Clone, Debug)]
@@ -61,22 +61,22 @@ pub(crate) struct Session {
     /// Registrations, and their slots in the dealer.
     pub(crate) registrations: BTreeMap<RegistrationId, usize>,
     /// Calls that wait for an answer, by the caller's request, and their slots in the dealer.
-    pub(crate) calls: HashMap<RequestId, usize>,
+    pub(crate) calls: IdRing<usize>,
     /// Invocations that wait for an answer, and their slots in the dealer.
-    pub(crate) invocations: HashMap<RequestId, usize>,
+    pub(crate) invocations: IdRing<usize>,
     pub(crate) issued: IssuedIds,
 }
 
 impl Session {
-    pub(crate) fn new(info: Arc<SessionInfo>, queue: usize, hasher: Keyed) -> Self {
+    pub(crate) fn new(info: Arc<SessionInfo>, queue: usize) -> Self {
         Self {
             info,
             queue,
             last_request: None,
             subscriptions: BTreeMap::new(),
             registrations: BTreeMap::new(),
-            calls: HashMap::with_hasher(hasher),
-            invocations: HashMap::with_hasher(hasher),
+            calls: IdRing::new(),
+            invocations: IdRing::new(),
             issued: IssuedIds::default(),
         }
     }
