@@ -52,6 +52,11 @@ impl Parker {
             self.unpark.is_woken.swap(false, Ordering::Acquire);
         }
     }
+
+    /// Sleeps for `span`, or less. A wake-up meanwhile counts for the next call of [`park`](Self::park).
+    pub(crate) fn doze(&self, span: Duration) {
+        thread::park_timeout(span);
+    }
 }
 
 thread_local! {

@@ -26,6 +26,10 @@ pub(super) struct Peer {
     /// What is left to be written.
     output: Bytes,
     is_eof: bool,
+    /// A deadline has come, and is judged when nothing is left to read.
+    is_due: bool,
+    /// A write failed: what the peer has said before is read until this time.
+    deaf_until: Option<Timestamp>,
     stage: Stage,
 }
 
@@ -43,15 +47,28 @@ enum Stage {
 impl Peer {
     pub(super) fn new(drive: Box<dyn Drive>, socket: Socket) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        let (input, output) = (BytesMut::new(), Bytes::new());
-        Ok(Self { drive, socket, input, output, is_eof: false, stage: Stage::Open })
+        Ok(Self {
+            drive,
+            socket,
+            input: BytesMut::new(),
+            output: Bytes::new(),
+            is_eof: false,
+            is_due: false,
+            deaf_until: None,
+            stage: Stage::Open,
+        })
     }
 
     /// Does what can be done without waiting; `false` when the socket can be closed.
     pub(super) fn step(&mut self, turn: &mut Turn) -> bool {
-        if self.stage == Stage::Open && self.read(turn).and_then(|()| self.write(turn)).is_err() {
-            self.drive.lost();
-            self.stage = Stage::Done;
+        if self.stage == Stage::Open {
+            match self.read(turn) {
+                Ok(()) => self.write(turn),
+                Err(error) => {
+                    self.drive.broke(error);
+                    self.lose();
+                }
+            }
         }
         if let Stage::Closing { until, .. } = self.stage
             && (self.close(turn).is_err() || turn.now >= until)
@@ -86,30 +103,58 @@ impl Peer {
         Ok(())
     }
 
-    /// Writes what there is, and asks for the next deadline.
-    fn write(&mut self, turn: &mut Turn) -> io::Result<()> {
+    /// Judges what is due, after all that can be read was read; writes what there is, and asks for the next deadline.
+    fn write(&mut self, turn: &mut Turn) {
+        if std::mem::take(&mut self.is_due) {
+            self.drive.expire();
+        }
         let mut can_write = true;
         loop {
             if can_write && !self.output.is_empty() {
-                can_write = self.flush(turn)?;
+                match self.flush(turn) {
+                    Ok(has_written) => can_write = has_written,
+                    // The peer may have said why: that is read before the end.
+                    Err(error) => {
+                        self.drive.broke(error);
+                        self.output = Bytes::new();
+                        self.deaf_until = Some(turn.now + LINGER);
+                        turn.has_moved = true;
+                    }
+                }
                 continue;
             }
             match self.drive.output(can_write, &turn.waker) {
+                // Nobody takes it any more.
+                Output::Write(_) if self.deaf_until.is_some() => {}
                 Output::Write(bytes) => self.output = bytes,
-                Output::Idle(at) => {
-                    turn.until(at);
-                    return Ok(());
-                }
-                Output::End => {
+                Output::Idle(at) => return self.idle(turn, at),
+                Output::End if self.deaf_until.is_none() => {
                     self.stage = Stage::Closing { until: turn.now + LINGER, is_shut: false };
-                    return Ok(());
+                    return;
                 }
-                Output::Drop => {
+                Output::End | Output::Drop => {
                     self.stage = Stage::Done;
-                    return Ok(());
+                    return;
                 }
             }
         }
+    }
+
+    /// Waits for a deadline of the connection, and for the end of listening to a peer that reads nothing.
+    fn idle(&mut self, turn: &mut Turn, at: Option<Timestamp>) {
+        if self.deaf_until.is_some_and(|until| until <= turn.now) {
+            return self.lose();
+        }
+        self.is_due = at.is_some_and(|at| at <= turn.now);
+        // What is due is judged in the next turn, when the socket was looked at again.
+        turn.has_moved |= self.is_due;
+        turn.until(at);
+        turn.until(self.deaf_until);
+    }
+
+    fn lose(&mut self) {
+        self.drive.lost();
+        self.stage = Stage::Done;
     }
 
     /// Writes once of what is left; `false` when the socket takes no more for now.

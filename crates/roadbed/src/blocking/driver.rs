@@ -3,24 +3,25 @@
 use std::io;
 use std::net::Shutdown;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
+use roadbed_core::time::Timestamp;
 
 use super::Socket;
+use super::reading::{Reading, is_timeout};
 use super::timekeeper::Timekeeper;
-use crate::drive::{Drive, LINGER, Output, Room};
+use crate::drive::{Drive, LINGER, Output};
 use crate::park::Parker;
 use crate::runtime::Runtime;
-
-/// What is read at once of what nobody wants any more.
-const DISCARD: usize = 4096;
 
 /// How long a write may take before the writer counts as stuck, and another thread keeps the time. A
 /// deadline that falls into it is noticed at its end.
 const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Writes after which deadlines are looked at, however much there is to write.
+const WRITES: u32 = 64;
 
 /// Drives a connection over a socket, in two threads that end when the socket can be closed. While a write
 /// waits for the peer longer than a moment, there is a third.
@@ -32,20 +33,21 @@ pub fn start<D: Drive, S: Socket>(drive: D, socket: S, runtime: Arc<dyn Runtime>
     let input = socket.duplicate()?;
     let is_timed = socket.set_write_timeout(Some(PATIENCE)).is_ok();
     let (ready, writer_is_there) = std::sync::mpsc::channel();
-    let has_read = Arc::new(AtomicBool::new(false));
-    let (for_reader, reader_is_done) = (Arc::clone(&drive), Arc::clone(&has_read));
+    let reading = Arc::new(Reading::default());
+    let (for_reader, of_reader) = (Arc::clone(&drive), Arc::clone(&reading));
     let spawned = Arc::clone(&drive);
     thread::Builder::new().spawn(move || {
         let parker = Parker::new();
         // The reader wakes the writer when it is done; if it is gone, so is the connection.
         let _ = ready.send(parker.waker.clone());
-        let mut writer = Writer { drive, socket, runtime, parker, is_timed, timekeeper: Timekeeper::new() };
+        let timekeeper = Timekeeper::new(Arc::clone(&reading));
+        let mut writer = Writer { drive, socket, runtime, reading, parker, is_timed, timekeeper };
         writer.run();
-        writer.linger(&has_read);
+        writer.linger();
     })?;
     let reader = thread::Builder::new().spawn(move || {
-        read(&*for_reader, input);
-        reader_is_done.store(true, Ordering::Release);
+        of_reader.run(&*for_reader, input);
+        of_reader.end();
         // Dropped before the writer is told that nothing is left to wait for.
         drop(for_reader);
         if let Ok(writer) = writer_is_there.recv() {
@@ -55,51 +57,12 @@ pub fn start<D: Drive, S: Socket>(drive: D, socket: S, runtime: Arc<dyn Runtime>
     reader.map(drop).inspect_err(|_| spawned.lost())
 }
 
-/// Reads until the peer has ended its side, or the socket is closed.
-fn read<D: Drive, S: Socket>(drive: &D, mut socket: S) {
-    let parker = Parker::new();
-    let mut input = BytesMut::new();
-    let mut is_eof = false;
-    loop {
-        let room = match drive.room(&mut input, &parker.waker) {
-            Room::Wait => {
-                parker.park(None);
-                continue;
-            }
-            // What is left is the writer's.
-            _ if is_eof => return,
-            Room::Read(room) => room,
-            Room::Discard => {
-                input.clear();
-                DISCARD
-            }
-        };
-        let filled = input.len();
-        input.resize(filled + room, 0);
-        let result = socket.read(input.get_mut(filled..).unwrap_or_default());
-        input.truncate(filled + result.as_ref().map_or(0, |count| *count));
-        match result {
-            Ok(0) => {
-                is_eof = true;
-                drive.eof(&mut input);
-            }
-            Ok(_) => drive.feed(&mut input),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => {
-                drive.lost();
-                // The writer may wait for a peer that is gone.
-                let _ = socket.shutdown(Shutdown::Both);
-                return;
-            }
-        }
-    }
-}
-
 /// The thread that writes and keeps the time.
 struct Writer<D, S> {
     drive: Arc<D>,
     socket: S,
     runtime: Arc<dyn Runtime>,
+    reading: Arc<Reading>,
     parker: Parker,
     /// Whether a write returns after [`PATIENCE`].
     is_timed: bool,
@@ -109,16 +72,21 @@ struct Writer<D, S> {
 impl<D: Drive, S: Socket> Writer<D, S> {
     /// Writes until the end of the connection.
     fn run(&mut self) {
+        let mut writes = 0_u32;
         loop {
             match self.drive.output(true, &self.parker.waker) {
                 Output::Write(bytes) => {
-                    if self.write(bytes).is_err() {
-                        self.drive.lost();
-                        let _ = self.socket.shutdown(Shutdown::Both);
-                        return;
+                    if let Err(error) = self.write(bytes) {
+                        self.drive.broke(error);
+                        return self.hear_out();
+                    }
+                    writes = writes.wrapping_add(1);
+                    if writes.is_multiple_of(WRITES) {
+                        // Much to write does not put deadlines off.
+                        self.drive.expire();
                     }
                 }
-                Output::Idle(at) => self.parker.park(at.map(|at| at.saturating_since(self.runtime.now()))),
+                Output::Idle(at) => self.idle(at),
                 Output::End => return,
                 Output::Drop => {
                     let _ = self.socket.shutdown(Shutdown::Both);
@@ -126,6 +94,35 @@ impl<D: Drive, S: Socket> Writer<D, S> {
                 }
             }
         }
+    }
+
+    /// Sleeps until this time, and judges what is due then.
+    fn idle(&self, at: Option<Timestamp>) {
+        let left = at.map(|at| at.saturating_since(self.runtime.now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            self.reading.let_it_go_first(&self.socket, &self.parker);
+            self.drive.expire();
+        } else {
+            self.parker.park(left);
+        }
+    }
+
+    /// A write failed, and the peer may have said why: its last words are read until it has ended its side, but not for
+    /// long. Nobody takes what there is to write.
+    fn hear_out(&self) {
+        let until = self.runtime.now() + LINGER;
+        loop {
+            match self.drive.output(true, &self.parker.waker) {
+                Output::Write(_) => {}
+                Output::Idle(_) if until <= self.runtime.now() => {
+                    self.drive.lost();
+                    break;
+                }
+                Output::Idle(at) => self.idle(at.into_iter().chain([until]).min()),
+                Output::End | Output::Drop => break,
+            }
+        }
+        let _ = self.socket.shutdown(Shutdown::Both);
     }
 
     /// Writes all of `bytes`. While the peer takes nothing, the timekeeper has the time, and shuts the
@@ -162,10 +159,10 @@ impl<D: Drive, S: Socket> Writer<D, S> {
 
     /// Ends our side, and waits until the peer has ended its own, but not for long. Then the reader is
     /// freed, and the socket closes with the last handle of it.
-    fn linger(self, has_read: &AtomicBool) {
+    fn linger(self) {
         let _ = self.socket.shutdown(Shutdown::Write);
         let until = self.runtime.now() + LINGER;
-        while !has_read.load(Ordering::Acquire) {
+        while !self.reading.is_done() {
             let left = until.saturating_since(self.runtime.now());
             if left.is_zero() {
                 break;
@@ -174,8 +171,4 @@ impl<D: Drive, S: Socket> Writer<D, S> {
         }
         let _ = self.socket.shutdown(Shutdown::Both);
     }
-}
-
-fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }

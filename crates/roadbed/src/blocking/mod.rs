@@ -6,6 +6,7 @@
 
 mod driver;
 mod pipes;
+mod reading;
 #[cfg(test)]
 mod tests;
 mod threads;
@@ -62,6 +63,12 @@ pub trait Socket: Send + Sized + 'static {
     fn set_write_timeout(&self, span: Option<Duration>) -> io::Result<()> {
         let _ = span;
         Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Whether a read would not wait now, where that can be known without reading. Deadlines are judged only after such
+    /// bytes were read. By default `false`: nothing is known, and the reader gets a moment.
+    fn has_input(&self) -> bool {
+        false
     }
 
     /// Ends one side or both. After [`Shutdown::Both`] a read and a write that wait return, whichever

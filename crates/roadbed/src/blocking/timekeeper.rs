@@ -8,12 +8,14 @@ use std::thread::{self, Thread};
 use roadbed_core::time::Timestamp;
 
 use super::Socket;
+use super::reading::Reading;
 use crate::drive::{Drive, LINGER, Output};
 use crate::park::Parker;
 use crate::runtime::Runtime;
 
 /// The writer's end of it. Dropped, the thread ends.
 pub(super) struct Timekeeper {
+    reading: Arc<Reading>,
     watch: Arc<Watch>,
     thread: Option<Thread>,
     /// Whether it is the thread's turn.
@@ -43,8 +45,8 @@ impl Watch {
 
 impl Timekeeper {
     /// Nobody is needed yet.
-    pub(super) fn new() -> Self {
-        Self { watch: Arc::new(Watch(Mutex::new(Turn::Writer))), thread: None, is_on: false }
+    pub(super) fn new(reading: Arc<Reading>) -> Self {
+        Self { reading, watch: Arc::new(Watch(Mutex::new(Turn::Writer))), thread: None, is_on: false }
     }
 
     /// Takes over: the writer is stuck, or may be. When the connection has to end nevertheless, `socket` is
@@ -62,8 +64,8 @@ impl Timekeeper {
             return Ok(());
         }
         let (drive, socket, runtime) = (Arc::clone(drive), socket.duplicate()?, Arc::clone(runtime));
-        let watch = Arc::clone(&self.watch);
-        let keep = move || watch.keep(&*drive, &socket, &*runtime);
+        let (watch, reading) = (Arc::clone(&self.watch), Arc::clone(&self.reading));
+        let keep = move || watch.keep(&*drive, &socket, &*runtime, &reading);
         self.thread = Some(thread::Builder::new().spawn(keep)?.thread().clone());
         Ok(())
     }
@@ -91,32 +93,45 @@ impl Drop for Timekeeper {
 }
 
 impl Watch {
-    /// Runs the timers whenever it is the thread's turn.
-    fn keep<D: Drive, S: Socket>(&self, drive: &D, socket: &S, runtime: &dyn Runtime) {
+    /// Judges deadlines whenever it is the thread's turn.
+    fn keep<D: Drive, S: Socket>(&self, drive: &D, socket: &S, runtime: &dyn Runtime, reading: &Reading) {
         let parker = Parker::new();
         // What is left when the connection ends is written like the rest, but not for ever.
         let mut flushed_by: Option<Timestamp> = None;
+        // The reader had its turn since the time came.
+        let mut is_due = false;
         loop {
             let at = {
                 let turn = self.turn();
                 match *turn {
                     Turn::Over => return,
                     Turn::Writer => None,
-                    Turn::Thread => match drive.output(false, &parker.waker) {
-                        Output::Idle(at) => at,
-                        Output::End | Output::Write(_) => {
-                            let now = runtime.now();
-                            let by = *flushed_by.get_or_insert(now + LINGER);
-                            if by <= now {
-                                break;
-                            }
-                            Some(by)
+                    Turn::Thread => {
+                        if std::mem::take(&mut is_due) {
+                            drive.expire();
                         }
-                        Output::Drop => break,
-                    },
+                        match drive.output(false, &parker.waker) {
+                            Output::Idle(at) => at,
+                            Output::End | Output::Write(_) => {
+                                let now = runtime.now();
+                                let by = *flushed_by.get_or_insert(now + LINGER);
+                                if by <= now {
+                                    break;
+                                }
+                                Some(by)
+                            }
+                            Output::Drop => break,
+                        }
+                    }
                 }
             };
-            parker.park(at.map(|at| at.saturating_since(runtime.now())));
+            let left = at.map(|at| at.saturating_since(runtime.now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                reading.let_it_go_first(socket, &parker);
+                is_due = true;
+            } else {
+                parker.park(left);
+            }
         }
         // The writer finds out by the failure of its write.
         let _ = socket.shutdown(Shutdown::Both);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -242,9 +243,19 @@ impl Drive for Core {
         });
     }
 
+    fn broke(&self, error: io::Error) {
+        // The first error is the cause, and those after it are consequences.
+        self.shared.with(|state, _| state.io.get_or_insert_with(|| Arc::new(error)).kind());
+    }
+
     fn lost(&self) {
         let now = self.shared.now();
         self.shared.with(|state, _| state.connection.handle_lost(now));
+    }
+
+    fn expire(&self) {
+        let now = self.shared.now();
+        self.shared.with(|state, after| state.run_timers(now, after));
     }
 
     fn secured(&self, channel_binding: Option<Bytes>) {
@@ -265,9 +276,7 @@ impl Drive for Core {
     }
 
     fn output(&self, can_write: bool, waker: &Waker) -> Output {
-        let now = self.shared.now();
         self.shared.with(|state, after: &mut After| {
-            state.run_timers(now, after);
             let bytes = if can_write { state.connection.poll_transmit() } else { None };
             if let Some(bytes) = bytes {
                 self.shared.has_more.store(state.connection.queued() > 0, Ordering::Relaxed);

@@ -19,8 +19,16 @@ macro_rules! layered {
             self.$($to)+.eof(input);
         }
 
+        fn broke(&self, error: std::io::Error) {
+            self.$($to)+.broke(error);
+        }
+
         fn lost(&self) {
             self.$($to)+.lost();
+        }
+
+        fn expire(&self) {
+            self.$($to)+.expire();
         }
 
         fn secured(&self, channel_binding: Option<bytes::Bytes>) {

@@ -15,6 +15,7 @@ mod secure;
 mod tests;
 mod tunnel;
 
+use std::io;
 use std::task::Waker;
 
 use bytes::{Bytes, BytesMut};
@@ -42,8 +43,21 @@ pub trait Drive: Send + Sync + 'static {
     /// [`Output::End`]: `input` may hold what was not welcome before.
     fn eof(&self, input: &mut BytesMut);
 
+    /// A read or a write failed with this error; users get it as the source of theirs. When a read failed,
+    /// [`lost`](Self::lost) follows. When a write failed, the peer may have said why, in bytes that were not read yet:
+    /// go on as before, but drop what [`output`](Self::output) gives, until the end of the stream, until a read fails, or
+    /// until [`LINGER`] has passed; `lost` follows the latter two.
+    fn broke(&self, error: io::Error) {
+        let _ = error;
+    }
+
     /// The stream broke: nothing can be read or written any more.
     fn lost(&self);
+
+    /// Judges the deadlines that have passed. Call it when the time has come that [`Output::Idle`] named, and only after
+    /// what can be read without waiting was read: in a process that was stopped for a while, the answer may lie in the
+    /// socket, and so may a sign of life.
+    fn expire(&self);
 
     /// The stream turned out to be encrypted, with this channel binding. Whoever puts a layer of encryption
     /// under a connection says so once, before the first [`feed`](Self::feed).
@@ -91,7 +105,7 @@ pub enum Room {
 pub enum Output {
     /// Write these bytes, all of them, before anything else.
     Write(Bytes),
-    /// Nothing to write; call again at this time.
+    /// Nothing to write. At this time, [`expire`](Drive::expire), then ask again.
     Idle(Option<Timestamp>),
     /// The connection has ended. Write what was given before; end this side; read and discard until
     /// the peer has ended its side too, or [`LINGER`] has passed; then close.

@@ -6,6 +6,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use roadbed_core::time::Timestamp;
@@ -22,10 +23,15 @@ const ENVELOPE: usize = 4096;
 /// What is read at once of what nobody wants any more.
 const DISCARD: usize = 4096;
 
+/// How long the runtime gets to find out what can be read, before a deadline is judged that has passed already.
+const MOMENT: Duration = Duration::from_millis(1);
+
 /// A connection over a stream, driven to its end: spawn it, or poll it beside something else.
 ///
-/// It reads and writes in the same poll, so neither side ever waits for the other. Dropped before its end,
-/// it takes the connection with it: whoever waits for an answer gets an error.
+/// It reads and writes in the same poll, so neither side ever waits for the other. When a write fails, it reads on for a
+/// while: the peer may have said why it does not read any more. (Linux keeps what was received before a reset; other
+/// systems may drop it, and then the reason is lost.) Dropped before its end, it takes the connection with it: whoever
+/// waits for an answer gets an error.
 pub struct Run<D: Drive, S> {
     drive: Arc<D>,
     stream: S,
@@ -34,11 +40,15 @@ pub struct Run<D: Drive, S> {
     /// The time the timer is set to. Deadlines that move away are left to fire: one idle wake-up costs
     /// less than setting the timer for every call.
     armed: Option<Timestamp>,
+    /// A deadline has come, and is judged when nothing is left to read.
+    is_due: bool,
     input: BytesMut,
     /// What is left to be written, and what comes behind it.
     output: Bytes,
     next: Bytes,
     is_eof: bool,
+    /// A write failed: reading goes on until this time.
+    deaf_until: Option<Timestamp>,
     /// Others had their turn since the last write.
     has_yielded: bool,
     stage: Stage,
@@ -74,10 +84,12 @@ impl<D: Drive, S: ByteStream> Run<D, S> {
             runtime,
             timer,
             armed: None,
+            is_due: false,
             input: BytesMut::new(),
             output: Bytes::new(),
             next: Bytes::new(),
             is_eof: false,
+            deaf_until: None,
             has_yielded: false,
             stage: Stage::Open,
         }
@@ -112,11 +124,23 @@ impl<D: Drive, S: ByteStream> Run<D, S> {
                 self.drive.feed(&mut self.input);
                 Step::Progress
             }
-            Poll::Ready(Err(error)) => self.failed(&error),
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => Step::Progress,
+            Poll::Ready(Err(error)) => {
+                self.drive.broke(error);
+                self.lose()
+            }
         }
     }
 
-    /// Writes once, or runs the timers.
+    /// Judges what is due, once nothing is left to read.
+    fn expire(&mut self, has_read: bool) {
+        if self.is_due && !has_read {
+            self.is_due = false;
+            self.drive.expire();
+        }
+    }
+
+    /// Writes once, or waits for the next deadline.
     fn write(&mut self, cx: &mut Context<'_>) -> Step {
         if self.output.is_empty() {
             // Once a write, as there may always be more to read.
@@ -126,8 +150,11 @@ impl<D: Drive, S: ByteStream> Run<D, S> {
             }
             self.has_yielded = false;
             match self.drive.output(true, cx.waker()) {
+                // Nobody takes it any more.
+                Output::Write(_) if self.deaf_until.is_some() => return Step::Progress,
                 Output::Write(bytes) => self.output = bytes,
-                Output::Idle(at) => return self.sleep(cx, at),
+                Output::Idle(at) => return self.idle(cx, at),
+                Output::End if self.deaf_until.is_some() => return self.done(),
                 Output::End => return self.close(),
                 Output::Drop => return self.done(),
             }
@@ -136,11 +163,12 @@ impl<D: Drive, S: ByteStream> Run<D, S> {
             }
         }
         match self.flush(cx) {
-            Poll::Ready(Ok(0)) => self.failed(&io::ErrorKind::WriteZero.into()),
+            Poll::Ready(Ok(0)) => self.go_deaf(io::ErrorKind::WriteZero.into()),
             Poll::Ready(Ok(_)) => Step::Progress,
-            Poll::Ready(Err(error)) => self.failed(&error),
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => Step::Progress,
+            Poll::Ready(Err(error)) => self.go_deaf(error),
             Poll::Pending => match self.drive.output(false, cx.waker()) {
-                Output::Idle(at) => self.sleep(cx, at),
+                Output::Idle(at) => self.idle(cx, at),
                 Output::End | Output::Write(_) => self.close(),
                 Output::Drop => self.done(),
             },
@@ -165,18 +193,37 @@ impl<D: Drive, S: ByteStream> Run<D, S> {
         written
     }
 
-    /// Waits for `at`, unless that has come.
+    /// A write failed. What the peer has said before is still read.
+    fn go_deaf(&mut self, error: io::Error) -> Step {
+        self.drive.broke(error);
+        (self.output, self.next) = (Bytes::new(), Bytes::new());
+        self.deaf_until = Some(self.runtime.now() + LINGER);
+        Step::Progress
+    }
+
+    /// Waits for the deadline `at` of the connection, and for the end of listening to a peer that reads nothing.
+    fn idle(&mut self, cx: &mut Context<'_>, at: Option<Timestamp>) -> Step {
+        let step = self.sleep(cx, at.into_iter().chain(self.deaf_until).min());
+        if self.deaf_until.is_some_and(|until| until <= self.runtime.now()) {
+            return self.lose();
+        }
+        step
+    }
+
+    /// Waits for `at`.
     fn sleep(&mut self, cx: &mut Context<'_>, at: Option<Timestamp>) -> Step {
         if let Some(at) = at
             && self.armed.is_none_or(|armed| at < armed)
         {
-            self.armed = Some(at);
+            // Who comes late, because the thread was busy or stopped, first lets the runtime look at the stream.
+            self.armed = Some(at.max(self.runtime.now() + MOMENT));
         }
         let Some(armed) = self.armed else { return Step::Pending };
         if self.timer.poll_at(cx, armed).is_pending() {
             return Step::Pending;
         }
         self.armed = None;
+        self.is_due = true;
         Step::Progress
     }
 
@@ -186,13 +233,9 @@ impl<D: Drive, S: ByteStream> Run<D, S> {
         Step::Progress
     }
 
-    fn failed(&mut self, error: &io::Error) -> Step {
-        if error.kind() == io::ErrorKind::Interrupted {
-            return Step::Progress;
-        }
+    fn lose(&mut self) -> Step {
         self.drive.lost();
-        self.stage = Stage::Done;
-        Step::Progress
+        self.done()
     }
 
     /// The end of the stream, in order: flush, end our side, wait for the peer to end its own.
@@ -249,9 +292,13 @@ impl<D: Drive, S: ByteStream> Future for Run<D, S> {
                 Stage::Closing { until, is_shut } => this.closing(cx, until, is_shut),
                 Stage::Open => {
                     let read = this.read(cx);
+                    if this.stage != Stage::Open {
+                        continue;
+                    }
+                    this.expire(read == Step::Progress);
                     // What was read may have made something to write; and only after that it is clear
                     // how long to sleep.
-                    let write = if this.stage == Stage::Open { this.write(cx) } else { Step::Progress };
+                    let write = this.write(cx);
                     if read == Step::Progress && write == Step::Pending { read } else { write }
                 }
             };
@@ -260,6 +307,11 @@ impl<D: Drive, S: ByteStream> Future for Run<D, S> {
                 Step::Pending => return Poll::Pending,
                 Step::Yield => break,
             }
+        }
+        if !this.has_yielded && this.stage == Stage::Open {
+            // Neither much to read nor much to write puts deadlines off.
+            this.is_due = true;
+            this.expire(false);
         }
         cx.waker().wake_by_ref();
         Poll::Pending

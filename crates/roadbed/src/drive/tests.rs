@@ -34,6 +34,8 @@ impl Drive for Script {
 
     fn lost(&self) {}
 
+    fn expire(&self) {}
+
     fn output(&self, _: bool, _: &Waker) -> Output {
         let bytes = self.outputs.lock().unwrap().pop_front();
         bytes.map_or(Output::Idle(None), |bytes| Output::Write(Bytes::from_static(bytes)))

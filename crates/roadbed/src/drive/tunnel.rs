@@ -1,6 +1,7 @@
 //! A connection through an HTTP proxy.
 
 use std::fmt;
+use std::io;
 use std::task::Waker;
 
 use bytes::{Bytes, BytesMut};
@@ -106,8 +107,16 @@ impl<D: Drive> Drive for Tunnel<D> {
         }
     }
 
+    fn broke(&self, error: io::Error) {
+        self.inner.broke(error);
+    }
+
     fn lost(&self) {
         self.inner.lost();
+    }
+
+    fn expire(&self) {
+        self.inner.expire();
     }
 
     fn secured(&self, channel_binding: Option<Bytes>) {

@@ -117,6 +117,10 @@ impl Drive for Core {
         });
     }
 
+    fn expire(&self) {
+        self.with(|state, key, now, _| state.run_timers(key, now));
+    }
+
     fn secured(&self, channel_binding: Option<Bytes>) {
         self.with(|state, key, _, _| {
             if let Some(slot) = state.get(key) {
@@ -129,7 +133,6 @@ impl Drive for Core {
 
     fn output(&self, can_write: bool, waker: &Waker) -> Output {
         self.with(|state, key, now, after| {
-            state.run_timers(key, now);
             if can_write && let Some(bytes) = state.get(key).and_then(|slot| slot.link.poll_transmit()) {
                 // There is room for what the router holds back, and perhaps for input.
                 state.pull(key, now);

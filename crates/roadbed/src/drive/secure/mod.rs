@@ -4,6 +4,7 @@
 mod tests;
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -313,8 +314,16 @@ impl<D: Drive> Drive for Secure<D> {
         self.with(|state| state.put_back(plaintext));
     }
 
+    fn broke(&self, error: io::Error) {
+        self.inner.broke(error);
+    }
+
     fn lost(&self) {
         self.inner.lost();
+    }
+
+    fn expire(&self) {
+        self.inner.expire();
     }
 
     fn failed(&self, error: crate::Error) {

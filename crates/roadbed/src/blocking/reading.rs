@@ -1,0 +1,105 @@
+//! The thread of a connection that reads, and what the other threads know of it.
+
+use std::io;
+use std::net::Shutdown;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::BytesMut;
+
+use super::Socket;
+use crate::drive::{Drive, Room};
+use crate::park::Parker;
+
+/// What is read at once of what nobody wants any more.
+const DISCARD: usize = 4096;
+
+/// How long to wait before the reader is looked at again.
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// How often that is done at most.
+const MOMENTS: u32 = 100;
+
+/// What the reader is doing.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    /// It has read something and hands it in.
+    is_busy: AtomicBool,
+    is_done: AtomicBool,
+}
+
+impl Reading {
+    /// Whether nothing more comes of the reader.
+    pub(super) fn is_done(&self) -> bool {
+        self.is_done.load(Ordering::Acquire)
+    }
+
+    pub(super) fn end(&self) {
+        self.is_done.store(true, Ordering::Release);
+    }
+
+    /// Lets the reader have its turn, before a deadline is judged: after a stop of the process, the answer may lie in
+    /// the socket, and threads come back in any order. A reader that is not to read is not waited for.
+    pub(super) fn let_it_go_first<S: Socket>(&self, socket: &S, parker: &Parker) {
+        for _ in 0..MOMENTS {
+            if self.is_done() {
+                return;
+            }
+            parker.doze(MOMENT);
+            if !self.is_busy.load(Ordering::Acquire) && !socket.has_input() {
+                return;
+            }
+        }
+    }
+
+    /// Reads until the peer has ended its side, or the socket is closed.
+    pub(super) fn run<D: Drive, S: Socket>(&self, drive: &D, mut socket: S) {
+        let parker = Parker::new();
+        let mut input = BytesMut::new();
+        let mut is_eof = false;
+        loop {
+            let room = match drive.room(&mut input, &parker.waker) {
+                Room::Wait => {
+                    self.is_busy.store(false, Ordering::Release);
+                    parker.park(None);
+                    continue;
+                }
+                // What is left is the writer's.
+                _ if is_eof => return,
+                Room::Read(room) => room,
+                Room::Discard => {
+                    input.clear();
+                    DISCARD
+                }
+            };
+            let filled = input.len();
+            input.resize(filled + room, 0);
+            self.is_busy.store(false, Ordering::Release);
+            let result = socket.read(input.get_mut(filled..).unwrap_or_default());
+            self.is_busy.store(true, Ordering::Release);
+            input.truncate(filled + result.as_ref().map_or(0, |count| *count));
+            match result {
+                Ok(0) => {
+                    is_eof = true;
+                    drive.eof(&mut input);
+                }
+                Ok(_) => drive.feed(&mut input),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // A timeout that the socket came with ends nothing; nor does one that does not block at all.
+                Err(error) if is_timeout(&error) => parker.doze(MOMENT),
+                Err(error) => {
+                    drive.broke(error);
+                    drive.lost();
+                    // The writer may wait for a peer that is gone.
+                    let _ = socket.shutdown(Shutdown::Both);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Whether nothing was read or written in time.
+pub(super) fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
