@@ -9,7 +9,7 @@ use roadbed_core::transport::TransportDetails;
 use crate::gate::Gated;
 use crate::names::PeerId;
 use crate::queue::Outbox;
-use crate::timers::TimerKind;
+use crate::timers::{TimerId, TimerKey};
 
 /// Where a peer stands.
 pub(crate) enum Stage {
@@ -35,6 +35,8 @@ pub(crate) struct Peer {
     /// Since when the share runs; `None` while it stands still.
     share_since: Option<Timestamp>,
     deadline: Option<(Timestamp, Deadline)>,
+    /// The timer of the deadline.
+    timer: Option<TimerId>,
 }
 
 impl Peer {
@@ -48,7 +50,13 @@ impl Peer {
             share: Duration::ZERO,
             share_since: None,
             deadline: None,
+            timer: None,
         }
+    }
+
+    /// The timer of the deadline.
+    pub(crate) fn timer(&self) -> Option<TimerId> {
+        self.timer
     }
 
     pub(crate) fn deadline(&self) -> Option<(Timestamp, Deadline)> {
@@ -89,17 +97,19 @@ impl Peer {
     pub(crate) fn set_deadline(&mut self, at: Timestamp, why: Deadline, out: &mut Outbox) {
         self.clear_deadline(out);
         self.deadline = Some((at, why));
-        out.timers.set(at, self.id, TimerKind::Session);
+        self.timer = Some(out.timers.set(at, TimerKey::Peer(self.id)));
     }
 
     pub(crate) fn clear_deadline(&mut self, out: &mut Outbox) {
-        if let Some((at, _)) = self.deadline.take() {
-            out.timers.cancel(at, self.id, TimerKind::Session);
+        self.deadline = None;
+        if let Some(timer) = self.timer.take() {
+            out.timers.cancel(timer);
         }
     }
 
     /// The deadline passed, and its timer is gone.
     pub(crate) fn take_deadline(&mut self) -> Option<Deadline> {
+        self.timer = None;
         self.deadline.take().map(|(_, why)| why)
     }
 }

@@ -19,7 +19,7 @@ use crate::fanout::{Fanout, Refused};
 use crate::names::PeerId;
 use crate::stats::Counters;
 use crate::tables::Relax;
-use crate::timers::{TimerKind, Timers};
+use crate::timers::{TimerId, TimerKey, Timers};
 
 /// Bytes that a queued message counts beyond its encoding: its place in the queue.
 pub const MESSAGE_COST: usize = 64;
@@ -57,8 +57,8 @@ struct Queue {
     /// Whether the transport is to be dropped without waiting for it to take anything more.
     is_forced: bool,
     is_ready: bool,
-    /// When the peer is closed unless it drains.
-    stall_at: Option<Timestamp>,
+    /// The timer at which the peer is closed unless it drains.
+    stall: Option<TimerId>,
     has_drained: bool,
     is_overrun: bool,
 }
@@ -70,7 +70,7 @@ pub(crate) struct Outbox {
     arena: BytesMut,
     budget: usize,
     pub(crate) now: Timestamp,
-    pub(crate) timers: Timers,
+    pub(crate) timers: Timers<TimerKey>,
     pub(crate) events: VecDeque<RouterEvent>,
     pub(crate) counters: Counters,
     /// Peers over several times their budget; the router closes them.
@@ -105,7 +105,7 @@ impl Outbox {
             is_closed: false,
             is_forced: false,
             is_ready: false,
-            stall_at: None,
+            stall: None,
             has_drained: false,
             is_overrun: false,
         })
@@ -114,9 +114,9 @@ impl Outbox {
     /// Drops a queue and what is in it.
     pub(crate) fn remove(&mut self, key: usize) {
         if let Some(queue) = self.queues.try_remove(key)
-            && let Some(at) = queue.stall_at
+            && let Some(stall) = queue.stall
         {
-            self.timers.cancel(at, queue.peer, TimerKind::Stall);
+            self.timers.cancel(stall);
         }
         if self.queues.is_empty() {
             self.ready.clear();
@@ -181,8 +181,8 @@ impl Outbox {
             queue.is_closed = true;
             queue.close = Some(reason);
             // From now on there is a time for all of it.
-            if let Some(at) = queue.stall_at.take() {
-                self.timers.cancel(at, queue.peer, TimerKind::Stall);
+            if let Some(stall) = queue.stall.take() {
+                self.timers.cancel(stall);
             }
         }
         self.queued(key);
@@ -191,10 +191,9 @@ impl Outbox {
     /// Leaves a queue that is closed no longer than until `deadline` to run empty.
     pub(crate) fn hurry(&mut self, key: usize, deadline: Timestamp) {
         let Some(queue) = self.queues.get_mut(key).filter(|queue| queue.is_closed) else { return };
-        if let Some(at) = queue.stall_at.filter(|&at| at > deadline) {
-            self.timers.cancel(at, queue.peer, TimerKind::Stall);
-            self.timers.set(deadline, queue.peer, TimerKind::Stall);
-            queue.stall_at = Some(deadline);
+        if let Some(stall) = queue.stall.filter(|&stall| self.timers.at(stall) > Some(deadline)) {
+            self.timers.cancel(stall);
+            queue.stall = Some(self.timers.set(deadline, TimerKey::Queue(queue.peer)));
         }
     }
 
@@ -223,8 +222,8 @@ impl Outbox {
         }
         queue.entries.relax();
         let is_calm = if queue.is_closed { queue.entries.is_empty() } else { queue.bytes <= budget };
-        if is_calm && let Some(at) = queue.stall_at.take() {
-            self.timers.cancel(at, queue.peer, TimerKind::Stall);
+        if is_calm && let Some(stall) = queue.stall.take() {
+            self.timers.cancel(stall);
         }
         Some(outgoing)
     }
@@ -259,14 +258,13 @@ impl Outbox {
     pub(crate) fn has_stalled(&mut self, key: usize) -> bool {
         let now = self.now;
         let Some(queue) = self.queues.get_mut(key) else { return false };
-        queue.stall_at = None;
+        queue.stall = None;
         if queue.is_closed || !queue.has_drained {
             return true;
         }
         queue.has_drained = false;
         let at = now.saturating_add(STALL_TIMEOUT);
-        queue.stall_at = Some(at);
-        self.timers.set(at, queue.peer, TimerKind::Stall);
+        queue.stall = Some(self.timers.set(at, TimerKey::Queue(queue.peer)));
         false
     }
 
@@ -305,7 +303,7 @@ impl Outbox {
                     queue.peer
                 ));
             }
-            if queue.stall_at.is_some_and(|at| !self.timers.contains(at, queue.peer, TimerKind::Stall)) {
+            if queue.stall.is_some_and(|stall| self.timers.at(stall).is_none()) {
                 return Err(format!("{:?} has a stall deadline without timer", queue.peer));
             }
         }
@@ -343,14 +341,13 @@ impl Outbox {
             self.ready.push_back(queue.peer);
         }
         let is_watched = queue.bytes > self.budget || (queue.is_closed && !queue.entries.is_empty());
-        if is_watched && queue.stall_at.is_none() {
+        if is_watched && queue.stall.is_none() {
             let at = self.now.saturating_add(STALL_TIMEOUT);
-            queue.stall_at = Some(at);
+            queue.stall = Some(self.timers.set(at, TimerKey::Queue(queue.peer)));
             queue.has_drained = false;
-            self.timers.set(at, queue.peer, TimerKind::Stall);
         }
-        if !is_watched && let Some(at) = queue.stall_at.take() {
-            self.timers.cancel(at, queue.peer, TimerKind::Stall);
+        if !is_watched && let Some(stall) = queue.stall.take() {
+            self.timers.cancel(stall);
         }
     }
 }

@@ -3,7 +3,6 @@
 use super::Router;
 use crate::peer::Stage;
 use crate::stats::RouterStats;
-use crate::timers::TimerKind;
 
 impl Router {
     /// What there is, and what happened. Costs a look at every peer and realm.
@@ -50,7 +49,7 @@ impl Router {
                 return Err(format!("{:?} sits in slot {key}", peer.id));
             }
             if let Some((at, _)) = peer.deadline()
-                && !self.out.timers.contains(at, peer.id, TimerKind::Session)
+                && peer.timer().and_then(|timer| self.out.timers.at(timer)) != Some(at)
             {
                 return Err(format!("{:?} has a deadline without timer", peer.id));
             }

@@ -26,7 +26,7 @@ use crate::queue::Outbox;
 use crate::realm::Realm;
 use crate::session::SessionInfo;
 use crate::tables::{HashMap, Relax};
-use crate::timers::TimerKind;
+use crate::timers::TimerKey;
 
 /// A WAMP router without the I/O: messages in, encoded messages out, time as an argument.
 ///
@@ -186,16 +186,17 @@ impl Router {
     /// Time passed. Call it when [`poll_timeout`](Self::poll_timeout) is reached; calls in between do no harm.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.advance(now);
-        while let Some((peer, kind)) = self.out.timers.pop(self.out.now) {
+        while let Some(timer) = self.out.timers.pop(self.out.now) {
+            let (TimerKey::Peer(peer) | TimerKey::Queue(peer)) = timer;
             let Some(key) = self.key(peer) else { continue };
             let Some(state) = self.peers.get_mut(key) else { continue };
-            match kind {
-                TimerKind::Stall => {
+            match timer {
+                TimerKey::Queue(_) => {
                     if self.out.has_stalled(state.queue) {
                         self.stalled(key);
                     }
                 }
-                TimerKind::Session => {
+                TimerKey::Peer(_) => {
                     if let Some(why) = state.take_deadline() {
                         self.expired(key, why);
                     }
@@ -318,10 +319,10 @@ impl Router {
 
     /// As [`poll_timeout`](Self::poll_timeout), with what the deadline is for.
     pub fn next_deadline(&self) -> Option<(Timestamp, Deadline)> {
-        let (at, peer, kind) = self.out.timers.first()?;
-        let why = match kind {
-            TimerKind::Stall => Deadline::Stalled,
-            TimerKind::Session => self.peers.get(peer.slot)?.deadline()?.1,
+        let (at, timer) = self.out.timers.next()?;
+        let why = match timer {
+            TimerKey::Queue(_) => Deadline::Stalled,
+            TimerKey::Peer(peer) => self.peers.get(peer.slot)?.deadline()?.1,
         };
         Some((at.max(self.out.now.next()), why))
     }
