@@ -29,7 +29,7 @@ pub(crate) fn run(url: &str) -> Result<(), Failure> {
     }
 
     // A call that nobody wants to wait for any longer: it is canceled, here and at the callee.
-    match session.call("com.example.dig", ()).deadline(Duration::from_millis(200)).wait() {
+    match session.call("com.example.dig", ()).timeout(Duration::from_millis(200)).wait() {
         Err(Error::Timeout(_)) => say("caller", "gave up on digging after 200 ms"),
         other => return Err(format!("expected to give up, got {other:?}").into()),
     }

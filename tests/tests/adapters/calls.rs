@@ -67,7 +67,7 @@ pub(crate) async fn dropped_calls_are_cancelled<A: Adapter>(world: &World<A>) ->
     drop(one);
     eventually(|| running.load(Ordering::SeqCst) == 1).await;
     world.note("the dropped one was interrupted");
-    let result = in_time(caller.call("com.example.dig", ()).deadline(Duration::from_millis(300))).await;
+    let result = in_time(caller.call("com.example.dig", ()).timeout(Duration::from_millis(300))).await;
     assert!(matches!(result, Err(Error::Timeout(_))));
     world.note(told(result));
     eventually(|| running.load(Ordering::SeqCst) == 1).await;
@@ -106,7 +106,7 @@ pub(crate) async fn calls_cancelled_in_place<A: Adapter>(world: &World<A>) -> Ou
 pub(crate) async fn deadlines<A: Adapter>(world: &World<A>) -> Outcome {
     let callee = world.session().await;
     let mut invocations = callee.register_queue("com.example.slow").await?;
-    let caller = world.join(settings().call_deadline(Some(Duration::from_millis(100)))).await?;
+    let caller = world.join(settings().request_timeout(Some(Duration::from_millis(100)))).await?;
     let start = Instant::now();
     let result = in_time(caller.call("com.example.slow", ())).await;
     world.note(told(result));
@@ -115,7 +115,7 @@ pub(crate) async fn deadlines<A: Adapter>(world: &World<A>) -> Outcome {
     world.note(format!("the callee: {:?}", in_time(invocation.canceled()).await));
     drop(invocation);
     // One that takes as long as it takes.
-    let mut patient = Box::pin(caller.call("com.example.slow", ()).no_deadline().into_future());
+    let mut patient = Box::pin(caller.call("com.example.slow", ()).no_timeout().into_future());
     assert!(poll_once(&mut patient).await.is_none());
     let invocation = in_time(invocations.next()).await.ok_or("ended")?;
     Timer::after(Duration::from_millis(150)).await;

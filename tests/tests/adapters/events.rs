@@ -246,7 +246,7 @@ pub(crate) async fn among_calls<A: Adapter>(world: &World<A>) -> Outcome {
     let announce = publisher.register("com.example.announce", announce).await?;
     let mut numbers = Vec::new();
     for number in 0..50_u32 {
-        let call = session.call("com.example.announce", (number,)).deadline(Duration::from_secs(20));
+        let call = session.call("com.example.announce", (number,)).timeout(Duration::from_secs(20));
         in_time(call).await?;
         // Sent before the answer, so it has come before the answer.
         let event = poll_once(events.next()).await.flatten().ok_or("the event came later")??;

@@ -32,7 +32,7 @@ async fn cut_call<A: Adapter>(
     let caller = world.session_at(relay.url()).await;
     // The deadline counts from the first poll, and that comes after this.
     let start = Instant::now();
-    let mut call = Box::pin(caller.call("com.example.dig", ()).deadline(deadline).into_future());
+    let mut call = Box::pin(caller.call("com.example.dig", ()).timeout(deadline).into_future());
     assert!(poll_once(&mut call).await.is_none());
     eventually(|| world.router.stats().calls == 1).await;
     cut(&relay);
@@ -91,7 +91,7 @@ pub(crate) async fn peer_that_stops_reading<A: Adapter>(world: &World<A>) -> Out
             break;
         }
     }
-    let call = session.call("com.example.greet", ()).deadline(Duration::from_millis(300));
+    let call = session.call("com.example.greet", ()).timeout(Duration::from_millis(300));
     assert!(matches!(in_time(call).await, Err(Error::Timeout(_))));
     let start = Instant::now();
     let result = in_time(session.leave()).await;

@@ -160,7 +160,7 @@ pub(crate) async fn flood_of_calls<A: Adapter>(world: &World<A>) -> Outcome {
     let other = world.session().await;
     let name = "y".repeat(1000);
     let calls = (0..500).map(|_| {
-        let call = caller.call("com.example.greet", (&name,)).deadline(Duration::from_secs(60));
+        let call = caller.call("com.example.greet", (&name,)).timeout(Duration::from_secs(60));
         call.returning::<String>().into_future()
     });
     let single = async {

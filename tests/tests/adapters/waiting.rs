@@ -58,7 +58,7 @@ fn story() -> Outcome {
 
     let start = Instant::now();
     let forever = callee.register_queue("com.example.forever").wait()?;
-    let call = caller.call("com.example.forever", ()).deadline(Duration::from_millis(200));
+    let call = caller.call("com.example.forever", ()).timeout(Duration::from_millis(200));
     assert!(matches!(call.wait(), Err(Error::Timeout(_))));
     assert!(start.elapsed() >= Duration::from_millis(200) && start.elapsed() < SOON);
     drop(forever);

@@ -204,7 +204,7 @@ fn take_turns(session: &Session, prefix: &str, steps: &Arc<Mutex<Vec<Step>>>) ->
     with_session(session, &uri("try"), {
         let sum = uri("page.sum");
         move |session| {
-            let call = session.call(&sum, (2, 3)).deadline(SOON);
+            let call = session.call(&sum, (2, 3)).timeout(SOON);
             async move {
                 let error = call.await.err();
                 Ok(error.and_then(|error| error.uri().map(ToString::to_string)).unwrap_or_default())
@@ -250,31 +250,31 @@ async fn turn(session: &Session, prefix: &str) -> Vec<Step> {
 }
 
 async fn sum(session: &Session, uri: &str) -> Outcome {
-    ensure(&session.call(uri, (2, 3)).deadline(SOON).returning::<i64>().await?, &5)
+    ensure(&session.call(uri, (2, 3)).timeout(SOON).returning::<i64>().await?, &5)
 }
 
 async fn keywords(session: &Session, uri: &str) -> Outcome {
-    let result = session.call(uri, ("one", 2)).kwargs(Keywords::expected()).deadline(SOON).await?;
+    let result = session.call(uri, ("one", 2)).kwargs(Keywords::expected()).timeout(SOON).await?;
     ensure(&result.args::<(String, i64)>()?, &("one".to_owned(), 2))?;
     ensure(&result.kwargs::<Keywords>()?, &Keywords::expected())
 }
 
 async fn reverse(session: &Session, uri: &str) -> Outcome {
-    let result: Binary = session.call(uri, (bytes(),)).deadline(SOON).returning().await?;
+    let result: Binary = session.call(uri, (bytes(),)).timeout(SOON).returning().await?;
     ensure(&result, &reversed(&bytes()))
 }
 
 async fn long_text(session: &Session, uri: &str) -> Outcome {
     let text = "Weichenstraße ".repeat(20_000);
     let length = text.encode_utf16().count();
-    let result = session.call(uri, (&text,)).deadline(SOON).await?;
+    let result = session.call(uri, (&text,)).timeout(SOON).await?;
     let (counted, returned) = result.args::<(usize, String)>()?;
     ensure(&counted, &length)?;
     if returned == text { Ok(()) } else { Err("another text came back".into()) }
 }
 
 async fn refused(session: &Session, uri: &str) -> Outcome {
-    match session.call(uri, (28,)).deadline(SOON).await {
+    match session.call(uri, (28,)).timeout(SOON).await {
         Err(error @ Error::Wamp(_)) => {
             ensure(&error.uri().map(ToString::to_string), &Some(WHY.to_owned()))?;
             ensure(&error.args::<(String, i64)>()?, &("too steep".to_owned(), 28))?;
@@ -286,7 +286,7 @@ async fn refused(session: &Session, uri: &str) -> Outcome {
 
 /// The libraries do not offer to be interrupted as callees, so the router has to answer.
 async fn canceled(session: &Session, uri: &str) -> Outcome {
-    let mut call = session.call(uri, ()).deadline(SOON).into_future();
+    let mut call = session.call(uri, ()).timeout(SOON).into_future();
     futures_lite::future::poll_once(&mut call).await;
     call.cancel(CancelMode::Kill);
     match call.await {

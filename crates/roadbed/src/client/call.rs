@@ -17,7 +17,7 @@ use roadbed_core::uri::Uri;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::request::{Command, Request, Sending, Sent, request_future};
+use super::request::{Command, Request, Sending, Sent, request_future, timeout_setters};
 use super::shared::After;
 use super::state::State;
 use super::via::Via;
@@ -27,7 +27,7 @@ use crate::payload::{single, with_kwargs};
 /// A call to be made: await it, or `wait()` for it. Nothing is sent before.
 ///
 /// Dropping the future cancels the call. It fails with [`Error::Timeout`] when there is no result within
-/// 60 s; see [`deadline`](Self::deadline).
+/// 60 s; see [`timeout`](Self::timeout).
 ///
 /// ```
 /// # async fn example(session: roadbed::client::Session) -> Result<(), roadbed::Error> {
@@ -42,13 +42,13 @@ pub struct Call {
     via: Via,
     request: Result<(Uri, Payload), Error>,
     options: CallOptions,
-    deadline: Option<Duration>,
+    timeout: Option<Duration>,
 }
 
 impl Call {
     pub(crate) fn new(via: Via, request: Result<(Uri, Payload), Error>) -> Self {
-        let deadline = via.call_deadline();
-        Self { via, request, options: CallOptions::new(), deadline }
+        let timeout = via.request_timeout();
+        Self { via, request, options: CallOptions::new(), timeout }
     }
 
     /// Adds keyword arguments: a struct or a map.
@@ -59,21 +59,9 @@ impl Call {
         self
     }
 
-    /// Fails with [`Error::Timeout`] after this span without a result, and cancels the call.
-    pub const fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = Some(deadline);
-        self
-    }
-
-    /// Waits for the result as long as it takes.
-    pub const fn no_deadline(mut self) -> Self {
-        self.deadline = None;
-        self
-    }
-
-    /// Asks the dealer to end the call after this span. Dealers that do not announce `call_timeout` ignore
-    /// it; [`deadline`](Self::deadline) does not depend on them.
-    pub fn timeout(mut self, span: Duration) -> Self {
+    /// Asks the dealer, too, to end the call after this span. Dealers that do not announce `call_timeout` ignore
+    /// it; [`timeout`](Self::timeout) does not depend on them.
+    pub fn router_timeout(mut self, span: Duration) -> Self {
         // The wire has milliseconds, and 0 would be none at all.
         let millis = span.as_nanos().div_ceil(1_000_000).max(1);
         self.options.timeout = Some(u64::try_from(millis).unwrap_or(u64::MAX));
@@ -100,9 +88,11 @@ impl Call {
     fn into_request(self) -> Request<CallCommand> {
         let options = self.options;
         let command = self.request.map(|(procedure, payload)| CallCommand { procedure, payload, options });
-        Request::new(self.via, command, self.deadline)
+        Request::new(self.via, command, self.timeout)
     }
 }
+
+timeout_setters!(Call, timeout);
 
 request_future! {
     /// A call under way.

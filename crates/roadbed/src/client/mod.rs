@@ -30,6 +30,7 @@ mod take;
 #[cfg(test)]
 mod tests;
 mod via;
+mod waiters;
 
 pub use attempts::{Attempt, Attempts};
 pub use call::{Call, CallResult, Calling, Returning, ReturningFuture};

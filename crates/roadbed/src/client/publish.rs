@@ -1,5 +1,7 @@
 //! Publications.
 
+use std::time::Duration;
+
 use futures_channel::oneshot;
 use roadbed_core::id::{PublicationId, PublishId};
 use roadbed_core::options::PublishOptions;
@@ -8,7 +10,7 @@ use roadbed_core::time::Timestamp;
 use roadbed_core::uri::Uri;
 use serde::Serialize;
 
-use super::request::{Command, Request, Sending, Sent, request_future};
+use super::request::{Command, Request, Sending, Sent, request_future, timeout_setters};
 use super::shared::After;
 use super::state::State;
 use super::via::Via;
@@ -25,11 +27,13 @@ pub struct Publish {
     via: Via,
     request: Result<(Uri, Payload), Error>,
     options: PublishOptions,
+    timeout: Option<Duration>,
 }
 
 impl Publish {
     pub(crate) fn new(via: Via, request: Result<(Uri, Payload), Error>) -> Self {
-        Self { via, request, options: PublishOptions::new() }
+        let timeout = via.request_timeout();
+        Self { via, request, options: PublishOptions::new(), timeout }
     }
 
     /// Adds keyword arguments: a struct or a map.
@@ -65,10 +69,11 @@ impl Publish {
         let mut options = self.options;
         options.acknowledge = acknowledge;
         let command = self.request.map(|(topic, payload)| PublishCommand { topic, payload, options });
-        let span = self.via.call_deadline();
-        Request::new(self.via, command, span)
+        Request::new(self.via, command, self.timeout)
     }
 }
+
+timeout_setters!(Publish, timeout);
 
 /// An event to be published and acknowledged: await it, or `wait()` for it. Nothing is sent before.
 #[derive(Debug)]
@@ -80,6 +85,8 @@ impl Acknowledged {
         self.0.request_with(Some(true))
     }
 }
+
+timeout_setters!(Acknowledged, 0.timeout);
 
 request_future! {
     /// A publication under way.
@@ -117,14 +124,14 @@ impl Command for PublishCommand {
     }
 
     fn send(&mut self, sending: Sending<'_>) -> Result<Sent<PublishId, Option<PublicationId>>, Error> {
-        let Sending { state, now, .. } = sending;
+        let Sending { state, now, until, .. } = sending;
         let payload = std::mem::take(&mut self.payload);
         let result = state.connection.publish(now, &self.topic, payload, &self.options);
         match result.map_err(|error| state.refusal(error))? {
             None => Ok(Sent::Done(None)),
             Some(id) => {
                 let (waiter, answer) = oneshot::channel();
-                state.publications.insert(id, waiter);
+                state.publications.insert(id, waiter, until);
                 Ok(Sent::Waits(id, answer))
             }
         }

@@ -2,9 +2,9 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_channel::oneshot;
-use roadbed_core::error::uris;
 use roadbed_core::id::RegisterId;
 use roadbed_core::options::{InvokePolicy, RegisterOptions};
 use roadbed_core::time::Timestamp;
@@ -14,7 +14,7 @@ use super::handler::HandlerError;
 use super::invocation::Invocation;
 use super::queue::Queue;
 use super::registration::{Invocations, Registration, end};
-use super::request::{Command, Request, Sending, Sent, request_future};
+use super::request::{Command, Request, Sending, Sent, request_future, timeout_setters};
 use super::serving::{Invoked, Serving, Sink, Start, Target};
 use super::session::check;
 use super::shared::{After, Shared};
@@ -30,16 +30,17 @@ struct Plan {
     procedure: Uri,
     options: RegisterOptions,
     limit: usize,
+    timeout: Option<Duration>,
 }
 
 impl Plan {
     fn new(shared: &Arc<Shared>, procedure: Uri) -> Self {
-        let limit = shared.queues.invocations;
-        Self { shared: Arc::clone(shared), procedure, options: RegisterOptions::new(), limit }
+        let (limit, timeout) = (shared.queues.invocations, shared.request_timeout);
+        Self { shared: Arc::clone(shared), procedure, options: RegisterOptions::new(), limit, timeout }
     }
 
     fn into_request<K: Kind>(self, kind: K) -> Request<RegisterCommand<K>> {
-        let Self { shared, procedure, options, limit } = self;
+        let Self { shared, procedure, options, limit, timeout } = self;
         let policy = options.match_policy.unwrap_or_default();
         let for_handle = Arc::clone(&shared);
         let command = check(procedure, policy).map(|procedure| RegisterCommand {
@@ -50,8 +51,7 @@ impl Plan {
             kind,
             sent: None,
         });
-        let span = shared.call_deadline;
-        Request::new(shared, command, span)
+        Request::new(shared, command, timeout)
     }
 }
 
@@ -84,6 +84,8 @@ macro_rules! plan_setters {
                 self
             }
         }
+
+        timeout_setters!($builder, plan.timeout);
     };
 }
 
@@ -234,12 +236,12 @@ impl<K: Kind> Command for RegisterCommand<K> {
     }
 
     fn send(&mut self, sending: Sending<'_>) -> Result<Sent<RegisterId, ()>, Error> {
-        let Sending { state, now, .. } = sending;
+        let Sending { state, now, until, .. } = sending;
         let result = state.connection.register(now, &self.procedure, &self.options);
         let id = result.map_err(|error| state.refusal(error))?;
         let (waiter, answer) = oneshot::channel();
         state.registrations.insert(id, Target::new(self.procedure.clone(), self.kind.sink(), self.limit));
-        state.registering.insert(id, waiter);
+        state.registering.insert(id, waiter, until);
         self.sent = Some(id);
         Ok(Sent::Waits(id, answer))
     }
@@ -251,13 +253,7 @@ impl<K: Kind> Command for RegisterCommand<K> {
     }
 
     fn abandon(id: RegisterId, state: &mut State, now: Timestamp, after: &mut After) {
-        if let Some(target) = state.registrations.remove(&id) {
-            // What came before anybody could take it.
-            for (invoked, _) in target.drain() {
-                state.refuse(now, invoked.id, &uris::CANCELED, "the registration was given up");
-            }
-            after.retire(target);
-        }
+        state.give_up_registering(id, now, after);
         if state.registering.remove(&id).is_none() {
             // The answer came, and nobody took it.
             end(id, state, now, after);

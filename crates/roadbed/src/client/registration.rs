@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_channel::oneshot;
 use futures_core::Stream;
@@ -13,7 +14,7 @@ use roadbed_core::uri::Uri;
 
 use super::invocation::Invocation;
 use super::queue::{Popped, Queue};
-use super::request::{Command, Request, Sending, Sent, request_future};
+use super::request::{Command, Request, Sending, Sent, request_future, timeout_setters};
 use super::serving::{Invoked, Serving};
 use super::shared::{After, Shared};
 use super::state::State;
@@ -40,8 +41,8 @@ impl Registration {
     }
 
     /// Ends the registration: await it, or `wait()` for it.
-    pub const fn unregister(self) -> Unregister {
-        Unregister(self)
+    pub fn unregister(self) -> Unregister {
+        Unregister::new(self)
     }
 
     /// Gives the handle up and leaves the registration to the session.
@@ -136,7 +137,7 @@ impl Invocations {
     /// # Ok(()) }
     /// ```
     pub fn unregister(&mut self) -> Unregister {
-        Unregister(self.registration.take())
+        Unregister::new(self.registration.take())
     }
 
     /// The invocations, each waited for in this thread.
@@ -186,11 +187,22 @@ pub(super) fn end(id: RegisterId, state: &mut State, now: Timestamp, after: &mut
 /// same.
 #[derive(Debug)]
 #[must_use = "to end a registration without waiting, drop it"]
-pub struct Unregister(Registration);
+pub struct Unregister {
+    registration: Registration,
+    timeout: Option<Duration>,
+}
+
+timeout_setters!(Unregister, timeout);
 
 impl Unregister {
+    fn new(registration: Registration) -> Self {
+        let timeout = registration.shared.request_timeout;
+        Self { registration, timeout }
+    }
+
     fn into_request(self) -> Request<UnregisterCommand> {
-        Request::new(Arc::clone(&self.0.shared), Ok(UnregisterCommand(self.0)), None)
+        let shared = Arc::clone(&self.registration.shared);
+        Request::new(shared, Ok(UnregisterCommand(self.registration)), self.timeout)
     }
 }
 
@@ -214,14 +226,14 @@ impl Command for UnregisterCommand {
     }
 
     fn send(&mut self, sending: Sending<'_>) -> Result<Sent<RegisterId, ()>, Error> {
-        let Sending { state, after, now, .. } = sending;
+        let Sending { state, after, now, until } = sending;
         let id = self.0.id;
         self.0.is_over = true;
         state.registrations.remove(&id).into_iter().for_each(|target| after.retire(target));
         match state.connection.unregister(now, id) {
             Ok(()) => {
                 let (waiter, answer) = oneshot::channel();
-                state.unregistering.insert(id, waiter);
+                state.unregistering.insert(id, waiter, until);
                 Ok(Sent::Waits(id, answer))
             }
             // It was revoked.

@@ -376,3 +376,25 @@ macro_rules! request_future {
     };
 }
 pub(crate) use request_future;
+
+/// Defines how long a request may take.
+macro_rules! timeout_setters {
+    ($builder:ident, $($field:tt).+) => {
+        impl $builder {
+            /// Fails with [`Error::Timeout`](crate::Error::Timeout) when there is no answer within this span, by this
+            /// side's clock; what the router grants later is given back at once. By default it is that of the
+            /// [settings](crate::client::Settings::request_timeout).
+            pub const fn timeout(mut self, span: std::time::Duration) -> Self {
+                self.$($field).+ = Some(span);
+                self
+            }
+
+            /// Waits for the answer as long as it takes.
+            pub const fn no_timeout(mut self) -> Self {
+                self.$($field).+ = None;
+                self
+            }
+        }
+    };
+}
+pub(crate) use timeout_setters;

@@ -23,8 +23,8 @@ use crate::url::{Proxy, UrlError};
 /// Serializers by preference: the compact ones first.
 const PREFERENCE: [Serializer; 3] = [Serializer::MsgPack, Serializer::Cbor, Serializer::Json];
 
-/// How long a call waits for its result unless it is told otherwise.
-const CALL_DEADLINE: Duration = Duration::from_secs(60);
+/// How long a request waits for its answer unless it has a timeout of its own.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How a session is joined, and how its handles behave: what the connect builders of all adapters set.
 ///
@@ -42,7 +42,7 @@ pub struct Settings {
     pub(crate) config: ClientConfig,
     pub(crate) hooks: Hooks,
     pub(crate) serializers: Vec<Serializer>,
-    pub(crate) call_deadline: Option<Duration>,
+    pub(crate) request_timeout: Option<Duration>,
     pub(crate) queues: QueueLimits,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<roadbed_tls::TlsClientConfig>,
@@ -77,7 +77,7 @@ impl Settings {
             config,
             hooks: Hooks::default(),
             serializers: PREFERENCE.to_vec(),
-            call_deadline: Some(CALL_DEADLINE),
+            request_timeout: Some(REQUEST_TIMEOUT),
             queues: QueueLimits::default(),
             #[cfg(feature = "tls")]
             tls: None,
@@ -186,10 +186,10 @@ setters! {
         self.serializers = serializers.to_vec();
     }
 
-    /// Sets how long calls wait for their results unless they are told otherwise; `None`: for ever.
-    /// Default: 60 s.
-    fn call_deadline(deadline: Option<Duration>) self {
-        self.call_deadline = deadline;
+    /// Sets how long calls, publications, subscriptions, registrations and their ends may take, from the moment
+    /// they are awaited to their answer, unless they have a timeout of their own; `None`: for ever. Default: 60 s.
+    fn request_timeout(timeout: Option<Duration>) self {
+        self.request_timeout = timeout;
     }
 
     /// Sets how much a subscription holds that nobody takes: so many events, and so many bytes. Beyond it

@@ -1,6 +1,5 @@
 //! What the handles of a session and its driver share.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
@@ -27,7 +26,7 @@ pub(crate) struct Shared {
     state: Guarded<State>,
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) hooks: Hooks,
-    pub(crate) call_deadline: Option<Duration>,
+    pub(crate) request_timeout: Option<Duration>,
     pub(crate) queues: QueueLimits,
     /// Set once the session is joined, so that handles find it without the lock.
     pub(crate) joined: OnceLock<Joined>,
@@ -97,10 +96,8 @@ impl After {
     }
 
     /// Empties a table whose entries must not be dropped under the lock.
-    pub(crate) fn discard<K: Send + 'static, V: Send + 'static>(&mut self, table: &mut HashMap<K, V>) {
-        if !table.is_empty() {
-            self.discarded.push(Box::new(std::mem::take(table)));
-        }
+    pub(crate) fn discard<T: Default + Send + 'static>(&mut self, table: &mut T) {
+        self.discarded.push(Box::new(std::mem::take(table)));
     }
 
     /// Ends what invocations go to. The closure in it is dropped later.
@@ -123,14 +120,14 @@ impl Shared {
         state: State,
         runtime: Arc<dyn Runtime>,
         hooks: Hooks,
-        call_deadline: Option<Duration>,
+        request_timeout: Option<Duration>,
         queues: QueueLimits,
     ) -> Self {
         Self {
             state: Guarded::new(state),
             runtime,
             hooks,
-            call_deadline,
+            request_timeout,
             queues,
             joined: OnceLock::new(),
             told: AtomicUsize::new(0),

@@ -8,7 +8,7 @@ use std::task::Waker;
 use bytes::BytesMut;
 use futures_channel::oneshot;
 use roadbed_core::connection::Connection;
-use roadbed_core::error::{CloseReason, CommandError};
+use roadbed_core::error::{CloseReason, CommandError, uris};
 use roadbed_core::id::{CallId, InvocationId, PublicationId, PublishId, RegisterId, SubscribeId};
 use roadbed_core::session::SessionState;
 use roadbed_core::time::Timestamp;
@@ -19,11 +19,9 @@ use super::hooks::Closed;
 use super::queue::Queue;
 use super::serving::{Interrupt, Target};
 use super::shared::{After, Shared};
-use crate::error::{End, Error};
+use super::waiters::{Waiter, Waiters};
+use crate::error::{End, Error, Operation, TimedOut};
 use crate::guard::Sleeper;
-
-/// Who waits for one answer.
-pub(crate) type Waiter<T> = oneshot::Sender<Result<T, Error>>;
 
 /// Everything that changes in a session.
 pub(crate) struct State {
@@ -31,13 +29,13 @@ pub(crate) struct State {
     /// Whoever connects.
     pub(super) opening: Option<Waiter<()>>,
     pub(super) calls: HashMap<CallId, Waiter<CallResult>>,
-    pub(super) publications: HashMap<PublishId, Waiter<Option<PublicationId>>>,
-    pub(super) subscribing: HashMap<SubscribeId, Waiter<()>>,
-    pub(super) unsubscribing: HashMap<SubscribeId, Waiter<()>>,
+    pub(super) publications: Waiters<PublishId, Option<PublicationId>>,
+    pub(super) subscribing: Waiters<SubscribeId, ()>,
+    pub(super) unsubscribing: Waiters<SubscribeId, ()>,
     /// The queues of subscriptions, from the command on: no event is too early for them.
     pub(super) subscriptions: HashMap<SubscribeId, Arc<Queue<Item>>>,
-    pub(super) registering: HashMap<RegisterId, Waiter<()>>,
-    pub(super) unregistering: HashMap<RegisterId, Waiter<()>>,
+    pub(super) registering: Waiters<RegisterId, ()>,
+    pub(super) unregistering: Waiters<RegisterId, ()>,
     pub(super) registrations: HashMap<RegisterId, Target>,
     /// Invocations that wait for an answer of ours.
     pub(super) invocations: HashMap<InvocationId, (RegisterId, Arc<Interrupt>)>,
@@ -67,12 +65,12 @@ impl State {
             connection,
             opening: Some(opening),
             calls: HashMap::new(),
-            publications: HashMap::new(),
-            subscribing: HashMap::new(),
-            unsubscribing: HashMap::new(),
+            publications: Waiters::default(),
+            subscribing: Waiters::default(),
+            unsubscribing: Waiters::default(),
             subscriptions: HashMap::new(),
-            registering: HashMap::new(),
-            unregistering: HashMap::new(),
+            registering: Waiters::default(),
+            unregistering: Waiters::default(),
             registrations: HashMap::new(),
             invocations: HashMap::new(),
             blocked: BTreeMap::new(),
@@ -161,6 +159,7 @@ impl State {
     /// Runs what is due.
     pub(crate) fn run_timers(&mut self, now: Timestamp, after: &mut After) {
         self.connection.handle_timeout(now);
+        self.end_late(now, after);
         if !self.blocked.is_empty() {
             let due = |until: Option<Timestamp>| until.is_some_and(|at| at <= now);
             let expired: Vec<u64> = self
@@ -174,10 +173,50 @@ impl State {
         }
     }
 
+    /// Ends the requests that the other side did not answer in time. (Calls are the connection's affair.) What it
+    /// grants later is given back when it comes.
+    fn end_late(&mut self, now: Timestamp, after: &mut After) {
+        let late = || Error::from(TimedOut::new(Operation::Other, None, None));
+        while let Some((_, waiter)) = self.publications.pop_due(now) {
+            after.deliver(waiter, Err(late()));
+        }
+        while let Some((id, waiter)) = self.subscribing.pop_due(now) {
+            self.subscriptions.remove(&id);
+            after.deliver(waiter, Err(late()));
+        }
+        while let Some((id, waiter)) = self.registering.pop_due(now) {
+            self.give_up_registering(id, now, after);
+            after.deliver(waiter, Err(late()));
+        }
+        while let Some((_, waiter)) = self.unsubscribing.pop_due(now) {
+            after.deliver(waiter, Err(late()));
+        }
+        while let Some((_, waiter)) = self.unregistering.pop_due(now) {
+            after.deliver(waiter, Err(late()));
+        }
+    }
+
+    /// A registration is not wanted any more, before it was granted, or before anyone could take what came.
+    pub(super) fn give_up_registering(&mut self, id: RegisterId, now: Timestamp, after: &mut After) {
+        if let Some(target) = self.registrations.remove(&id) {
+            for (invoked, _) in target.drain() {
+                self.refuse(now, invoked.id, &uris::CANCELED, "the registration was given up");
+            }
+            after.retire(target);
+        }
+    }
+
     /// When to run the timers next.
     fn deadline(&self) -> Option<Timestamp> {
         let blocked = self.blocked.values().filter_map(|(_, until)| *until);
-        blocked.chain(self.connection.poll_timeout()).min()
+        let requests = [
+            self.publications.deadline(),
+            self.subscribing.deadline(),
+            self.unsubscribing.deadline(),
+            self.registering.deadline(),
+            self.unregistering.deadline(),
+        ];
+        blocked.chain(requests.into_iter().flatten()).chain(self.connection.poll_timeout()).min()
     }
 
     /// Whether nothing can be asked of the session any more.

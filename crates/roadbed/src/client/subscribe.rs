@@ -15,7 +15,7 @@ use roadbed_core::uri::{MatchPolicy, Uri};
 
 use super::event::{Event, Item, Lagged};
 use super::queue::{Popped, Queue};
-use super::request::{Command, Request, Sending, Sent, request_future};
+use super::request::{Command, Request, Sending, Sent, request_future, timeout_setters};
 use super::session::check;
 use super::shared::{After, Shared};
 use super::state::State;
@@ -30,11 +30,14 @@ pub struct Subscribe {
     topic: Uri,
     options: SubscribeOptions,
     queue: Option<Arc<Queue<Item>>>,
+    timeout: Option<Duration>,
 }
 
 impl Subscribe {
     pub(crate) fn new(shared: &Arc<Shared>, topic: Uri) -> Self {
-        Self { shared: Arc::clone(shared), topic, options: SubscribeOptions::new(), queue: None }
+        let (shared, options, timeout) =
+            (Arc::clone(shared), SubscribeOptions::new(), shared.request_timeout);
+        Self { shared, topic, options, queue: None, timeout }
     }
 
     /// Where its events go, if somebody has a queue for them already.
@@ -68,10 +71,11 @@ impl Subscribe {
             queue,
             sent: None,
         });
-        let span = self.shared.call_deadline;
-        Request::new(self.shared, command, span)
+        Request::new(self.shared, command, self.timeout)
     }
 }
+
+timeout_setters!(Subscribe, timeout);
 
 request_future! {
     /// A subscription under way.
@@ -164,8 +168,9 @@ impl Subscription {
     }
 
     /// Ends the subscription: await it, or `wait()` for it. What is in the queue is dropped.
-    pub const fn unsubscribe(self) -> Unsubscribe {
-        Unsubscribe(self)
+    pub fn unsubscribe(self) -> Unsubscribe {
+        let timeout = self.shared.request_timeout;
+        Unsubscribe { subscription: self, timeout }
     }
 
     /// Gives the handle up and leaves the subscription to the session: events are received, and dropped.
@@ -232,12 +237,12 @@ impl Command for SubscribeCommand {
     }
 
     fn send(&mut self, sending: Sending<'_>) -> Result<Sent<SubscribeId, ()>, Error> {
-        let Sending { state, now, .. } = sending;
+        let Sending { state, now, until, .. } = sending;
         let result = state.connection.subscribe(now, &self.topic, &self.options);
         let id = result.map_err(|error| state.refusal(error))?;
         let (waiter, answer) = oneshot::channel();
         state.subscriptions.insert(id, Arc::clone(&self.queue));
-        state.subscribing.insert(id, waiter);
+        state.subscribing.insert(id, waiter, until);
         self.sent = Some(id);
         Ok(Sent::Waits(id, answer))
     }
@@ -261,11 +266,17 @@ impl Command for SubscribeCommand {
 /// same.
 #[derive(Debug)]
 #[must_use = "to end a subscription without waiting, drop it"]
-pub struct Unsubscribe(Subscription);
+pub struct Unsubscribe {
+    subscription: Subscription,
+    timeout: Option<Duration>,
+}
+
+timeout_setters!(Unsubscribe, timeout);
 
 impl Unsubscribe {
     fn into_request(self) -> Request<UnsubscribeCommand> {
-        Request::new(Arc::clone(&self.0.shared), Ok(UnsubscribeCommand(self.0)), None)
+        let shared = Arc::clone(&self.subscription.shared);
+        Request::new(shared, Ok(UnsubscribeCommand(self.subscription)), self.timeout)
     }
 }
 
@@ -289,14 +300,14 @@ impl Command for UnsubscribeCommand {
     }
 
     fn send(&mut self, sending: Sending<'_>) -> Result<Sent<SubscribeId, ()>, Error> {
-        let Sending { state, now, .. } = sending;
+        let Sending { state, now, until, .. } = sending;
         let id = self.0.id;
         self.0.is_over = true;
         state.subscriptions.remove(&id);
         match state.connection.unsubscribe(now, id) {
             Ok(()) => {
                 let (waiter, answer) = oneshot::channel();
-                state.unsubscribing.insert(id, waiter);
+                state.unsubscribing.insert(id, waiter, until);
                 Ok(Sent::Waits(id, answer))
             }
             // It was revoked.

@@ -26,10 +26,10 @@ impl Via {
         }
     }
 
-    pub(crate) fn call_deadline(&self) -> Option<Duration> {
+    pub(crate) fn request_timeout(&self) -> Option<Duration> {
         match self {
-            Self::Session(shared) => shared.call_deadline,
-            Self::Client(client, _) => client.call_deadline,
+            Self::Session(shared) => shared.request_timeout,
+            Self::Client(client, _) => client.request_timeout,
         }
     }
 

@@ -53,8 +53,7 @@ fn a_router_that_reads_nothing_holds_up_no_deadline() {
     session.publish("com.example.t", (&payload,)).wait().unwrap();
     for _ in 0..3 {
         let start = Instant::now();
-        let error =
-            session.call("com.example.p", ()).deadline(Duration::from_millis(200)).wait().unwrap_err();
+        let error = session.call("com.example.p", ()).timeout(Duration::from_millis(200)).wait().unwrap_err();
         assert!(matches!(error, Error::Timeout(_)), "{error}");
         assert!(start.elapsed() < BUSY, "{:?}", start.elapsed());
     }
@@ -95,7 +94,7 @@ fn a_router_that_vanishes_leaves_no_thread() {
         let session = connect(&runtime, &path).realm("realm1").serializer(Serializer::Json).wait().unwrap();
         let mut events = session.subscribe("com.example.t").into_future();
         let start = Instant::now();
-        let error = session.call("com.example.p", ()).no_deadline().wait().unwrap_err();
+        let error = session.call("com.example.p", ()).no_timeout().wait().unwrap_err();
         assert!(error.is_retryable(), "{error}");
         assert!(start.elapsed() < BUSY);
         let error = futures_lite::future::block_on(&mut events).unwrap_err();

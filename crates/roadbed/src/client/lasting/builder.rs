@@ -101,7 +101,7 @@ impl ClientBuilder {
         let runtime = dial.runtime();
         let preferred =
             settings.serializers.first().copied().unwrap_or(roadbed_core::serializer::Serializer::Cbor);
-        let client = Lasting::new(Arc::clone(&runtime), settings.call_deadline, settings.queues, preferred);
+        let client = Lasting::new(Arc::clone(&runtime), settings.request_timeout, settings.queues, preferred);
         let client = Arc::new(client);
         let handle = Client::new(Arc::clone(&client), waits);
         let timer = runtime.timer();

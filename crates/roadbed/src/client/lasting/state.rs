@@ -24,7 +24,7 @@ use crate::runtime::Runtime;
 pub(crate) struct Lasting {
     state: Guarded<State>,
     pub(crate) runtime: Arc<dyn Runtime>,
-    pub(crate) call_deadline: Option<Duration>,
+    pub(crate) request_timeout: Option<Duration>,
     pub(super) queues: QueueLimits,
     /// What is encoded in while there is no session.
     preferred: Serializer,
@@ -76,11 +76,11 @@ pub(super) struct After {
 impl Lasting {
     pub(super) fn new(
         runtime: Arc<dyn Runtime>,
-        call_deadline: Option<Duration>,
+        request_timeout: Option<Duration>,
         queues: QueueLimits,
         preferred: Serializer,
     ) -> Self {
-        Self { state: Guarded::new(State::default()), runtime, call_deadline, queues, preferred }
+        Self { state: Guarded::new(State::default()), runtime, request_timeout, queues, preferred }
     }
 
     /// Lets `act` at the state, then wakes and tells whoever is concerned.

@@ -82,7 +82,7 @@ fn a_call_without_answer_ends_at_its_deadline() {
     assert!(matches!(error, Error::Timeout(_)) && error.is_retryable());
     assert_eq!(caller.shared().now().saturating_since(start).as_secs(), 60);
 
-    let call = caller.call("com.example.slow", ()).no_deadline();
+    let call = caller.call("com.example.slow", ()).no_timeout();
     let mut call = Box::pin(call.into_future());
     assert!(world.sim.poll_once(call.as_mut(), 50).is_pending());
     world.sim.pass(Duration::from_secs(3600));
@@ -190,7 +190,7 @@ fn a_peer_that_stops_reading_holds_up_nobody_for_long() {
         assert!(world.sim.poll_once(publish.as_mut(), 0).is_ready());
     }
     // No room to send it; but room for events, which still come.
-    let call = session.call("com.example.p", ()).deadline(Duration::from_secs(5));
+    let call = session.call("com.example.p", ()).timeout(Duration::from_secs(5));
     let start = session.shared().now();
     let other = world.session();
     world.sim.block_on(other.publish("com.example.t", (1,)).into_future()).unwrap();
@@ -210,7 +210,7 @@ fn a_peer_that_stops_reading_holds_up_nobody_for_long() {
 fn a_peer_that_is_gone_without_a_word_ends_the_session() {
     let world = World::new();
     let (session, wire) = world.session_over_wire();
-    let mut call = Box::pin(session.call("com.example.p", ()).no_deadline().into_future());
+    let mut call = Box::pin(session.call("com.example.p", ()).no_timeout().into_future());
     wire.stall(true);
     assert!(world.sim.poll_once(call.as_mut(), 50).is_pending());
     wire.break_off();

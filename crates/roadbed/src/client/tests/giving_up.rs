@@ -72,7 +72,7 @@ fn an_interrupted_handler_is_dropped() {
     };
     let _slow = world.sim.block_on(callee.register("com.example.slow", handler).into_future()).unwrap();
     for is_dropped in [true, false] {
-        let call = caller.call("com.example.slow", ()).deadline(Duration::from_secs(3));
+        let call = caller.call("com.example.slow", ()).timeout(Duration::from_secs(3));
         let mut call = Box::pin(call.into_future());
         assert!(world.sim.poll_once(call.as_mut(), 50).is_pending());
         assert_eq!(std::sync::Arc::strong_count(&alive), 3);

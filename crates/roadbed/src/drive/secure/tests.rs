@@ -232,7 +232,7 @@ fn an_end_without_a_goodbye_is_an_end() {
     let session = world.sim.block_on(joining).unwrap();
     wire.break_off();
     let error =
-        world.sim.block_on(async { session.call("com.example.nobody", ()).no_deadline().await }).unwrap_err();
+        world.sim.block_on(async { session.call("com.example.nobody", ()).no_timeout().await }).unwrap_err();
     assert!(error.is_retryable(), "{error}");
     drop(session);
     world.assert_empty();

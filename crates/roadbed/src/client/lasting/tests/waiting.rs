@@ -113,7 +113,7 @@ fn they_do_not_wait_longer_than_they_may() {
     assert_eq!((disconnected(call), since()), (Disconnected::TooLong { waited: seconds(5) }, seconds(5)));
     assert_eq!(disconnected(world.sim.block_on(other)), Disconnected::TooLong { waited: seconds(5) });
     // The deadline of a call is another matter.
-    let call = client.call("a.b", ()).deadline(seconds(2));
+    let call = client.call("a.b", ()).timeout(seconds(2));
     let error = world.sim.block_on(call.into_future()).unwrap_err();
     assert!(matches!(error, Error::Timeout(_)), "{error}");
     assert_eq!(since(), seconds(7));
@@ -139,7 +139,7 @@ fn a_deadline_covers_the_wait_and_the_call() {
     let _dig = world.sim.block_on(callee.register("com.example.dig", dig).into_future()).unwrap();
     site.set(Mode::Up);
     let start = world.sim.now();
-    let call = client.call("com.example.dig", ()).deadline(seconds(7));
+    let call = client.call("com.example.dig", ()).timeout(seconds(7));
     let error = world.sim.block_on(call.into_future()).unwrap_err();
     assert!(matches!(error, Error::Timeout(_)), "{error}");
     assert_eq!((client.generation(), world.sim.now().saturating_since(start)), (1, seconds(7)));
@@ -191,7 +191,7 @@ fn a_call_under_way_fails_and_is_not_repeated() {
     };
     let _dig = world.sim.block_on(callee.register("com.example.dig", dig).into_future()).unwrap();
     world.sim.block_on(client.session()).unwrap();
-    let mut call = Box::pin(client.call("com.example.dig", ()).no_deadline().into_future());
+    let mut call = Box::pin(client.call("com.example.dig", ()).no_timeout().into_future());
     assert!(world.sim.poll_once(call.as_mut(), 100).is_pending());
     assert_eq!(*count.lock().unwrap(), 1);
     site.cut();
