@@ -84,6 +84,9 @@ impl<K: Copy> Timers<K> {
                 self.timers.get(id).zip(self.wheels.get(key)).map(|(timer, wheel)| wheel.slot_of(timer.at));
             self.append(Place::Wheel(key, slot.unwrap_or(0)), id);
         }
+        if let Place::Wheel(above, _) = place {
+            self.simplify(above);
+        }
     }
 
     /// Leaves a wheel out that is not needed any more.

@@ -32,7 +32,8 @@ impl<K: Copy> Timers<K> {
             Slot::Wheel(key) => {
                 *wheels += 1;
                 let wheel = self.wheels.get(key).unwrap();
-                assert!(wheel.place == place && wheel.len > FEW && !self.is_idle(wheel));
+                assert_eq!(wheel.place, place);
+                assert!(wheel.len > FEW && !self.is_idle(wheel), "{} {}", wheel.len, self.is_idle(wheel));
                 let mut count = 0;
                 for slot in 0..64 {
                     let below = Place::Wheel(key, slot);
