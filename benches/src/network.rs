@@ -59,7 +59,7 @@ impl Network {
             self.send(client);
         }
         assert!(matches!(self.event(client), SessionEvent::Joined { .. }));
-        self.clients[client].link.raise_limit();
+        self.clients[client].link.set_receive_limit(roadbed_core::limits::Limits::default().message_size);
         client
     }
 

@@ -339,15 +339,11 @@ impl State {
                 None => break,
             }
         }
-        match self.router.session(peer) {
-            Some(session) => {
-                link.raise_limit();
-                // Others may drop the connection when they are pinged over RawSocket.
-                if session.agent.as_ref().is_some_and(|agent| agent.starts_with("roadbed")) {
-                    link.activate_liveness(now);
-                }
-            }
-            None => link.lower_limit(),
+        link.set_receive_limit(self.router.receive_limit(peer));
+        let agent = self.router.session(peer).and_then(|session| session.agent.as_ref());
+        // Others may drop the connection when they are pinged over RawSocket.
+        if agent.is_some_and(|agent| agent.starts_with("roadbed")) {
+            link.activate_liveness(now);
         }
         if self.router.wants_input(peer) {
             link.resume(now);

@@ -2,6 +2,5 @@
 
 pub mod alloc;
 pub mod frames;
-pub mod outside;
 pub mod vectors;
 pub mod wire;

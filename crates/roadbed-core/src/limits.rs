@@ -8,6 +8,14 @@ pub const MIN_MESSAGE_SIZE: usize = 512;
 pub const MAX_MESSAGE_SIZE: usize = 1 << 24;
 /// The deepest nesting that [`Limits::depth`] may allow.
 pub const MAX_DEPTH: usize = 256;
+/// Room for every name that the specification has: URIs such as
+/// `wamp.error.option_disallowed.disclose_me`, and authentication methods.
+const MIN_NAME_LENGTH: usize = 64;
+const MAX_NAME_LENGTH: usize = 65_536;
+/// The most of anything that one session may have.
+const MAX_COUNT: usize = 1 << 24;
+/// The shortest time in which a peer could do anything.
+const MIN_TIMEOUT: Duration = Duration::from_millis(1);
 
 /// Bounds on what a peer can make us hold, and the deadlines it has to keep.
 ///
@@ -27,8 +35,17 @@ pub struct Limits {
     pub message_size: usize,
     /// Bytes of a message without its payload (options, details, URIs). Default 64 KiB.
     pub envelope_size: usize,
-    /// Bytes of one message received before WELCOME. Default 64 KiB.
+    /// Bytes of HELLO, or of whatever else comes before it or instead of it: what a router reads from a peer
+    /// that it knows nothing about. Default 8 KiB.
     pub handshake_message_size: usize,
+    /// Bytes of AUTHENTICATE, which a router reads only after its own CHALLENGE; and of CHALLENGE and WELCOME,
+    /// which a client reads before it has a session. Default 32 KiB.
+    pub authentication_message_size: usize,
+    /// Bytes of an identity in HELLO: the authid, the authrole, and each name of an authentication method.
+    /// Default 1 KiB.
+    pub identity_length: usize,
+    /// HELLOs of one connection that a router refuses before it closes the connection. Default 3.
+    pub join_attempts: usize,
     /// How deep a payload, an option or a detail may nest: 1 to 256. Default 64.
     pub depth: usize,
     /// Bytes of a URI. Default 1 KiB.
@@ -45,12 +62,14 @@ pub struct Limits {
     pub subscriptions: usize,
     /// Registrations of one session; twice as many may wait for the answer to UNREGISTER. Default 10,000.
     pub registrations: usize,
-    /// Events decoded but not yet polled; at this number `wants_input()` turns false. Default 1,024.
+    /// Events that wait to be polled; at this number `wants_input()` turns false. At a router it does for the peers
+    /// without session, as it is they who cause events for its driver. Default 1,024.
     pub queued_events: usize,
     /// Queued output, in bytes, above which `is_writable()` is false; `output_size`, if that is less.
     /// Default 1 MiB.
     pub output_high_water: usize,
-    /// Queued output, in bytes, above which commands answer `WouldBlock`. Default 16 MiB.
+    /// Queued output, in bytes, above which commands answer `WouldBlock`; at a router the budget of a peer's queue.
+    /// At least 512 B. Default 16 MiB.
     pub output_size: usize,
     /// The peer's share of the time from transport open to WELCOME, on the router side. Default 5 s.
     pub handshake_timeout: Duration,
@@ -60,7 +79,8 @@ pub struct Limits {
     pub join_timeout: Duration,
     /// How long we wait for the answer to our GOODBYE. Default 5 s.
     pub goodbye_timeout: Duration,
-    /// After GOODBYE, how long a router waits for a new HELLO on the same transport. Default 5 s.
+    /// After GOODBYE, or after HELLO was refused, how long a router waits for a new HELLO on the same transport.
+    /// Zero closes at once. Default 5 s.
     pub rejoin_timeout: Duration,
 }
 
@@ -69,7 +89,10 @@ impl Default for Limits {
         Self {
             message_size: 1 << 20,
             envelope_size: 64 << 10,
-            handshake_message_size: 64 << 10,
+            handshake_message_size: 8 << 10,
+            authentication_message_size: 32 << 10,
+            identity_length: 1 << 10,
+            join_attempts: 3,
             depth: 64,
             uri_length: 1 << 10,
             list_length: 4096,
@@ -103,7 +126,8 @@ macro_rules! setters {
 
 impl Limits {
     setters! {
-        message_size: usize, envelope_size: usize, handshake_message_size: usize, depth: usize,
+        message_size: usize, envelope_size: usize, handshake_message_size: usize,
+        authentication_message_size: usize, identity_length: usize, join_attempts: usize, depth: usize,
         uri_length: usize, list_length: usize, pending_calls: usize, pending_publications: usize,
         pending_invocations: usize, subscriptions: usize, registrations: usize, queued_events: usize, output_high_water: usize,
         output_size: usize, handshake_timeout: Duration, decision_timeout: Duration,
@@ -115,18 +139,65 @@ impl Limits {
     /// # Errors
     /// [`LimitsError`] names the first field outside its range.
     pub fn check(&self) -> Result<(), LimitsError> {
-        let ranges = [
-            ("message_size", self.message_size, MIN_MESSAGE_SIZE, MAX_MESSAGE_SIZE),
-            ("handshake_message_size", self.handshake_message_size, MIN_MESSAGE_SIZE, MAX_MESSAGE_SIZE),
-            ("envelope_size", self.envelope_size, MIN_MESSAGE_SIZE, MAX_MESSAGE_SIZE),
-            ("depth", self.depth, 1, MAX_DEPTH),
-            ("uri_length", self.uri_length, 1, 65_536),
-            ("list_length", self.list_length, 0, 1 << 20),
-            ("queued_events", self.queued_events, 1, 1 << 20),
+        // Without `..`: a field that is added has to have its row.
+        let Self {
+            message_size,
+            envelope_size,
+            handshake_message_size,
+            authentication_message_size,
+            identity_length,
+            join_attempts,
+            depth,
+            uri_length,
+            list_length,
+            pending_calls,
+            pending_publications,
+            pending_invocations,
+            subscriptions,
+            registrations,
+            queued_events,
+            output_high_water,
+            output_size,
+            handshake_timeout,
+            decision_timeout,
+            join_timeout,
+            goodbye_timeout,
+            rejoin_timeout,
+        } = *self;
+        let counts = [
+            ("message_size", message_size, MIN_MESSAGE_SIZE, MAX_MESSAGE_SIZE),
+            ("envelope_size", envelope_size, MIN_MESSAGE_SIZE, MAX_MESSAGE_SIZE),
+            ("handshake_message_size", handshake_message_size, MIN_MESSAGE_SIZE, MAX_MESSAGE_SIZE),
+            ("authentication_message_size", authentication_message_size, MIN_MESSAGE_SIZE, MAX_MESSAGE_SIZE),
+            ("identity_length", identity_length, MIN_NAME_LENGTH, MAX_NAME_LENGTH),
+            ("join_attempts", join_attempts, 1, MAX_COUNT),
+            ("depth", depth, 1, MAX_DEPTH),
+            ("uri_length", uri_length, MIN_NAME_LENGTH, MAX_NAME_LENGTH),
+            ("list_length", list_length, 1, 1 << 20),
+            ("pending_calls", pending_calls, 1, MAX_COUNT),
+            ("pending_publications", pending_publications, 1, MAX_COUNT),
+            ("pending_invocations", pending_invocations, 1, MAX_COUNT),
+            ("subscriptions", subscriptions, 1, MAX_COUNT),
+            ("registrations", registrations, 1, MAX_COUNT),
+            ("queued_events", queued_events, 1, 1 << 20),
+            ("output_high_water", output_high_water, 1, usize::MAX),
+            ("output_size", output_size, MIN_MESSAGE_SIZE, usize::MAX),
         ];
-        for (field, value, min, max) in ranges {
+        for (field, value, min, max) in counts {
             if value < min || value > max {
-                return Err(LimitsError { field, value, min, max });
+                return Err(LimitsError::Count { field, value, min, max });
+            }
+        }
+        let times = [
+            ("handshake_timeout", handshake_timeout, MIN_TIMEOUT),
+            ("decision_timeout", decision_timeout, MIN_TIMEOUT),
+            ("join_timeout", join_timeout, MIN_TIMEOUT),
+            ("goodbye_timeout", goodbye_timeout, MIN_TIMEOUT),
+            ("rejoin_timeout", rejoin_timeout, Duration::ZERO),
+        ];
+        for (field, value, min) in times {
+            if value < min {
+                return Err(LimitsError::Time { field, value, min });
             }
         }
         Ok(())
@@ -135,26 +206,77 @@ impl Limits {
 
 /// A field of [`Limits`] outside its range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("limit {field} is {value}, allowed are {min} to {max}")]
-pub struct LimitsError {
-    /// The field's name.
-    pub field: &'static str,
-    /// The value found.
-    pub value: usize,
-    /// The smallest value allowed.
-    pub min: usize,
-    /// The largest value allowed.
-    pub max: usize,
+#[non_exhaustive]
+pub enum LimitsError {
+    /// A number of bytes, levels or entries.
+    #[error("limit {field} is {value}, allowed are {min} to {max}")]
+    Count {
+        /// The field's name.
+        field: &'static str,
+        /// The value found.
+        value: usize,
+        /// The smallest value allowed.
+        min: usize,
+        /// The largest value allowed.
+        max: usize,
+    },
+    /// A time so short that nothing could be done in it.
+    #[error("limit {field} is {value:?}, the least is {min:?}")]
+    Time {
+        /// The field's name.
+        field: &'static str,
+        /// The value found.
+        value: Duration,
+        /// The smallest value allowed.
+        min: Duration,
+    },
+}
+
+impl LimitsError {
+    /// The name of the field.
+    pub const fn field(&self) -> &'static str {
+        match self {
+            Self::Count { field, .. } | Self::Time { field, .. } => field,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString;
+
     use super::*;
 
     #[test]
     fn defaults_pass_and_excess_is_named() {
         Limits::default().check().unwrap();
         let error = Limits::default().depth(257).check().unwrap_err();
-        assert_eq!(alloc::string::ToString::to_string(&error), "limit depth is 257, allowed are 1 to 256");
+        assert_eq!(error.to_string(), "limit depth is 257, allowed are 1 to 256");
+        let error = Limits::default().handshake_timeout(Duration::ZERO).check().unwrap_err();
+        assert_eq!(error.to_string(), "limit handshake_timeout is 0ns, the least is 1ms");
+    }
+
+    /// Zero locks everybody out, wherever it is not a way to say "none".
+    #[test]
+    fn no_field_may_be_zero_but_those_that_mean_something_by_it() {
+        macro_rules! refused {
+            ($($field:ident: $zero:expr),* $(,)?) => {{
+                // Without `..`: a field that is added has to be listed here.
+                let Limits { $($field: _,)* rejoin_timeout: _ } = Limits::default();
+                $(
+                    let error = Limits::default().$field($zero).check().expect_err(stringify!($field));
+                    assert_eq!(error.field(), stringify!($field));
+                )*
+            }};
+        }
+        refused! {
+            message_size: 0, envelope_size: 0, handshake_message_size: 0, authentication_message_size: 0,
+            identity_length: 0, join_attempts: 0, depth: 0, uri_length: 0, list_length: 0, pending_calls: 0,
+            pending_publications: 0, pending_invocations: 0, subscriptions: 0, registrations: 0,
+            queued_events: 0, output_high_water: 0, output_size: 0,
+            handshake_timeout: Duration::ZERO, decision_timeout: Duration::ZERO, join_timeout: Duration::ZERO,
+            goodbye_timeout: Duration::ZERO,
+        }
+        Limits::default().rejoin_timeout(Duration::ZERO).check().unwrap();
     }
 }

@@ -18,7 +18,7 @@ use crate::id::SessionId;
 use crate::message::attributes::attributes;
 use crate::message::wire::named_values;
 use crate::message::{Forward, PassThru};
-use crate::uri::MatchPolicy;
+use crate::uri::{MatchPolicy, Uri};
 
 /// How a call is canceled (advanced profile, "call canceling").
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -197,7 +197,7 @@ attributes! {
         /// How the call was canceled: with `kill` the caller waits for the callee's answer.
         mode: Option<CancelMode> = "mode",
         /// Why, as an error URI.
-        reason: Option<ByteString> = "reason",
+        reason: Option<Uri> = "reason",
         /// The routers that forwarded the message.
         forward_for: Option<Vec<Forward>> = "forward_for",
     }

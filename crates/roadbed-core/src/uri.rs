@@ -27,7 +27,8 @@ pub struct Uri(ByteString);
 /// Which characters a URI component may hold (basic profile, "URIs").
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UriRules {
-    /// Anything but white space, `.` and `#`.
+    /// Anything but white space, `.`, `#` and NUL. White space is what Unicode or a peer's regular
+    /// expressions take for it: Python adds the four separators from U+001C, JavaScript U+FEFF.
     #[default]
     Loose,
     /// Lower-case letters, digits and `_` only.
@@ -158,7 +159,7 @@ impl Uri {
         }
         let allowed = |c: char| match rules {
             UriRules::Strict => matches!(c, 'a'..='z' | '0'..='9' | '_' | '.'),
-            UriRules::Loose => c != '#' && !c.is_whitespace() && c != '\0',
+            UriRules::Loose => c != '#' && c != '\0' && !is_white_space(c),
         };
         match self.as_str().char_indices().find(|&(_, c)| !allowed(c)) {
             Some((at, _)) => Err(UriError::Character { at, rules }),
@@ -193,6 +194,11 @@ impl Uri {
             }
         }
     }
+}
+
+/// Whether a peer may take this character for white space, and a URI that holds it for none.
+fn is_white_space(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}' | '\u{feff}')
 }
 
 /// Copies a shared text out of the buffer it is a slice of.
@@ -285,6 +291,9 @@ mod tests {
             ("a.b c", UriError::Character { at: 3, rules: UriRules::Loose }),
             ("a.#", UriError::Character { at: 2, rules: UriRules::Loose }),
             ("a.\0", UriError::Character { at: 2, rules: UriRules::Loose }),
+            ("a.\u{1c}", UriError::Character { at: 2, rules: UriRules::Loose }),
+            ("a.b\u{feff}", UriError::Character { at: 3, rules: UriRules::Loose }),
+            ("a.b\u{3000}c", UriError::Character { at: 3, rules: UriRules::Loose }),
         ] {
             assert_eq!(uri(bad).check(UriRules::Loose, MatchPolicy::Exact, 64), Err(error), "{bad:?}");
         }

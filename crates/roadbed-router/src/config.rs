@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 use roadbed_core::limits::{Limits, LimitsError};
-use roadbed_core::uri::{MatchPolicy, Uri, UriError, UriRules};
+use roadbed_core::uri::{Uri, UriError, UriRules};
 
 use crate::auth::Authentication;
+use crate::uris::{Names, check};
 
 /// A realm: its name and the ways into it.
 #[derive(Clone, Debug)]
@@ -138,9 +139,7 @@ impl RouterConfig {
         self.limits.check()?;
         for (index, realm) in self.realms.iter().enumerate() {
             let uri = realm.uri.clone();
-            if let Err(error) = uri.check(self.uri_rules, MatchPolicy::Exact, self.limits.uri_length) {
-                return Err(ConfigError::RealmUri { uri, error });
-            }
+            self.check_realm(&uri)?;
             if self.realms.iter().take(index).any(|other| other.uri == uri) {
                 return Err(ConfigError::DuplicateRealm(uri));
             }
@@ -148,6 +147,9 @@ impl RouterConfig {
         }
         if let Some(authentication) = &self.auto_create {
             check_authentication(authentication, None)?;
+        }
+        if let Some(uri) = &self.default_realm {
+            self.check_realm(uri)?;
         }
         match &self.default_realm {
             Some(default) if self.auto_create.is_none() && self.find_realm(default).is_none() => {
@@ -160,6 +162,11 @@ impl RouterConfig {
     /// Shares the configuration.
     pub fn into_shared(self) -> Arc<Self> {
         Arc::new(self)
+    }
+
+    fn check_realm(&self, uri: &Uri) -> Result<(), ConfigError> {
+        check(uri, Names::Resource(self.uri_rules), &self.limits)
+            .map_err(|error| ConfigError::RealmUri { uri: uri.clone(), error })
     }
 
     fn find_realm(&self, uri: &Uri) -> Option<&RealmConfig> {

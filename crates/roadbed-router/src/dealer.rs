@@ -11,11 +11,14 @@ use roadbed_core::options::{CancelMode, InterruptOptions, InvokePolicy, Register
 use roadbed_core::uri::{MatchPolicy, Uri};
 use slab::Slab;
 
+use crate::events::RouterEvent;
 use crate::invocations::{Invocations, Pending};
 use crate::realm::{Context, check_passthru};
 use crate::session::Session;
 use crate::stats::count;
 use crate::tables::{HashMap, Keyed, Relax};
+use crate::text::short_text;
+use crate::uris::{Names, check};
 
 /// A procedure that a callee answers.
 struct Registration {
@@ -219,6 +222,11 @@ impl Dealer {
         }
         check_passthru(MessageType::Error, &details.passthru)?;
         let Some(slot) = self.answered(context, key, MessageType::Error, id)? else { return Ok(()) };
+        if let Err(reason) = check(&error, Names::Outcome, &context.config.limits) {
+            let violation = ProtocolViolation::invalid_uri(MessageType::Error, "error", reason);
+            self.refuse_answer(context, slot, &uris::INVALID_URI, &violation.to_string());
+            return Ok(());
+        }
         let Some(Pending { caller, request, .. }) = self.invocations.remove(context.sessions, slot) else {
             return Ok(());
         };
@@ -230,18 +238,57 @@ impl Dealer {
         Ok(())
     }
 
+    /// An answer that could not be read to its end. The caller is told; the callee goes on, as one bad answer is no
+    /// reason to end all its others.
+    pub(crate) fn unreadable_answer(
+        &mut self,
+        context: &mut Context<'_>,
+        key: usize,
+        violation: &ProtocolViolation,
+        id: RequestId,
+        error: &Uri,
+    ) -> Result<(), ProtocolViolation> {
+        let message = violation.message().unwrap_or(MessageType::Yield);
+        let Some(slot) = self.answered(context, key, message, id)? else { return Ok(()) };
+        self.refuse_answer(context, slot, error, &violation.to_string());
+        Ok(())
+    }
+
+    /// Ends a call whose callee answered with what cannot be passed on.
+    fn refuse_answer(&mut self, context: &mut Context<'_>, slot: usize, error: &Uri, text: &str) {
+        let Some(Pending { caller, request, callee, .. }) = self.invocations.remove(context.sessions, slot)
+        else {
+            return;
+        };
+        count(&mut context.out.counters.answers_refused);
+        let text = format!("the callee answered what cannot be passed on: {text}");
+        context.refuse(caller, MessageType::Call, request, error, &text);
+        if let Some(callee) = context.sessions.get(callee).map(|session| session.info.id) {
+            let realm = context.realm;
+            context.out.inform(|| RouterEvent::AnswerRefused {
+                realm: realm.clone(),
+                callee,
+                error: error.clone(),
+                message: short_text(&text),
+            });
+        }
+    }
+
     pub(crate) fn cancel(&mut self, context: &mut Context<'_>, key: usize, cancel: &Cancel) {
         let request = cancel.request;
         let slot = context.sessions.get(key).and_then(|session| session.calls.get(request)).copied();
         let pending = slot.and_then(|slot| Some((slot, *self.invocations.get(slot)?)));
-        // Answered already (the two crossed), canceled before, or never made: nothing to do.
-        let Some((slot, pending)) = pending.filter(|(_, pending)| !pending.is_interrupted) else {
+        let mode = cancel.options.mode.unwrap_or_default();
+        // Answered already (the two crossed), canceled before, or never made: nothing to do. But a caller that
+        // waits for the callee after `kill` may stop waiting.
+        let counts = |pending: &Pending| !pending.is_interrupted || mode == CancelMode::KillNoWait;
+        let Some((slot, pending)) = pending.filter(|(_, pending)| counts(pending)) else {
             count(&mut context.out.counters.late_cancels);
             return;
         };
-        let mode = cancel.options.mode.unwrap_or_default();
         // A callee that cannot be interrupted, or takes nothing more, leaves only `skip`.
-        let is_told = mode != CancelMode::Skip && interrupt(context, &pending, mode);
+        let is_told =
+            mode != CancelMode::Skip && !pending.is_interrupted && interrupt(context, &pending, mode);
         if is_told && mode == CancelMode::Kill {
             self.invocations.mark_interrupted(slot);
             return;
@@ -332,7 +379,7 @@ fn interrupt(context: &mut Context<'_>, pending: &Pending, mode: CancelMode) -> 
     }
     let mut options = InterruptOptions::default();
     options.mode = Some(mode);
-    options.reason = Some(uris::CANCELED.as_text().clone());
+    options.reason = Some(uris::CANCELED.clone());
     context.out.invocation(callee.queue, Interrupt { request: pending.id, options: options.into() }).is_ok()
 }
 

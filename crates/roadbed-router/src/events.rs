@@ -57,6 +57,18 @@ pub enum RouterEvent {
         /// Why, as the text in ABORT.
         message: ByteString,
     },
+    /// A callee answered what could not be passed on, such as an ERROR whose URI is none. Its caller was told,
+    /// and the callee goes on. Left out while very many events wait.
+    AnswerRefused {
+        /// The realm.
+        realm: Uri,
+        /// The callee's session.
+        callee: SessionId,
+        /// What the caller was sent: `wamp.error.invalid_uri` or `wamp.error.invalid_argument`.
+        error: Uri,
+        /// What is wrong, as the text in the ERROR for the caller.
+        message: ByteString,
+    },
     /// An event could not be carried to some of its receivers: its payload has no counterpart in their
     /// serializer. Told at most once a publication, and left out while
     /// very many events wait.

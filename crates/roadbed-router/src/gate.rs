@@ -8,10 +8,10 @@ use std::sync::Arc;
 use bytestring::ByteString;
 use roadbed_core::error::uris;
 use roadbed_core::id::SessionId;
-use roadbed_core::message::{Authenticate, Challenge, Hello, RawDict, Welcome, WelcomeDetails};
+use roadbed_core::message::{Authenticate, Challenge, Hello, HelloDetails, RawDict, Welcome, WelcomeDetails};
 use roadbed_core::role::{Feature, Role, Roles};
 use roadbed_core::transport::TransportDetails;
-use roadbed_core::uri::{MatchPolicy, Uri};
+use roadbed_core::uri::Uri;
 
 use crate::auth::{AuthMethod, Authentication, Grant};
 use crate::config::RouterConfig;
@@ -20,6 +20,7 @@ use crate::ids::{Random, SessionIds};
 use crate::names::{DecisionId, PeerId};
 use crate::session::SessionInfo;
 use crate::text::{detach_text, short_text};
+use crate::uris::{Names, check};
 
 /// What a client said in HELLO, as far as it is needed later. Nothing of it is proven.
 pub(crate) struct Claim {
@@ -36,12 +37,23 @@ pub(crate) struct Claim {
 
 /// What the gate waits for.
 pub(crate) enum Gated {
-    /// HELLO, for the first time or after GOODBYE.
-    Hello,
+    /// HELLO.
+    Hello(After),
     /// AUTHENTICATE.
     Proof(Box<Claim>),
     /// The driver's answer to a question.
     Decision(Box<Claim>),
+}
+
+/// What came before the HELLO that is awaited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum After {
+    /// Nothing: it is the first.
+    Nothing,
+    /// GOODBYE.
+    Goodbye,
+    /// A HELLO that was refused.
+    Refusal,
 }
 
 /// Why a peer is not let in.
@@ -96,7 +108,7 @@ impl Gate {
             let missing = || Refusal::new(&uris::NO_SUCH_REALM, message);
             return self.config.default_realm.clone().ok_or_else(missing);
         };
-        match realm.check(self.config.uri_rules, MatchPolicy::Exact, self.config.limits.uri_length) {
+        match check(realm, Names::Resource(self.config.uri_rules), &self.config.limits) {
             Ok(()) => Ok(realm.detach()),
             Err(error) => Err(Refusal::new(&uris::INVALID_URI, format!("realm: {error}"))),
         }
@@ -112,6 +124,9 @@ impl Gate {
         transport: &TransportDetails,
     ) -> Verdict {
         let details = hello.details;
+        if let Err(refusal) = self.check_identities(&details) {
+            return Verdict::Refuse(refusal);
+        }
         let method =
             match self.choose(&details.authmethods, details.authid.is_some(), authentication, transport) {
                 Ok(method) => method.clone(),
@@ -124,7 +139,12 @@ impl Gate {
             agent: details.agent.as_deref().map(short_text),
             authid: details.authid.as_ref().map(detach_text),
             authrole: details.authrole.as_ref().map(detach_text),
-            authextra: details.authextra.as_ref().map(RawDict::detach),
+            // Only the driver has a use for it.
+            authextra: details
+                .authextra
+                .as_ref()
+                .filter(|_| matches!(method, AuthMethod::Dynamic { .. }))
+                .map(RawDict::detach),
             method,
         });
         match &claim.method {
@@ -144,6 +164,21 @@ impl Gate {
             }
             AuthMethod::Dynamic { .. } => Verdict::Ask(claim, None),
         }
+    }
+
+    /// Identities are kept until WELCOME, and shown to the driver: they are as short as names are.
+    fn check_identities(&self, details: &HelloDetails) -> Result<(), Refusal> {
+        let limit = self.config.limits.identity_length;
+        let methods = details.authmethods.iter().flatten().map(|method| ("an authmethod", method));
+        let names = [("authid", &details.authid), ("authrole", &details.authrole)];
+        let names = names.into_iter().filter_map(|(what, name)| Some((what, name.as_ref()?))).chain(methods);
+        for (what, name) in names {
+            if name.len() > limit {
+                let text = format!("{what} has {} bytes, the limit identity_length is {limit}", name.len());
+                return Err(Refusal::new(&uris::INVALID_ARGUMENT, text));
+            }
+        }
+        Ok(())
     }
 
     /// AUTHENTICATE, after CHALLENGE.

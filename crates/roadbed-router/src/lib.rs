@@ -100,7 +100,7 @@
 //!         }
 //!     }
 //!     // Both may have changed with what was queued or pulled.
-//!     if router.is_joined(peer) { link.raise_limit() } else { link.lower_limit() }
+//!     link.set_receive_limit(router.receive_limit(peer));
 //!     if router.wants_input(peer) { link.resume(now) } else { link.pause() }
 //! }
 //! ```
@@ -183,6 +183,7 @@ mod stats;
 mod tables;
 mod text;
 mod timers;
+mod uris;
 
 pub use auth::{AuthMethod, Authentication, Grant, TicketTable};
 pub use config::{ConfigError, RealmConfig, RouterConfig};

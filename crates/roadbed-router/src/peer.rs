@@ -3,10 +3,11 @@
 use core::time::Duration;
 
 use roadbed_core::error::{CloseReason, Deadline};
+use roadbed_core::limits::Limits;
 use roadbed_core::time::Timestamp;
 use roadbed_core::transport::TransportDetails;
 
-use crate::gate::Gated;
+use crate::gate::{After, Gated};
 use crate::names::PeerId;
 use crate::queue::Outbox;
 use crate::timers::{TimerId, TimerKey};
@@ -28,6 +29,8 @@ pub(crate) struct Peer {
     pub(crate) queue: usize,
     pub(crate) transport: TransportDetails,
     pub(crate) stage: Stage,
+    /// HELLOs that were refused.
+    pub(crate) refusals: usize,
     /// Names the question to the driver that is open, if any; older answers do not count.
     pub(crate) round: u32,
     /// What is left of the peer's share of the time to WELCOME, at `share_since`.
@@ -45,7 +48,8 @@ impl Peer {
             id,
             queue,
             transport,
-            stage: Stage::Gated(Gated::Hello),
+            stage: Stage::Gated(Gated::Hello(After::Nothing)),
+            refusals: 0,
             round: 0,
             share: Duration::ZERO,
             share_since: None,
@@ -63,9 +67,26 @@ impl Peer {
         self.deadline
     }
 
-    /// Whether GOODBYE was exchanged and a new HELLO may follow.
+    /// Whether another HELLO may follow: GOODBYE was exchanged, or the last HELLO refused.
     pub(crate) fn is_between_sessions(&self) -> bool {
-        matches!(self.deadline, Some((_, Deadline::Rejoin)))
+        matches!(self.stage, Stage::Gated(Gated::Hello(After::Goodbye | After::Refusal)))
+    }
+
+    /// Whether it said GOODBYE, and nothing since that counts.
+    pub(crate) fn has_just_left(&self) -> bool {
+        matches!(self.stage, Stage::Gated(Gated::Hello(After::Goodbye)))
+    }
+
+    /// The largest message that it may send now, in bytes.
+    pub(crate) fn receive_limit(&self, limits: &Limits) -> usize {
+        match &self.stage {
+            // What was under way when its session ended may still come.
+            Stage::Joined { .. } | Stage::Leaving(_) | Stage::Gated(Gated::Hello(After::Goodbye)) => {
+                limits.message_size
+            }
+            Stage::Gated(Gated::Proof(_)) => limits.authentication_message_size,
+            Stage::Gated(_) | Stage::Ended => limits.handshake_message_size,
+        }
     }
 
     /// The peer's share of the time to WELCOME begins.

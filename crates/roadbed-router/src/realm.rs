@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use roadbed_core::error::{ProtocolViolation, ViolationKind, uris};
 use roadbed_core::id::{IdSequence, RequestId};
-use roadbed_core::message::{Error, Message, MessageType, PassThru, Sparse};
+use roadbed_core::message::{Error, Message, MessageType, PassThru, Sender, Sparse};
 use roadbed_core::payload::Payload;
 use roadbed_core::serializer::Serializer;
-use roadbed_core::uri::{MatchPolicy, Uri};
+use roadbed_core::uri::Uri;
 use slab::Slab;
 
 use crate::auth::Authentication;
@@ -20,6 +20,7 @@ use crate::queue::Outbox;
 use crate::session::{Session, SessionInfo};
 use crate::stats::count;
 use crate::tables::Relax;
+use crate::uris::{Names, check};
 
 /// What the parts of a realm share while a message is handled.
 pub(crate) struct Context<'r> {
@@ -114,24 +115,47 @@ impl Realm {
         }
     }
 
-    /// A request that could not be read to its end: an option or a URI in it is unsuitable.
-    pub(crate) fn refuse_unreadable(
+    /// A message that could not be read to its end, as an option or a URI in it is unsuitable. It costs one request;
+    /// a violation that costs more is returned.
+    pub(crate) fn handle_unreadable(
         &mut self,
         session: usize,
-        message_type: MessageType,
-        request: RequestId,
-        violation: &ProtocolViolation,
+        violation: ProtocolViolation,
         out: &mut Outbox,
     ) -> Result<(), ProtocolViolation> {
         let (mut context, _, dealer) = self.parts(out);
-        context.begin_request(session, message_type, request)?;
-        if message_type == MessageType::Call {
-            dealer.check_fresh(&context, session, request)?;
-        }
-        let is_uri = matches!(violation.element(), Some("topic" | "procedure"));
+        let context = &mut context;
+        let (Some(message_type), Some(request)) = (violation.message(), violation.request()) else {
+            return Err(violation);
+        };
+        let is_uri = matches!(violation.element(), Some("topic" | "procedure" | "error"));
         let error = if is_uri { &uris::INVALID_URI } else { &uris::INVALID_ARGUMENT };
-        context.refuse(session, message_type, request, error, &violation.to_string());
-        Ok(())
+        match message_type {
+            MessageType::Yield => dealer.unreadable_answer(context, session, &violation, request, error),
+            MessageType::Error if violation.request_type() == Some(MessageType::Invocation) => {
+                dealer.unreadable_answer(context, session, &violation, request, error)
+            }
+            MessageType::Cancel => {
+                count(&mut context.out.counters.ignored_messages);
+                Ok(())
+            }
+            _ if message_type.sender() != Sender::Client || !message_type.is_answered_by_error() => {
+                Err(violation)
+            }
+            _ => {
+                context.begin_request(session, message_type, request)?;
+                if message_type == MessageType::Call {
+                    dealer.check_fresh(context, session, request)?;
+                }
+                if violation.is_answered() {
+                    context.refuse(session, message_type, request, error, &violation.to_string());
+                } else {
+                    // A publication that asked for no acknowledgement.
+                    count(&mut context.out.counters.publications_refused);
+                }
+                Ok(())
+            }
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -187,8 +211,8 @@ impl Context<'_> {
     /// Checks a URI that a peer sent. `wamp.…` names are the specification's: nobody publishes or
     /// registers them.
     pub(crate) fn check_uri(&self, uri: &Uri, is_reserved_allowed: bool) -> Result<(), String> {
-        let limit = self.config.limits.uri_length;
-        uri.check(self.config.uri_rules, MatchPolicy::Exact, limit).map_err(|error| error.to_string())?;
+        let names = Names::Resource(self.config.uri_rules);
+        check(uri, names, &self.config.limits).map_err(|error| error.to_string())?;
         if !is_reserved_allowed && (*uri == "wamp" || uri.as_str().starts_with("wamp.")) {
             return Err("URIs that begin with wamp are reserved".to_owned());
         }

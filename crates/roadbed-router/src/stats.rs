@@ -62,11 +62,14 @@ pub struct Counters {
     pub invocations: u64,
     /// Calls refused because a limit was reached or the callee is too slow.
     pub calls_unavailable: u64,
-    /// Answers to invocations that had ended already.
+    /// Answers of callees that could not be passed on, as an error's URI was none or an option unsuitable; the
+    /// callers were told. Answers that only the caller's serializer or size limit stands against are not counted.
+    pub answers_refused: u64,
+    /// Answers to invocations that had ended already, or whose session had.
     pub late_answers: u64,
     /// Progressive results that nobody had asked for.
     pub progress_dropped: u64,
-    /// CANCEL for calls that had ended already, or were canceled before.
+    /// CANCEL for calls that had ended already, were canceled before, or whose session had ended.
     pub late_cancels: u64,
     /// Messages of unknown types, and of types that the router does not use.
     pub ignored_messages: u64,

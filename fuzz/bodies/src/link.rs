@@ -25,7 +25,7 @@ pub fn link(data: &[u8]) {
     let limits = match source.below(3) {
         0 => Limits::default(),
         1 => Limits::default().message_size(1024).handshake_message_size(512),
-        _ => Limits::default().uri_length(20).depth(3).list_length(2).envelope_size(600),
+        _ => Limits::default().uri_length(64).depth(3).list_length(2).envelope_size(600),
     };
     let offered: &[Serializer] = if source.flag() { &[Serializer::Cbor] } else { &Serializer::ALL };
     let config = LinkConfig::default()
@@ -153,8 +153,8 @@ impl World {
                     assert_eq!(self.link.queued(), queued);
                 }
             }
-            11 => self.link.raise_limit(),
-            12 => self.link.lower_limit(),
+            11 => self.link.set_receive_limit(Limits::default().message_size),
+            12 => self.link.set_receive_limit(Limits::default().handshake_message_size),
             13 => self.link.pause(),
             14 => self.tell(Link::resume),
             15 => self.now = self.now + Duration::from_millis(source.number() % 40_000),

@@ -75,9 +75,9 @@ fn check_violation(violation: &ProtocolViolation, data: &[u8]) {
     check_text(violation);
     assert!(violation.offset().is_none_or(|offset| offset <= data.len()), "{violation}: beyond the input");
     assert!(violation.key().is_none() || violation.element().is_some(), "{violation}: a key of nothing");
-    if violation.request().is_some() {
-        let is_answered = violation.message().is_some_and(MessageType::is_answered_by_error);
-        assert!(is_answered, "{violation}: there is no answer to it");
+    if violation.is_answered() {
+        let is_answered = violation.request_type().is_some_and(MessageType::is_answered_by_error);
+        assert!(is_answered && violation.request().is_some(), "{violation}: there is no answer to it");
     }
 }
 

@@ -94,7 +94,7 @@ fn to_a_link() {
             pair.client.send_bytes(&framing.request());
             pair.drive();
             if is_joined {
-                pair.router.link.raise_limit();
+                pair.router.link.set_receive_limit(LIMIT);
             }
             pair.client.send_bytes(&framing.body(&vec![b' '; LIMIT + 1]));
             pair.drive();

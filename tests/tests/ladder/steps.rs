@@ -52,7 +52,7 @@ impl Line {
         let roles = [Role::Broker, Role::Dealer].into_iter();
         details.roles = Some(roles.fold(Roles::NONE, |all, role| all.with(role, Feature::ALL)));
         line.down(Welcome { session: SessionId::MIN, details: details.into() }).expect("WELCOME");
-        line.link().link.raise_limit();
+        line.link().link.set_receive_limit(LIMIT);
         line.pair.drive();
         assert!(matches!(line.events()[..], [SessionEvent::Joined { .. }]));
         assert_eq!(line.received().len(), 1, "HELLO");

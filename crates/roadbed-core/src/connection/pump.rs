@@ -107,7 +107,7 @@ impl Connection {
         }
         self.is_raised = is_raised;
         let limits = self.limits();
-        let limit = if is_raised { limits.message_size } else { limits.handshake_message_size };
+        let limit = if is_raised { limits.message_size } else { limits.authentication_message_size };
         self.transport.set_receive_limit(limit);
         let agent = self.session.details().and_then(|details| details.agent.as_deref());
         if agent.is_some_and(|agent| agent.starts_with(OWN_AGENT)) {

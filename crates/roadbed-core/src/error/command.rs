@@ -1,7 +1,8 @@
 //! Why a command was refused, and how a request that was sent can fail.
 
-use crate::error::{CloseReason, PayloadError, WampError};
+use crate::error::{CloseReason, PayloadError, ProtocolViolation, WampError};
 use crate::role::{Feature, Role};
+use crate::uri::UriError;
 
 /// A command that did nothing: no id was used, nothing was queued.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -43,6 +44,9 @@ pub enum CommandError {
         /// Bytes the peer accepts.
         limit: usize,
     },
+    /// A text given as a URI is none, so no peer would take it.
+    #[error(transparent)]
+    InvalidUri(#[from] UriError),
     /// The payload or an option cannot be written in the connection's serializer.
     #[error(transparent)]
     Payload(#[from] PayloadError),
@@ -60,6 +64,10 @@ pub enum RequestError {
     /// The peer answered ERROR.
     #[error("{0}")]
     Wamp(WampError),
+    /// The peer answered, but not all of its answer can be read: a detail of a wrong type, or an error whose
+    /// URI is too long.
+    #[error("the answer cannot be read: {0}")]
+    Unreadable(ProtocolViolation),
     /// The local deadline passed.
     #[error("the deadline passed")]
     Timeout,
@@ -77,7 +85,7 @@ impl RequestError {
         match self {
             Self::Wamp(error) => error.is_retryable(),
             Self::Timeout => true,
-            Self::Canceled => false,
+            Self::Canceled | Self::Unreadable(_) => false,
             Self::Ended(reason) => reason.is_retryable(),
         }
     }

@@ -7,6 +7,7 @@ use crate::id::RequestId;
 use crate::message::MessageType;
 use crate::serializer::{Malformed, ReadError};
 use crate::transport::TransportError;
+use crate::uri::UriError;
 
 /// A peer broke the protocol. The session ends with ABORT `wamp.error.protocol_violation`, whose
 /// `message` is this error's text (basic profile, "Protocol errors").
@@ -33,7 +34,9 @@ struct Inner {
     element: Option<&'static str>,
     key: Option<&'static str>,
     offset: Option<usize>,
-    request: Option<RequestId>,
+    request: Option<(MessageType, RequestId)>,
+    /// Whether the peer waits for an answer to that request.
+    is_answered: bool,
 }
 
 /// The kinds of violation.
@@ -76,6 +79,9 @@ pub enum ViolationKind {
         /// The id that follows the last one.
         expected: RequestId,
     },
+    /// A text that has to be a URI and is none.
+    #[error("{0}")]
+    InvalidUri(UriError),
     /// An answer to a request that was never made.
     #[error("request {0} was never issued")]
     UnknownRequest(RequestId),
@@ -87,7 +93,23 @@ pub enum ViolationKind {
 impl ProtocolViolation {
     /// A violation by a message as a whole.
     pub fn new(message: Option<MessageType>, kind: ViolationKind) -> Self {
-        Self(Box::new(Inner { kind, message, element: None, key: None, offset: None, request: None }))
+        Self(Box::new(Inner {
+            kind,
+            message,
+            element: None,
+            key: None,
+            offset: None,
+            request: None,
+            is_answered: false,
+        }))
+    }
+
+    /// An element of a message that has to be a URI and is none. Where it is a request's, answer the request
+    /// instead.
+    pub fn invalid_uri(message: MessageType, element: &'static str, error: UriError) -> Self {
+        let mut violation = Self::new(Some(message), ViolationKind::InvalidUri(error));
+        violation.0.element = Some(element);
+        violation
     }
 
     /// A message that must not come from this peer, or not now.
@@ -103,11 +125,15 @@ impl ProtocolViolation {
     ) -> Self {
         let ReadError { offset, kind } = error;
         let kind = ViolationKind::Malformed(kind);
-        Self(Box::new(Inner { kind, message, element, key, offset: Some(offset), request: None }))
+        let offset = Some(offset);
+        Self(Box::new(Inner { kind, message, element, key, offset, request: None, is_answered: false }))
     }
 
-    pub(crate) fn answerable(mut self, request: Option<RequestId>) -> Self {
+    /// The violation costs this request and nothing else; `is_answered` says whether the peer waits for an
+    /// answer to it.
+    pub(crate) fn by_request(mut self, request: Option<(MessageType, RequestId)>, is_answered: bool) -> Self {
         self.0.request = request;
+        self.0.is_answered = is_answered && request.is_some();
         self
     }
 
@@ -136,10 +162,24 @@ impl ProtocolViolation {
         self.0.offset
     }
 
-    /// The request to answer with ERROR instead of ending the session: the message was well-formed and
-    /// only an option or a URI in it was unsuitable.
+    /// The request that this violation costs, where it costs no more than that: the message was well-formed
+    /// and only an option or a URI in it was unsuitable, so the session goes on. For a request that is
+    /// [answered](Self::is_answered) with ERROR, it is its id; for YIELD, ERROR, CANCEL and INTERRUPT, the id
+    /// of the request that they are about.
     pub fn request(&self) -> Option<RequestId> {
-        self.0.request
+        self.0.request.map(|(_, request)| request)
+    }
+
+    /// The type of [`request`](Self::request): that of the message itself; for an ERROR, of the request that
+    /// failed.
+    pub fn request_type(&self) -> Option<MessageType> {
+        self.0.request.map(|(request_type, _)| request_type)
+    }
+
+    /// Whether the peer waits for an ERROR to [`request`](Self::request). It does not for a publication
+    /// that asked for no acknowledgement, nor for what is itself an answer.
+    pub fn is_answered(&self) -> bool {
+        self.0.is_answered
     }
 }
 

@@ -138,7 +138,7 @@ impl Link {
         if !config.rawsocket {
             link.speak_websocket();
         }
-        link.lower_limit();
+        link.set_receive_limit(config.limits.handshake_message_size);
         link
     }
 
@@ -247,14 +247,11 @@ impl Link {
         self.transport.send(now, message)
     }
 
-    /// From now on the peer may send messages of full size: WELCOME is on its way.
-    pub fn raise_limit(&mut self) {
-        self.transport.set_receive_limit(self.limits.message_size);
-    }
-
-    /// From now on the peer may send only messages as small as before WELCOME: its session has ended.
-    pub fn lower_limit(&mut self) {
-        self.transport.set_receive_limit(self.limits.handshake_message_size);
+    /// Sets the size in bytes of the largest message that the peer may send from now on. It begins with
+    /// [`Limits::handshake_message_size`]; what it is later depends on what the router awaits from the peer, so ask
+    /// the router whenever it was given something.
+    pub fn set_receive_limit(&mut self, bytes: usize) {
+        self.transport.set_receive_limit(bytes);
     }
 
     /// The peer is known to answer pings: starts them in mode

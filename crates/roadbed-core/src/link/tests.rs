@@ -124,11 +124,11 @@ fn messages_before_welcome_are_smaller() {
     assert!(matches!(events(&mut link)[..], [LinkEvent::Violation(_)]));
 
     let mut link = open();
-    link.raise_limit();
+    link.set_receive_limit(1 << 20);
     let large = std::format!("[48,1,{{}},\"a\",[\"{}\"]]", "x".repeat(70_000));
     feed(&mut link, &frame(&large));
     assert!(matches!(events(&mut link)[..], [LinkEvent::Message(_)]));
-    link.lower_limit();
+    link.set_receive_limit(Limits::default().handshake_message_size);
     feed(&mut link, &frame(&large));
     assert!(matches!(events(&mut link)[..], [LinkEvent::Violation(_)]));
 }
@@ -400,8 +400,8 @@ mod websocket {
         let mut link = Link::server(&both(), T0);
         feed(&mut link, REQUEST);
         events(&mut link);
-        let length = (limits.handshake_message_size as u64 + 1).to_be_bytes();
-        feed(&mut link, &[&[0x81, 0xFF][..], &length, &[0; 4]].concat());
+        let length = u16::try_from(limits.handshake_message_size + 1).unwrap().to_be_bytes();
+        feed(&mut link, &[&[0x81, 0xFE][..], &length, &[0; 4]].concat());
         assert!(matches!(events(&mut link)[..], [LinkEvent::Violation(_)]));
         link.close(T0);
         assert!(output(&mut link).ends_with(b"\x88\x02\x03\xF1"));

@@ -216,6 +216,8 @@ pub(crate) trait Slot: Sized {
     const EMPTY: Self;
     /// How many keys it takes.
     const KEYS: u32;
+    /// The keys of a group, or of the dicts behind its key.
+    const TABLE: &'static [super::KeyInfo];
 
     /// Takes the value behind `key` when the key belongs here; says whether it did. The slot's keys are
     /// numbered from `first`.
@@ -235,6 +237,7 @@ pub(crate) trait Slot: Sized {
 impl<T: Attribute> Slot for Option<T> {
     const EMPTY: Self = None;
     const KEYS: u32 = 1;
+    const TABLE: &'static [super::KeyInfo] = T::TABLE;
 
     #[inline]
     fn accept<'a, R: Reader<'a>>(
@@ -329,6 +332,12 @@ macro_rules! attributes {
         }
 
         impl $crate::message::wire::Attribute for $name {
+            const TABLE: &'static [$crate::message::KeyInfo] = &[$($crate::message::KeyInfo::new(
+                $key,
+                stringify!($type),
+                <$type as $crate::message::attributes::Slot>::TABLE,
+            )),*];
+
             fn read<'a, R: $crate::serializer::Reader<'a>>(
                 d: &mut $crate::message::wire::Decoder<'_, R>,
             ) -> Result<Self, $crate::serializer::ReadError> {

@@ -52,6 +52,8 @@ pub(crate) trait Body: Sized {
     const MIN: usize;
     /// The most elements, the type number included.
     const MAX: usize;
+    /// What the elements are.
+    const ELEMENTS: &'static [super::ElementInfo];
 
     /// Reads the elements behind the type number, and checks that nothing follows.
     fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>, seq: &mut Elements) -> Result<Self, BodyError>;
@@ -62,11 +64,16 @@ pub(crate) trait Body: Sized {
 
 /// An element that every message of its type has.
 pub(super) trait Element: Sized {
+    /// The keys of a dict.
+    const TABLE: &'static [super::KeyInfo] = &[];
+
     fn element<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError>;
     fn write_element<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError>;
 }
 
 impl<T: Attribute> Element for T {
+    const TABLE: &'static [super::KeyInfo] = T::TABLE;
+
     #[inline(always)]
     fn element<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
         T::read(d)
@@ -150,7 +157,7 @@ pub(super) fn read_element<'a, T: Element, R: Reader<'a>>(
     Ok(value)
 }
 
-/// Reads a URI element; one over the limit is noted, so that the request can be answered.
+/// Reads a URI element; one that is text and no URI is noted, so that the request can be answered.
 pub(super) fn read_uri<'a, R: Reader<'a>>(
     d: &mut Decoder<'_, R>,
     seq: &mut Elements,
@@ -162,7 +169,7 @@ pub(super) fn read_uri<'a, R: Reader<'a>>(
     d.element = Some(name);
     let start = d.reader.offset();
     let uri = match Uri::read(d) {
-        Err(error) if matches!(error.kind, Malformed::TooLong { .. }) => {
+        Err(error) if matches!(error.kind, Malformed::TooLong { .. } | Malformed::UnknownValue { .. }) => {
             d.reader.rewind(start);
             d.read_or_note::<Uri>()?.unwrap_or(Uri::from_static(""))
         }
@@ -207,6 +214,18 @@ macro_rules! bodies {
             const MIN: usize = 1 $(+ { let _ = stringify!($field); 1 })*;
             const MAX: usize = Self::MIN
                 $(+ <$tail_type as $crate::message::tail::Tail>::MAX)?;
+            const ELEMENTS: &'static [$crate::message::ElementInfo] = &[
+                $($crate::message::ElementInfo::new(
+                    stringify!($field),
+                    stringify!($($type)*),
+                    <$($type)* as $crate::message::element::Element>::TABLE,
+                ),)*
+                $($crate::message::ElementInfo::new(
+                    stringify!($tail),
+                    stringify!($tail_type),
+                    <$tail_type as $crate::message::tail::Tail>::TABLE,
+                ),)?
+            ];
 
             #[inline(always)]
             fn read<'a, R: $crate::serializer::Reader<'a>>(

@@ -29,6 +29,7 @@ mod pubsub;
 mod rpc;
 mod session;
 pub(crate) mod sparse;
+pub(crate) mod table;
 mod tail;
 #[cfg(test)]
 mod tests;
@@ -49,6 +50,7 @@ pub use rpc::{
 };
 pub use session::{Abort, Authenticate, Challenge, Error, Goodbye, Hello, Signature, Welcome};
 pub use sparse::Sparse;
+pub use table::{ElementInfo, KeyInfo};
 
 use crate::id::RequestId;
 use crate::payload::Payload;

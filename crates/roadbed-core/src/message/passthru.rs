@@ -56,6 +56,8 @@ macro_rules! group {
         impl Slot for PassThru {
             const EMPTY: Self = Self(None);
             const KEYS: u32 = [$(stringify!($field)),*].len() as u32;
+            const TABLE: &'static [super::KeyInfo] =
+                &[$(super::KeyInfo::new(stringify!($field), "Option<ByteString>", &[])),*];
 
             fn accept<'a, R: Reader<'a>>(
                 &mut self,

@@ -85,6 +85,8 @@ impl<T: Empty + core::fmt::Debug> core::fmt::Debug for Sparse<T> {
 }
 
 impl<T: Attribute + Empty> Attribute for Sparse<T> {
+    const TABLE: &'static [super::KeyInfo] = T::TABLE;
+
     #[inline]
     fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
         let start = d.reader.offset();

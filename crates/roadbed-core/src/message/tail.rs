@@ -13,6 +13,8 @@ use crate::serializer::{Kind, Malformed, ReadError, Reader, Seq, Writer};
 pub(super) trait Tail: Sized {
     /// The most elements it takes.
     const MAX: usize;
+    /// The keys of a dict that may follow.
+    const TABLE: &'static [super::KeyInfo] = &[];
 
     fn read_tail<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>, seq: &mut Elements) -> Result<Self, ReadError>;
     fn tail_count(&self) -> usize;
@@ -44,6 +46,7 @@ impl Tail for () {
 /// A dict that may follow, as in `[67, 0, {"registration": 1}]`.
 impl<T: Attribute + IsEmpty> Tail for Option<T> {
     const MAX: usize = 1;
+    const TABLE: &'static [super::KeyInfo] = T::TABLE;
 
     fn read_tail<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>, seq: &mut Elements) -> Result<Self, ReadError> {
         if !seq.more(d)? {

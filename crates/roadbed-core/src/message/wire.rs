@@ -8,6 +8,7 @@ use bytestring::ByteString;
 use crate::error::PayloadError;
 use crate::id::{PublicationId, RegistrationId, RequestId, SessionId, SubscriptionId};
 use crate::limits::Limits;
+use crate::message::KeyInfo;
 use crate::serializer::{CHAIN_THRESHOLD, Malformed, ReadError, Reader, Seq, Serializer, Writer};
 use crate::uri::Uri;
 
@@ -152,6 +153,9 @@ impl<'o, W: Writer<'o>> Encoder<W> {
 
 /// A value that may stand as an element of a message, or behind a key of options or details.
 pub(crate) trait Attribute: Sized {
+    /// The keys of a dict, or of the dicts in a list.
+    const TABLE: &'static [KeyInfo] = &[];
+
     fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError>;
     fn write<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError>;
 }
@@ -266,6 +270,8 @@ impl Attribute for Uri {
 macro_rules! lists {
     ($($item:ty: $what:literal up to $most:expr),* $(,)?) => {$(
         impl Attribute for Vec<$item> {
+            const TABLE: &'static [KeyInfo] = <$item as Attribute>::TABLE;
+
             fn read<'a, R: Reader<'a>>(d: &mut Decoder<'_, R>) -> Result<Self, ReadError> {
                 d.list($what, $most)
             }

@@ -85,17 +85,25 @@ fn unsuitable(
     Unsuitable { error, element, key }: Unsuitable,
     message: &Message,
 ) -> Result<Message, ProtocolViolation> {
-    let request = request.filter(|_| is_answered(message));
-    Err(ProtocolViolation::at(error, Some(message_type), element, key).answerable(request))
-}
-
-/// Whether a request with an unsuitable option is answered with ERROR.
-fn is_answered(message: &Message) -> bool {
-    match message {
+    let (request_type, is_answered) = match message {
         // Nobody waits for an answer to a publication that is not acknowledged.
-        Message::Publish(publish) => publish.options.acknowledge == Some(true),
-        _ => message.message_type().is_some_and(MessageType::is_answered_by_error),
-    }
+        Message::Publish(publish) => (message_type, publish.options.acknowledge == Some(true)),
+        Message::Error(error) => (error.request_type, false),
+        Message::CallResult(_) => (MessageType::Call, false),
+        _ => (message_type, message_type.is_answered_by_error()),
+    };
+    let is_about_one = is_answered
+        || matches!(
+            message_type,
+            MessageType::Publish
+                | MessageType::Error
+                | MessageType::CallResult
+                | MessageType::Yield
+                | MessageType::Cancel
+                | MessageType::Interrupt
+        );
+    let request = request.filter(|_| is_about_one).map(|request| (request_type, request));
+    Err(ProtocolViolation::at(error, Some(message_type), element, key).by_request(request, is_answered))
 }
 
 /// Passes over a message of unknown type.

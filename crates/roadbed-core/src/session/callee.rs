@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 
 use super::grants::Release;
 use super::pending::Request;
-use super::plan::{Change, Plan, check_room, refuse};
+use super::plan::{Change, Plan, check_room, check_uri, refuse};
 use super::{Session, SessionEvent};
 use crate::error::{CommandError, ProtocolViolation, ViolationKind, WampError, uris};
 use crate::id::{IdSequence, InvocationId, RegisterId, RegistrationId, RequestId};
@@ -17,7 +17,7 @@ use crate::payload::Payload;
 use crate::role::{Feature, Role};
 use crate::serializer::{Malformed, Serializer};
 use crate::time::Timestamp;
-use crate::uri::Uri;
+use crate::uri::{MatchPolicy, Uri};
 
 /// The invocations that wait for our answer.
 #[derive(Debug, Default)]
@@ -59,6 +59,7 @@ impl Session {
         options: &RegisterOptions,
     ) -> Result<Plan, CommandError> {
         self.require(Role::Callee, Role::Dealer)?;
+        check_uri(procedure, options.match_policy.unwrap_or_default())?;
         let limit = self.config.limits.registrations;
         check_room("registrations", self.registrations.len(), limit)?;
         // As for subscriptions: what was never answered has to be remembered.
@@ -132,7 +133,8 @@ impl Session {
     /// Answers an invocation with an error. It is over then.
     ///
     /// # Errors
-    /// [`CommandError::NotActive`] when it was answered before or canceled without waiting.
+    /// [`CommandError::NotActive`] when it was answered before or canceled without waiting;
+    /// [`CommandError::InvalidUri`] when the error's URI is none, and then it still waits for an answer.
     pub fn invocation_error(
         &mut self,
         now: Timestamp,
@@ -153,6 +155,7 @@ impl Session {
         let request = self.active_invocation(invocation)?;
         let (request_type, details) = (MessageType::Invocation, Sparse::EMPTY);
         let WampError { uri: error, payload } = error;
+        check_uri(&error, MatchPolicy::Exact)?;
         let message = Error { request_type, request, details, error, payload }.into();
         Ok(Plan { message, change: Change::Answer(request) })
     }
@@ -201,7 +204,8 @@ impl Session {
         if handlers.is_empty() {
             self.count_late();
         }
-        let reason = details.reason;
+        // It is kept longer than the read buffer should be.
+        let reason = details.reason.as_ref().map(Uri::detach);
         self.events.extend(handlers.into_iter().map(|handler| SessionEvent::RegistrationRevoked {
             handler,
             registration,
@@ -275,7 +279,7 @@ impl Session {
             return self.count_late();
         }
         let invocation = InvocationId::new(self.epoch, request);
-        let reason = options.reason.clone();
+        let reason = options.reason.as_ref().map(Uri::detach);
         self.events.push_back(SessionEvent::Interrupted { invocation, mode, reason });
     }
 }

@@ -1,7 +1,7 @@
 //! The caller: CALL, CANCEL, and the one event that ends each call.
 
 use super::pending::{Call, Request};
-use super::plan::{Plan, check_room, refuse};
+use super::plan::{Plan, check_room, check_uri, refuse};
 use super::{Answer, Session, SessionEvent};
 use crate::error::{CommandError, ProtocolViolation, RequestError};
 use crate::id::{CallId, RequestId};
@@ -10,7 +10,7 @@ use crate::options::{CallOptions, CancelMode, CancelOptions};
 use crate::payload::Payload;
 use crate::role::{Feature, Role};
 use crate::time::Timestamp;
-use crate::uri::Uri;
+use crate::uri::{MatchPolicy, Uri};
 
 impl Session {
     /// Calls a procedure. It ends with exactly one [`SessionEvent::Result`].
@@ -39,6 +39,7 @@ impl Session {
         options: &CallOptions,
     ) -> Result<Plan, CommandError> {
         self.require(Role::Caller, Role::Dealer)?;
+        check_uri(procedure, MatchPolicy::Exact)?;
         refuse(options.progress, Feature::ProgressiveCallInvocations)?;
         refuse(options.receive_progress, Feature::ProgressiveCallResults)?;
         self.check_passthru(Role::Caller, Role::Dealer, &options.passthru)?;
@@ -51,7 +52,8 @@ impl Session {
 
     /// Cancels a call. Its [`SessionEvent::Result`] still follows: what the dealer answers, which may be
     /// the result after all, or [`RequestError::Canceled`] at once when the dealer does not support
-    /// canceling. Canceling it again changes nothing.
+    /// canceling. Canceling it again changes nothing, except that `KillNoWait` ends the wait that `Kill`
+    /// began.
     ///
     /// # Errors
     /// [`CommandError::NotActive`] when the call has ended.
@@ -95,7 +97,9 @@ impl Session {
 
     fn send_cancel(&mut self, id: RequestId, mode: CancelMode) {
         let Some(call) = self.pending.call_mut(id) else { return };
-        if !core::mem::replace(&mut call.is_canceled, true) {
+        let ends_the_wait = call.canceled == Some(CancelMode::Kill) && mode == CancelMode::KillNoWait;
+        if call.canceled.is_none() || ends_the_wait {
+            call.canceled = Some(mode);
             let options = CancelOptions::new().mode(mode).into();
             self.transmit.push_back(Cancel { request: id, options }.into());
         }

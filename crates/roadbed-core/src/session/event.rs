@@ -138,12 +138,19 @@ pub enum SessionEvent {
         /// With `Kill` it still has to be answered, soon; with the others nobody waits any more, and an
         /// answer gets [`CommandError::NotActive`](crate::error::CommandError::NotActive).
         mode: CancelMode,
-        /// Why.
-        reason: Option<ByteString>,
+        /// Why, as a URI.
+        reason: Option<Uri>,
     },
     /// Output drained: [`Connection::is_writable`](crate::connection::Connection::is_writable) is true
     /// again.
     Writable,
+    /// The router refused HELLO, and the transport stays: another `join` may follow, with another
+    /// configuration's connection or after the reason has gone. Only with `stay_attached`; otherwise
+    /// [`Closed`](Self::Closed) tells. Routers close the transport after some refusals.
+    Refused {
+        /// Why: [`CloseReason::Abort`].
+        reason: CloseReason,
+    },
     /// The joined session ended; nothing more comes of it. Once for each `Joined`.
     Left {
         /// Why.
@@ -154,7 +161,7 @@ pub enum SessionEvent {
         /// Why.
         reason: CloseReason,
         /// Whether nothing was cut off: GOODBYE was exchanged, this side closed before a session was
-        /// joined, or the transport ended after GOODBYE.
+        /// joined, or the transport ended after GOODBYE or [`Refused`](Self::Refused).
         clean: bool,
     },
 }

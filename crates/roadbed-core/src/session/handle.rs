@@ -4,6 +4,7 @@ use super::pending::Request;
 use super::state::{Verdict, verdict};
 use super::{Session, SessionState};
 use crate::error::{CloseReason, Deadline, ProtocolViolation, RequestError, WampError, uris};
+use crate::id::RequestId;
 use crate::message::{Error, Message, MessageType};
 use crate::time::Timestamp;
 
@@ -34,7 +35,7 @@ impl Session {
             Message::Welcome(welcome) => self.on_welcome(welcome)?,
             Message::Challenge(challenge) => self.on_challenge(challenge)?,
             Message::Abort(abort) => self.on_abort(&abort),
-            Message::Goodbye(goodbye) => self.on_goodbye(&goodbye),
+            Message::Goodbye(goodbye) => self.on_goodbye(&goodbye)?,
             Message::Error(error) => self.on_error(error)?,
             Message::Published(published) => self.on_published(&published)?,
             Message::Subscribed(subscribed) => self.on_subscribed(&subscribed)?,
@@ -67,6 +68,18 @@ impl Session {
             let state = "for an INVOCATION, which only callees answer";
             return Err(ProtocolViolation::unexpected(MessageType::Error, state));
         }
+        // The URI may be none: a router that does not check what callees say is not to blame for them.
+        let error = RequestError::Wamp(WampError::with_payload(uri.detach(), payload.detach()));
+        self.refused(request_type, request, error)
+    }
+
+    /// The router answers a request, but not with what was asked for.
+    fn refused(
+        &mut self,
+        request_type: MessageType,
+        request: RequestId,
+        error: RequestError,
+    ) -> Result<(), ProtocolViolation> {
         let Some(ended) = self.pending.answer(MessageType::Error, request_type, request)? else {
             self.count_late();
             return Ok(());
@@ -76,31 +89,57 @@ impl Session {
             Request::Register(target) => (None, self.registrations.refused(target)),
             _ => (None, None),
         };
-        let error = RequestError::Wamp(WampError::with_payload(uri, payload));
         self.fail_request(request, ended, error);
         self.return_subscription(subscription);
         self.return_registration(registration);
         Ok(())
     }
 
-    /// What a decoder or a transport found wrong. An INVOCATION with an unsuitable option is answered
-    /// `wamp.error.invalid_argument`, or passed over while leaving; everything else ends the session.
+    /// What a decoder or a transport found wrong. Where only an option or a URI is unsuitable it costs one
+    /// request: an INVOCATION is answered `wamp.error.invalid_argument`, a request of ours that an ERROR or a RESULT
+    /// answers ends with [`RequestError::Unreadable`], an INTERRUPT is passed over. While leaving every such
+    /// message is passed over. An ABORT ends the session however it reads. Everything else ends it with ABORT.
     pub fn handle_violation(&mut self, now: Timestamp, violation: ProtocolViolation) {
         self.observe(now);
-        if self.state == SessionState::Leaving && violation.request().is_some() {
-            return self.count_late();
+        let message = violation.message();
+        match self.state {
+            SessionState::Closed => return,
+            // ABORT is never answered.
+            _ if message == Some(MessageType::Abort) => {
+                return self.end(CloseReason::PeerViolation(violation), false);
+            }
+            SessionState::Leaving if message == Some(MessageType::Goodbye) => {
+                return self.on_unreadable_goodbye();
+            }
+            SessionState::Leaving if message.is_some() => return self.count_late(),
+            _ => {}
         }
+        if let Err(violation) = self.pass_over(violation) {
+            self.fail(violation);
+        }
+    }
+
+    /// Answers or ends the one request that a violation costs; returns one that costs the session.
+    fn pass_over(&mut self, violation: ProtocolViolation) -> Result<(), ProtocolViolation> {
         let is_open = matches!(self.state, SessionState::Joined | SessionState::Confirming);
-        let is_invocation = violation.message() == Some(MessageType::Invocation);
-        match violation.request().filter(|_| is_open && is_invocation) {
-            Some(request) => match self.check_invocation_id(request) {
-                Ok(()) => {
-                    let text = alloc::string::ToString::to_string(&violation);
-                    self.refuse_invocation(request, &uris::INVALID_ARGUMENT, &text);
-                }
-                Err(violation) => self.fail(violation),
-            },
-            None => self.fail(violation),
+        let (Some(request), Some(request_type)) = (violation.request(), violation.request_type()) else {
+            return Err(violation);
+        };
+        match violation.message().filter(|_| is_open) {
+            Some(MessageType::Invocation) => {
+                self.check_invocation_id(request)?;
+                let text = alloc::string::ToString::to_string(&violation);
+                self.refuse_invocation(request, &uris::INVALID_ARGUMENT, &text);
+                Ok(())
+            }
+            Some(MessageType::Error | MessageType::CallResult) if request_type != MessageType::Invocation => {
+                self.refused(request_type, request, RequestError::Unreadable(violation))
+            }
+            Some(MessageType::Interrupt) => {
+                self.count_late();
+                Ok(())
+            }
+            _ => Err(violation),
         }
     }
 

@@ -5,13 +5,14 @@ use alloc::boxed::Box;
 use bytestring::ByteString;
 
 use super::pending::Request;
+use super::plan::check_uri;
 use super::{Session, SessionEvent, SessionState};
 use crate::error::{CloseReason, CommandError, Deadline, ProtocolViolation, RequestError, uris};
 use crate::id::{PublishId, RegisterId, RequestId, SubscribeId};
-use crate::message::{Abort, CloseDetails, Goodbye, Sparse};
+use crate::message::{Abort, CloseDetails, Goodbye, MessageType, Sparse};
 use crate::payload::Payload;
 use crate::time::Timestamp;
-use crate::uri::{Uri, detach};
+use crate::uri::{MatchPolicy, Uri, detach};
 
 impl Session {
     /// Leaves the realm: GOODBYE with `reason`, by default `wamp.close.close_realm`. What is pending ends
@@ -20,13 +21,16 @@ impl Session {
     /// [`SessionEvent::Closed`], unless `stay_attached` is set.
     ///
     /// # Errors
-    /// [`CommandError::NotJoined`] without a joined session.
+    /// [`CommandError::NotJoined`] without a joined session; [`CommandError::InvalidUri`] when `reason` is no
+    /// URI.
     pub fn leave(&mut self, now: Timestamp, reason: Option<Uri>) -> Result<(), CommandError> {
         self.observe(now);
         if self.state != SessionState::Joined {
             return Err(CommandError::NotJoined);
         }
-        self.say_goodbye(reason.unwrap_or_else(|| uris::CLOSE_REALM.clone()));
+        let reason = reason.unwrap_or_else(|| uris::CLOSE_REALM.clone());
+        check_uri(&reason, MatchPolicy::Exact)?;
+        self.say_goodbye(reason);
         Ok(())
     }
 
@@ -59,12 +63,13 @@ impl Session {
         }
     }
 
-    /// Ends session and transport at once: ABORT with `reason`, by default `wamp.close.close_realm`, and
-    /// no waiting for the router. It also refuses a [`SessionEvent::Welcome`]. Without a session, nor one
+    /// Ends session and transport at once: ABORT with `reason`, by default `wamp.close.close_realm` (also for a
+    /// reason that is no URI), and no waiting for the router. It also refuses a [`SessionEvent::Welcome`]. Without a session, nor one
     /// being joined, there is nothing to abort: the transport just closes.
     pub fn abort(&mut self, now: Timestamp, reason: Option<Uri>) {
         self.observe(now);
         if self.state != SessionState::Idle {
+            let reason = reason.filter(|reason| check_uri(reason, MatchPolicy::Exact).is_ok());
             self.send_abort(reason.unwrap_or_else(|| uris::CLOSE_REALM.clone()), None);
         }
         self.end(CloseReason::Local, false);
@@ -80,7 +85,7 @@ impl Session {
         }
     }
 
-    pub(super) fn on_goodbye(&mut self, goodbye: &Goodbye) {
+    pub(super) fn on_goodbye(&mut self, goodbye: &Goodbye) -> Result<(), ProtocolViolation> {
         if let Some(reason) = self.farewell.take() {
             // Any GOODBYE answers ours, one that crossed with it as well; that one may be followed by an
             // answer all the same.
@@ -88,9 +93,19 @@ impl Session {
             let message = goodbye.details.message.as_ref().map(detach);
             self.leave_with(CloseReason::Goodbye { reason, message, by_peer: false });
         } else {
+            check_uri(&goodbye.reason, MatchPolicy::Exact)
+                .map_err(|error| ProtocolViolation::invalid_uri(MessageType::Goodbye, "reason", error))?;
             self.send_goodbye(uris::GOODBYE_AND_OUT.clone());
             let message = goodbye.details.message.as_ref().map(detach);
             self.leave_with(CloseReason::Goodbye { reason: goodbye.reason.detach(), message, by_peer: true });
+        }
+        Ok(())
+    }
+
+    /// A GOODBYE that cannot be read answers ours like any other.
+    pub(super) fn on_unreadable_goodbye(&mut self) {
+        if let Some(reason) = self.farewell.take() {
+            self.leave_with(CloseReason::Goodbye { reason, message: None, by_peer: false });
         }
     }
 
@@ -108,7 +123,17 @@ impl Session {
     pub(super) fn on_abort(&mut self, abort: &Abort) {
         let message = abort.details.message.as_ref().map(detach);
         let (reason, payload) = (abort.reason.detach(), Box::new(abort.payload.detach()));
-        self.end(CloseReason::Abort { reason, message, payload }, false);
+        // A router that saw a rule broken closes the transport; after any other refusal HELLO may come again.
+        let is_refusal = matches!(self.state, SessionState::Joining | SessionState::Challenged)
+            && reason != uris::PROTOCOL_VIOLATION;
+        let reason = CloseReason::Abort { reason, message, payload };
+        if is_refusal && self.config.stay_attached && !self.is_closing {
+            self.forget(&reason);
+            self.state = SessionState::Idle;
+            self.events.push_back(SessionEvent::Refused { reason });
+        } else {
+            self.end(reason, false);
+        }
     }
 
     /// The peer broke the protocol: ABORT, and nothing further is processed (basic profile, "Protocol

@@ -6,6 +6,7 @@ use super::grants::Target;
 use crate::error::{ProtocolViolation, ViolationKind};
 use crate::id::{IdSequence, RegisterId, RequestId, SubscribeId};
 use crate::message::MessageType;
+use crate::options::CancelMode;
 use crate::time::Timestamp;
 
 /// A request that waits for its answer.
@@ -24,8 +25,8 @@ pub(super) enum Request {
 #[derive(Debug, Default)]
 pub(super) struct Call {
     pub(super) deadline: Option<Timestamp>,
-    /// CANCEL was sent.
-    pub(super) is_canceled: bool,
+    /// The mode of the CANCEL that was sent.
+    pub(super) canceled: Option<CancelMode>,
 }
 
 impl Request {

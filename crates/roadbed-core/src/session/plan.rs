@@ -8,6 +8,7 @@ use crate::error::CommandError;
 use crate::id::RequestId;
 use crate::message::Message;
 use crate::role::{Feature, Role};
+use crate::uri::{MAX_URI_LENGTH, MatchPolicy, Uri, UriError, UriRules};
 
 /// A command that can be carried out.
 #[must_use]
@@ -111,6 +112,12 @@ impl Session {
 /// Refuses an option that would need a feature not implemented here.
 pub(super) fn refuse(option: Option<bool>, feature: Feature) -> Result<(), CommandError> {
     if option == Some(true) { Err(CommandError::FeatureMissing(feature)) } else { Ok(()) }
+}
+
+/// Checks a URI that is about to be sent, or was received where nothing but a URI may stand. Many routers end the
+/// session of a client over one that is none, and many clients that of its callers.
+pub(super) fn check_uri(uri: &Uri, policy: MatchPolicy) -> Result<(), UriError> {
+    uri.check(UriRules::Loose, policy, MAX_URI_LENGTH)
 }
 
 /// Refuses one more than `limit`.

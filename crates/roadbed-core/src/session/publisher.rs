@@ -1,7 +1,7 @@
 //! The publisher: PUBLISH and its acknowledgement.
 
 use super::pending::Request;
-use super::plan::{Plan, check_room};
+use super::plan::{Plan, check_room, check_uri};
 use super::{Session, SessionEvent};
 use crate::error::{CommandError, ProtocolViolation};
 use crate::id::PublishId;
@@ -10,7 +10,7 @@ use crate::options::PublishOptions;
 use crate::payload::Payload;
 use crate::role::Role;
 use crate::time::Timestamp;
-use crate::uri::Uri;
+use crate::uri::{MatchPolicy, Uri};
 
 impl Session {
     /// Publishes an event. With `acknowledge` in the options it returns a handle, and exactly one
@@ -46,6 +46,7 @@ impl Session {
         options: &PublishOptions,
     ) -> Result<Plan, CommandError> {
         self.require(Role::Publisher, Role::Broker)?;
+        check_uri(topic, MatchPolicy::Exact)?;
         self.check_passthru(Role::Publisher, Role::Broker, &options.passthru)?;
         let awaited = (options.acknowledge == Some(true)).then_some(Request::Publish);
         if awaited.is_some() {

@@ -2,7 +2,7 @@
 
 use super::grants::Release;
 use super::pending::Request;
-use super::plan::{Plan, check_room};
+use super::plan::{Plan, check_room, check_uri};
 use super::{Session, SessionEvent};
 use crate::error::{CommandError, ProtocolViolation, ViolationKind};
 use crate::id::{SubscribeId, SubscriptionId};
@@ -36,6 +36,7 @@ impl Session {
         options: &SubscribeOptions,
     ) -> Result<Plan, CommandError> {
         self.require(Role::Subscriber, Role::Broker)?;
+        check_uri(topic, options.match_policy.unwrap_or_default())?;
         let limit = self.config.limits.subscriptions;
         check_room("subscriptions", self.subscriptions.len(), limit)?;
         // A broker that answers no UNSUBSCRIBE would otherwise have us remember ever more of them.
@@ -114,7 +115,8 @@ impl Session {
         if handlers.is_empty() {
             self.count_late();
         }
-        let reason = details.reason;
+        // It is kept longer than the read buffer should be.
+        let reason = details.reason.as_ref().map(Uri::detach);
         self.events.extend(handlers.into_iter().map(|handler| SessionEvent::SubscriptionRevoked {
             handler,
             subscription,

@@ -2,14 +2,14 @@
 
 use bytestring::ByteString;
 use roadbed_core::error::{CloseReason, Deadline, ProtocolViolation, uris};
-use roadbed_core::message::{Abort, CloseDetails, Goodbye, Message, Sparse};
+use roadbed_core::message::{Abort, CloseDetails, Goodbye, Message, MessageType, Sparse};
 use roadbed_core::payload::Payload;
 use roadbed_core::time::Timestamp;
 use roadbed_core::uri::Uri;
 
 use super::Router;
 use crate::events::RouterEvent;
-use crate::gate::{Gated, Refusal};
+use crate::gate::{After, Gated, Refusal};
 use crate::peer::Stage;
 use crate::stats::count;
 use crate::text::short_text;
@@ -26,7 +26,7 @@ impl Router {
         let Some(peer) = self.peers.get_mut(key) else { return };
         let answer = Goodbye { details: Sparse::EMPTY, reason: uris::GOODBYE_AND_OUT.clone() };
         let _ = self.out.reply(peer.queue, answer);
-        peer.stage = Stage::Gated(Gated::Hello);
+        peer.stage = Stage::Gated(Gated::Hello(After::Goodbye));
         let at = self.out.now.saturating_add(self.config.limits.rejoin_timeout);
         peer.set_deadline(at, Deadline::Rejoin, &mut self.out);
     }
@@ -54,6 +54,27 @@ impl Router {
         self.end_peer(key, reason, true);
     }
 
+    /// A peer sent an ABORT that cannot be read.
+    pub(super) fn unreadable_abort(&mut self, key: usize, violation: ProtocolViolation) {
+        count(&mut self.out.counters.violations);
+        let reason = CloseReason::PeerViolation(violation);
+        self.end_session(key, reason.clone());
+        self.end_peer(key, reason, true);
+    }
+
+    /// Counts a message that belongs to the session which its client has just left: the handler of an invocation
+    /// may end while the session is leaving. Says whether it can be one.
+    pub(super) fn crosses(&mut self, message: MessageType) -> bool {
+        let counters = &mut self.out.counters;
+        match message {
+            MessageType::Yield | MessageType::Error => count(&mut counters.late_answers),
+            MessageType::Cancel => count(&mut counters.late_cancels),
+            MessageType::EventReceived => count(&mut counters.ignored_messages),
+            _ => return false,
+        }
+        true
+    }
+
     /// A peer broke the protocol.
     pub(super) fn violated(&mut self, key: usize, violation: ProtocolViolation) {
         count(&mut self.out.counters.violations);
@@ -67,15 +88,32 @@ impl Router {
         }
     }
 
+    /// Refuses a HELLO that breaks no rule. The peer may try again on the same transport, a few times.
+    pub(super) fn turn_away(&mut self, key: usize, refusal: Refusal) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        peer.refusals = peer.refusals.saturating_add(1);
+        if peer.refusals >= self.config.limits.join_attempts {
+            return self.refuse(key, refusal, CloseReason::Local);
+        }
+        peer.stage = Stage::Gated(Gated::Hello(After::Refusal));
+        let at = self.out.now.saturating_add(self.config.limits.rejoin_timeout);
+        peer.set_deadline(at, Deadline::Rejoin, &mut self.out);
+        self.say_no(key, refusal);
+    }
+
     /// Sends ABORT to a peer that has no session, and closes it.
     pub(super) fn refuse(&mut self, key: usize, refusal: Refusal, reason: CloseReason) {
+        self.say_no(key, refusal);
+        self.end_peer(key, reason, false);
+    }
+
+    fn say_no(&mut self, key: usize, refusal: Refusal) {
         let Refusal { reason: uri, message } = refusal;
         count(&mut self.out.counters.refused);
         self.abort(key, &uri, short_text(&message));
         if let Some(peer) = self.peers.get(key).map(|peer| peer.id) {
             self.out.inform(|| RouterEvent::Refused { peer, reason: uri, message });
         }
-        self.end_peer(key, reason, false);
     }
 
     fn abort(&mut self, key: usize, reason: &Uri, message: ByteString) {

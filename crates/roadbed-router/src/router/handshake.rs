@@ -10,7 +10,7 @@ use roadbed_core::time::Timestamp;
 use super::Router;
 use crate::auth::Grant;
 use crate::events::{NotAwaited, RouterEvent};
-use crate::gate::{Claim, Gated, Refusal, Verdict};
+use crate::gate::{After, Claim, Gated, Refusal, Verdict};
 use crate::names::DecisionId;
 use crate::peer::Stage;
 use crate::stats::count;
@@ -46,7 +46,12 @@ impl Router {
         let Some(peer) = self.peers.get_mut(key) else { return };
         let Stage::Gated(gated) = std::mem::replace(&mut peer.stage, Stage::Ended) else { return };
         match (gated, message) {
-            (Gated::Hello, Message::Hello(hello)) => self.hello(key, hello),
+            (Gated::Hello(after), Message::Hello(hello)) => {
+                if after != After::Nothing {
+                    peer.begin_share(self.config.limits.handshake_timeout, &mut self.out);
+                }
+                self.hello(key, hello);
+            }
             (Gated::Proof(claim), Message::Authenticate(proof)) => {
                 let verdict = self.gate.authenticate(claim, &proof);
                 self.apply(key, verdict);
@@ -56,8 +61,15 @@ impl Router {
                 peer.stage = Stage::Gated(gated);
                 count(&mut self.out.counters.ignored_messages);
             }
-            (_, other) => {
+            (gated, other) => {
                 let message_type = other.message_type().unwrap_or(MessageType::Hello);
+                let has_just_left = matches!(gated, Gated::Hello(After::Goodbye));
+                if has_just_left && self.crosses(message_type) {
+                    if let Some(peer) = self.peers.get_mut(key) {
+                        peer.stage = Stage::Gated(gated);
+                    }
+                    return;
+                }
                 let state = "before the session was established";
                 self.violated(key, ProtocolViolation::unexpected(message_type, state));
             }
@@ -66,9 +78,6 @@ impl Router {
 
     fn hello(&mut self, key: usize, hello: Hello) {
         let Some(peer) = self.peers.get_mut(key) else { return };
-        if peer.is_between_sessions() {
-            peer.begin_share(self.config.limits.handshake_timeout, &mut self.out);
-        }
         let is_client = |roles: &Roles| CLIENT_ROLES.iter().any(|&role| roles.has(role));
         let Some(roles) = hello.details.roles.filter(is_client) else {
             let state = "without a role of a client";
@@ -116,7 +125,7 @@ impl Router {
                 self.out.events.push_back(RouterEvent::Authenticate(Box::new(question)));
             }
             Verdict::Join(claim, grant) => self.join(key, *claim, grant),
-            Verdict::Refuse(refusal) => self.refuse(key, refusal, CloseReason::Local),
+            Verdict::Refuse(refusal) => self.turn_away(key, refusal),
         }
     }
 

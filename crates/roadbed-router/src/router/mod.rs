@@ -27,6 +27,7 @@ use crate::realm::Realm;
 use crate::session::SessionInfo;
 use crate::tables::{HashMap, Relax};
 use crate::timers::TimerKey;
+use crate::uris::{self as checked, Names, check};
 
 /// A WAMP router without the I/O: messages in, encoded messages out, time as an argument.
 ///
@@ -140,25 +141,31 @@ impl Router {
     }
 
     /// A peer broke the protocol, as its `Link` found. It is sent ABORT `wamp.error.protocol_violation` and
-    /// closed (basic profile, "Protocol Errors"). A request that was readable but for an option or a URI
-    /// ([`ProtocolViolation::request`]) is answered with ERROR `wamp.error.invalid_argument` or
-    /// `wamp.error.invalid_uri` instead, once a session is established.
+    /// closed (basic profile, "Protocol Errors"), unless it costs no more than a request
+    /// ([`ProtocolViolation::request`]) of an established session. Then that is answered with ERROR
+    /// `wamp.error.invalid_argument` or `wamp.error.invalid_uri`; for a YIELD or ERROR its caller is. An unreadable
+    /// ABORT ends the peer without a word, as any ABORT does.
     pub fn handle_violation(&mut self, now: Timestamp, peer: PeerId, violation: ProtocolViolation) {
         self.advance(now);
         let Some(key) = self.key(peer) else { return };
         let Some(state) = self.peers.get(key) else { return };
-        let result = match (&state.stage, violation.message(), violation.request()) {
-            (Stage::Ended, ..) => Ok(()),
+        let result = match (&state.stage, violation.message()) {
+            (Stage::Ended, _) => Ok(()),
             // What cannot be read is no GOODBYE, and everything else is ignored now.
-            (Stage::Leaving(_), ..) => Ok(()),
-            (&Stage::Joined { realm, session }, Some(message_type), Some(request))
-                if message_type.is_answered_by_error() && message_type != MessageType::Invocation =>
-            {
-                match self.realms.get_mut(realm) {
-                    Some(realm) => {
-                        realm.refuse_unreadable(session, message_type, request, &violation, &mut self.out)
-                    }
-                    None => Ok(()),
+            (Stage::Leaving(_), _) => Ok(()),
+            (_, Some(MessageType::Abort)) => {
+                self.unreadable_abort(key, violation);
+                Ok(())
+            }
+            (&Stage::Joined { realm, session }, _) => match self.realms.get_mut(realm) {
+                Some(realm) => realm.handle_unreadable(session, violation, &mut self.out),
+                None => Ok(()),
+            },
+            (Stage::Gated(_), Some(message)) if state.has_just_left() && violation.request().is_some() => {
+                if self.crosses(message) {
+                    Ok(())
+                } else {
+                    Err(violation)
                 }
             }
             _ => Err(violation),
@@ -234,7 +241,7 @@ impl Router {
     }
 
     /// Refuses a peer: the answer to [`RouterEvent::Authenticate`]. `reason` is usually
-    /// `wamp.error.authentication_denied`.
+    /// `wamp.error.authentication_denied`, and is replaced by that where it is no URI.
     ///
     /// # Errors
     /// [`NotAwaited`] when the answer comes too late.
@@ -246,17 +253,22 @@ impl Router {
         message: &str,
     ) -> Result<(), NotAwaited> {
         let (key, _) = self.decided(now, decision)?;
+        let reason = checked::reason(reason, &uris::AUTHENTICATION_DENIED, &self.config.limits).clone();
+        let reason = &reason;
         self.apply(key, Verdict::Refuse(Refusal::new(reason, message)));
         Ok(())
     }
 
-    /// Ends the session of a peer with GOODBYE, such as `wamp.close.killed`. The peer is closed when it
+    /// Ends the session of a peer with GOODBYE. `reason` is `wamp.close.killed` or another URI; what is no URI is
+    /// replaced by that one. The peer is closed when it
     /// answers, or after [`Limits::goodbye_timeout`](roadbed_core::limits::Limits). A peer without session
     /// is sent ABORT; one that said GOODBYE itself and may join again is closed without a word.
     pub fn kill(&mut self, now: Timestamp, peer: PeerId, reason: &Uri, message: &str) {
         self.advance(now);
         if let Some(key) = self.key(peer) {
             let deadline = self.out.now.saturating_add(self.config.limits.goodbye_timeout);
+            let config = Arc::clone(&self.config);
+            let reason = checked::reason(reason, &uris::KILLED, &config.limits);
             self.say_goodbye(key, reason, message, deadline);
         }
         self.close_overrun();
@@ -341,11 +353,18 @@ impl Router {
         self.peer(peer).is_some_and(|peer| self.out.must_drop(peer.queue))
     }
 
-    /// Whether a peer has a session. From WELCOME to the end of the session its `Link` accepts messages up
-    /// to [`Limits::message_size`](roadbed_core::limits::Limits), else only
-    /// [`Limits::handshake_message_size`](roadbed_core::limits::Limits).
+    /// Whether a peer has a session.
     pub fn is_joined(&self, peer: PeerId) -> bool {
         self.session(peer).is_some()
+    }
+
+    /// The size in bytes of the largest message that is read from a peer now, for
+    /// [`Link::set_receive_limit`](roadbed_core::link::Link::set_receive_limit): little before HELLO, more after
+    /// CHALLENGE, and [`Limits::message_size`](roadbed_core::limits::Limits) from WELCOME on. It changes with every
+    /// message, so ask again before the next one is read.
+    pub fn receive_limit(&self, peer: PeerId) -> usize {
+        let limits = &self.config.limits;
+        self.peer(peer).map_or(limits.handshake_message_size, |peer| peer.receive_limit(limits))
     }
 
     /// The session of a peer, if it has one.
@@ -371,7 +390,13 @@ impl Router {
     /// A message of a peer with a session.
     fn joined(&mut self, key: usize, realm: usize, session: usize, message: Message) {
         match message {
-            Message::Goodbye(goodbye) => self.left(key, &goodbye),
+            Message::Goodbye(goodbye) => match check(&goodbye.reason, Names::Outcome, &self.config.limits) {
+                Ok(()) => self.left(key, &goodbye),
+                Err(error) => {
+                    let violation = ProtocolViolation::invalid_uri(MessageType::Goodbye, "reason", error);
+                    self.violated(key, violation);
+                }
+            },
             Message::Abort(abort) => self.aborted(key, &abort),
             message => {
                 let Some(realm) = self.realms.get_mut(realm) else { return };

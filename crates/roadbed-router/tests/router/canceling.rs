@@ -27,7 +27,7 @@ fn interrupted(net: &mut Net, callee: PeerId, invocation: RequestId, mode: Cance
     let Message::Interrupt(interrupt) = net.one(callee) else { panic!() };
     assert_eq!(interrupt.request, invocation);
     assert_eq!(interrupt.options.mode, Some(mode));
-    assert_eq!(interrupt.options.reason.as_deref(), Some("wamp.error.canceled"));
+    assert_eq!(interrupt.options.reason, Some(uris::CANCELED.clone()));
 }
 
 #[track_caller]
@@ -116,12 +116,30 @@ fn a_second_cancel_is_ignored() {
         net.send(caller, cancel(1, Some(first)));
         net.messages(caller);
         net.messages(callee);
-        for second in [None, Some(CancelMode::Skip), Some(CancelMode::Kill)] {
-            net.send(caller, cancel(1, second));
+        for second in [CancelMode::Skip, CancelMode::Kill] {
+            net.send(caller, cancel(1, Some(second)));
         }
         net.silent(caller);
         net.silent(callee);
-        assert_eq!(net.router.stats().counters.late_cancels, 3);
+        assert_eq!(net.router.stats().counters.late_cancels, 2);
+        net.end(&[caller, callee]);
+    }
+}
+
+#[test]
+fn killnowait_ends_the_wait_that_kill_began() {
+    for second in [None, Some(CancelMode::KillNoWait)] {
+        let (mut net, caller, callee, invocation) = under_way(true);
+        net.send(caller, cancel(1, Some(CancelMode::Kill)));
+        net.silent(caller);
+        interrupted(&mut net, callee, invocation, CancelMode::Kill);
+        net.send(caller, cancel(1, second));
+        canceled(&mut net, caller);
+        net.silent(callee);
+        // The callee still answers what it was asked to.
+        net.send(callee, invocation_error(invocation, "wamp.error.canceled", number(1)));
+        net.silent(caller);
+        assert_eq!(net.router.stats().counters.late_answers, 1);
         net.end(&[caller, callee]);
     }
 }

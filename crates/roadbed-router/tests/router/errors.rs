@@ -18,7 +18,7 @@
 //! | CALL | callee's queue is full | `wamp.error.unavailable` |
 //! | any | a limit of the session is reached | `wamp.error.unavailable` |
 //!
-//! PUBLISH is only answered when it asked for an acknowledgement.
+//! PUBLISH is only answered when it asked for an acknowledgement; a refused one is counted.
 
 use roadbed_core::error::{ProtocolViolation, uris};
 use roadbed_core::limits::Limits;
@@ -84,13 +84,13 @@ fn strict_rules_refuse_what_loose_ones_take() {
 
 #[test]
 fn a_uri_over_the_limit() {
-    let limits = Limits::default().uri_length(20);
+    let limits = Limits::default().uri_length(64);
     let mut net = Net::with(config().limits(limits));
     let peer = net.join();
-    net.subscribe(peer, 1, "com.example.12345678");
-    let answer = net.ask(peer, subscribe(2, "com.example.123456789"));
+    net.subscribe(peer, 1, &format!("com.example.{}", "x".repeat(52)));
+    let answer = net.ask(peer, subscribe(2, &format!("com.example.{}", "x".repeat(53))));
     let text = expect_error(&answer, MessageType::Subscribe, 2, &uris::INVALID_URI);
-    assert_eq!(text, "the URI has 21 bytes, the limit is 20");
+    assert_eq!(text, "the URI has 65 bytes, the limit is 64");
 }
 
 #[test]
@@ -145,14 +145,26 @@ fn a_uri_that_the_link_found_too_long() {
 }
 
 #[test]
-fn an_unsuitable_publication_that_is_not_acknowledged_has_no_answer_but_abort() {
+fn an_unsuitable_publication_that_is_not_acknowledged_is_counted() {
     let mut net = Net::new();
     let peer = net.join();
-    net.router.handle_violation(net.now, peer, violation(r#"[16,1,{"exclude":"all"},"com.example.t"]"#));
-    let received = net.receive(peer);
-    assert!(
-        matches!(&received.messages[..], [Message::Abort(abort)] if abort.reason == uris::PROTOCOL_VIOLATION)
-    );
+    let long = format!(r#"[16,2,{{}},"com.{}"]"#, "x".repeat(2_000));
+    let long = Serializer::Json.decode(&long.into(), &Limits::default()).unwrap_err();
+    let violations = [
+        violation(r#"[16,1,{"exclude":"all"},"com.example.t"]"#),
+        long,
+        Serializer::MsgPack
+            .decode(&bytes::Bytes::from_static(b"\x94\x10\x03\x80\xa2\0a"), &Limits::default())
+            .unwrap_err(),
+        violation(r#"[16,4,{"acknowledge":"yes"},"com.example.t"]"#),
+    ];
+    for violation in violations {
+        net.router.handle_violation(net.now, peer, violation);
+        net.silent(peer);
+    }
+    assert_eq!(net.router.stats().counters.publications_refused, 4);
+    net.subscribe(peer, 5, "com.example.t");
+    net.end(&[peer]);
 }
 
 #[test]

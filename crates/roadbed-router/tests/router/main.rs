@@ -1,5 +1,6 @@
 //! What a router does, seen from its peers.
 
+mod attempts;
 mod calls;
 mod canceling;
 mod chaos;
@@ -16,4 +17,5 @@ mod queues;
 mod shutdown;
 mod tickets;
 mod upgrades;
+mod uris;
 mod violations;

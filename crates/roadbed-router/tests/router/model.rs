@@ -336,11 +336,15 @@ impl Run {
             return;
         }
         let request = made[choice.index(made.len())];
-        let is_it = |call: &Call| call.caller == who && call.request == request && !call.is_interrupted;
+        let raised = mode.unwrap_or(CancelMode::KillNoWait);
+        // `killnowait` ends a wait that `kill` began.
+        let counts = |call: &Call| !call.is_interrupted || raised == CancelMode::KillNoWait;
+        let is_it = |call: &Call| call.caller == who && call.request == request && counts(call);
         if let Some(position) = self.model.calls.iter().position(is_it) {
             let mut call = self.model.calls.remove(position);
-            let mode = mode.unwrap_or(CancelMode::KillNoWait);
-            let is_told = mode != CancelMode::Skip && self.model.interrupt(&call, mode);
+            let mode = raised;
+            let is_told =
+                mode != CancelMode::Skip && !call.is_interrupted && self.model.interrupt(&call, mode);
             if is_told && mode == CancelMode::Kill {
                 call.is_interrupted = true;
                 self.model.calls.push(call);

@@ -36,7 +36,7 @@ fn a_path_with_a_realm_lets_nobody_into_another() {
     let [Message::Abort(abort)] = &received.messages[..] else { panic!("{received:?}") };
     assert_eq!(abort.reason, uris::NO_SUCH_REALM);
     assert!(abort.details.message.as_ref().unwrap().contains("path"));
-    assert!(received.close.is_some() && !net.router.is_joined(peer));
+    assert!(received.close.is_none() && !net.router.is_joined(peer));
     net.detach(peer);
 
     // The same realm elsewhere is no problem, and neither is the right one here.

@@ -159,14 +159,10 @@ impl World {
 /// Makes a link follow its session: the receive limit, pings, and whether it is read from.
 fn follow(router: &Router, now: Timestamp, port: &mut Port) {
     let Some(peer) = port.peer else { return };
+    port.end.link.set_receive_limit(router.receive_limit(peer));
     let session = router.session(peer);
     if session.is_some() != port.is_raised {
         port.is_raised = session.is_some();
-        if port.is_raised {
-            port.end.link.raise_limit();
-        } else {
-            port.end.link.lower_limit();
-        }
         let agent = session.and_then(|session| session.agent.as_deref());
         if agent.is_some_and(|agent| agent.starts_with(OWN_AGENT)) {
             port.end.link.activate_liveness(now);

@@ -10,7 +10,9 @@ use std::io;
 use std::sync::Arc;
 
 use bytestring::ByteString;
-use roadbed_core::error::{CloseReason, CommandError, ConfigError, PayloadError, RequestError, WampError};
+use roadbed_core::error::{
+    CloseReason, CommandError, ConfigError, PayloadError, ProtocolViolation, RequestError, WampError,
+};
 use roadbed_core::transport::ProxyError;
 use roadbed_core::transport::websocket::UpgradeError;
 use roadbed_core::uri::{Uri, UriError};
@@ -46,6 +48,8 @@ pub enum Error {
     Timeout(Box<TimedOut>),
     /// It was canceled here, and the dealer cannot pass that on.
     Canceled,
+    /// The other side answered, but not all of its answer can be read; the session goes on.
+    Unreadable(ProtocolViolation),
     /// The session has ended, or the connection ended before there was one.
     Ended(End),
     /// There is no session at this address, for a reason that is an error of its own; see
@@ -242,6 +246,7 @@ impl From<RequestError> for Error {
             RequestError::Timeout => TimedOut::new(Operation::Other, None, None).into(),
             RequestError::Canceled => Self::Canceled,
             RequestError::Ended(reason) => reason.into(),
+            RequestError::Unreadable(violation) => Self::Unreadable(violation),
         }
     }
 }
@@ -320,6 +325,7 @@ impl fmt::Display for Error {
             Self::Canceled => f.write_str("canceled"),
             Self::Connect { address, source } => write!(f, "cannot connect to {address}: {source}"),
             Self::Command(error) => error.fmt(f),
+            Self::Unreadable(violation) => write!(f, "the answer cannot be read: {violation}"),
             Self::Uri { uri, error } => write!(f, "{uri:?} cannot be used: {error}"),
             Self::Io(error) => error.fmt(f),
             other => other.transparent().map_or(Ok(()), |error| fmt::Display::fmt(error, f)),
@@ -335,6 +341,7 @@ impl StdError for Error {
             Self::Canceled => None,
             Self::Connect { source, .. } => Some(&**source),
             Self::Command(error) => Some(error),
+            Self::Unreadable(violation) => Some(violation),
             Self::Uri { error, .. } => Some(error),
             Self::Io(error) => Some(&**error),
             other => other.transparent(),

@@ -235,11 +235,7 @@ impl State {
                 None => break,
             }
         }
-        if self.router.is_joined(peer) {
-            link.raise_limit();
-        } else {
-            link.lower_limit();
-        }
+        link.set_receive_limit(self.router.receive_limit(peer));
         if self.router.wants_input(peer) {
             link.resume(now);
         } else {

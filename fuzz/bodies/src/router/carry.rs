@@ -156,11 +156,7 @@ impl World {
                         None => break,
                     }
                 }
-                if self.router.is_joined(id) {
-                    pipe.link.raise_limit();
-                } else {
-                    pipe.link.lower_limit();
-                }
+                pipe.link.set_receive_limit(self.router.receive_limit(id));
                 if self.router.wants_input(id) {
                     pipe.link.resume(now);
                 } else {

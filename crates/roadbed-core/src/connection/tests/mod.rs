@@ -120,7 +120,7 @@ impl Wire {
         let mut wire = Self::with(config, serializer, &LinkConfig::default());
         wire.carry();
         assert_eq!(wire.types(), [MessageType::Hello]);
-        wire.router.raise_limit();
+        wire.router.set_receive_limit(1 << 20);
         wire.send(&welcome_from(agent));
         wire.carry();
         assert!(matches!(wire.events()[..], [SessionEvent::Joined { .. }]));

@@ -8,7 +8,7 @@ use crate::message::{Interrupt, Invocation, Sparse, Unregistered, UnregisteredDe
 use crate::options::{CancelMode, InterruptOptions, RegisterOptions, YieldOptions};
 
 /// An open session with a procedure under registration 7.
-fn callee(config: ClientConfig) -> (Session, RegisterId) {
+pub(super) fn callee(config: ClientConfig) -> (Session, RegisterId) {
     let mut session = joined(config);
     let handler = session.register(T0, &uri("p"), &RegisterOptions::new()).unwrap();
     session.handle_message(T0, registered(1, 7));
@@ -17,12 +17,12 @@ fn callee(config: ClientConfig) -> (Session, RegisterId) {
     (session, handler)
 }
 
-fn invocation(id: u64, registration_id: u64) -> Message {
+pub(super) fn invocation(id: u64, registration_id: u64) -> Message {
     let (request, registration) = (request(id), registration(registration_id));
     Invocation { request, registration, details: Sparse::EMPTY, payload: Payload::EMPTY }.into()
 }
 
-fn invoked(session: &mut Session) -> InvocationId {
+pub(super) fn invoked(session: &mut Session) -> InvocationId {
     match session.poll_event() {
         Some(SessionEvent::Invocation { invocation, .. }) => invocation,
         other => panic!("no invocation: {other:?}"),
@@ -32,7 +32,7 @@ fn invoked(session: &mut Session) -> InvocationId {
 fn interrupt(id: u64, mode: Option<CancelMode>) -> Message {
     let mut options = Sparse::<InterruptOptions>::EMPTY;
     options.mode = mode;
-    options.reason = Some("wamp.error.canceled".into());
+    options.reason = Some(crate::error::uris::CANCELED.clone());
     Interrupt { request: request(id), options }.into()
 }
 
@@ -154,7 +154,7 @@ fn an_interrupt_that_kills_still_wants_an_answer() {
     let id = invoked(&mut session);
     session.handle_message(T0, interrupt(1, Some(CancelMode::Kill)));
     session.handle_message(T0, interrupt(1, Some(CancelMode::Kill)));
-    let reason = Some("wamp.error.canceled".into());
+    let reason = Some(crate::error::uris::CANCELED.clone());
     let told = SessionEvent::Interrupted { invocation: id, mode: CancelMode::Kill, reason };
     assert_eq!(events(&mut session), [told]);
     session.invocation_error(T0, id, WampError::new(uri("wamp.error.canceled"))).unwrap();
@@ -216,7 +216,8 @@ fn progress_is_refused_until_it_is_implemented() {
 fn an_invocation_with_an_unsuitable_option_is_answered() {
     let violation = |id| {
         let kind = ViolationKind::NotAnnounced("timeout");
-        ProtocolViolation::new(Some(MessageType::Invocation), kind).answerable(Some(request(id)))
+        ProtocolViolation::new(Some(MessageType::Invocation), kind)
+            .by_request(Some((MessageType::Invocation, request(id))), true)
     };
     let (mut session, _) = callee(config().strict_ids(true));
     session.handle_violation(T0, violation(1));

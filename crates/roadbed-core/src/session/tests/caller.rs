@@ -109,6 +109,23 @@ fn a_canceled_call_ends_with_what_the_dealer_answers() {
 }
 
 #[test]
+fn killnowait_ends_the_wait_that_kill_began() {
+    let mut session = joined(config());
+    let id = call(&mut session);
+    for mode in [CancelMode::Kill, CancelMode::Skip, CancelMode::KillNoWait, CancelMode::Kill] {
+        session.cancel(T0, id, mode).unwrap();
+    }
+    let modes: Vec<_> = sent(&mut session)
+        .iter()
+        .filter_map(|message| match message {
+            Message::Cancel(cancel) => cancel.options.mode,
+            _ => None,
+        })
+        .collect();
+    assert_eq!(modes, [CancelMode::Kill, CancelMode::KillNoWait]);
+}
+
+#[test]
 fn a_result_may_overtake_cancel() {
     let mut session = joined(config());
     let id = call(&mut session);

@@ -8,6 +8,7 @@ mod leave;
 mod property;
 mod pubsub;
 mod states;
+mod uris;
 
 use std::sync::Arc;
 use std::time::Duration;

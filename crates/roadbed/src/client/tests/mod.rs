@@ -4,11 +4,9 @@ mod basics;
 mod connecting;
 mod dropping;
 mod ending;
-mod forgetting;
 mod giving_up;
 mod hooks;
 mod queues;
-pub(in crate::client) mod revoking;
 mod websocket;
 
 use roadbed_core::serializer::Serializer;
