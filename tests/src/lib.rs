@@ -2,5 +2,6 @@
 
 pub mod alloc;
 pub mod frames;
+pub mod outside;
 pub mod vectors;
 pub mod wire;

@@ -2,8 +2,11 @@
 //! its own.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use bytes::{Bytes, BytesMut};
+use libtest_mimic::Arguments;
 use roadbed_core::limits::Limits;
 use roadbed_core::message::{Message, MessageType};
 use roadbed_core::serializer::Serializer;
@@ -11,16 +14,21 @@ use roadbed_core::time::{Timestamp, UnixMicros};
 use roadbed_core::transport::TransportDetails;
 use roadbed_core::uri::Uri;
 use roadbed_router::{Authentication, Outgoing, PeerId, Router, RouterConfig};
+use roadbed_tests::outside::trial;
 use roadbed_tests::vectors::official::folder;
 use roadbed_tests::vectors::sequences::{Party, Sequence, Step, sequences};
 use serde_json::{Value as Json, json};
 
 const NOW: Timestamp = Timestamp::ZERO;
 
-#[test]
-fn the_router_says_its_part() {
-    let Some(folder) = folder() else { return };
-    let sequences = sequences(&folder);
+fn main() -> ExitCode {
+    let test = |folder: PathBuf| the_router_says_its_part(&folder);
+    let trials = vec![trial("conversations", "the_router_says_its_part", folder(), test)];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn the_router_says_its_part(folder: &Path) {
+    let sequences = sequences(folder);
     assert!(!sequences.is_empty());
     for sequence in sequences {
         Stage::new(&sequence).play(&sequence);

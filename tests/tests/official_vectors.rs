@@ -3,19 +3,50 @@
 //!
 //! They are not part of this project: see [`roadbed_tests::vectors::official::folder`].
 
+use std::path::Path;
+use std::process::ExitCode;
+
 use bytes::{Bytes, BytesMut};
+use libtest_mimic::{Arguments, Trial};
 use roadbed_core::error::ProtocolViolation;
 use roadbed_core::limits::Limits;
 use roadbed_core::message::Message;
 use roadbed_core::serializer::Serializer;
+use roadbed_tests::outside::trial;
 use roadbed_tests::vectors::official::{Suite, folder, load};
 use roadbed_tests::vectors::sequences::sequences;
 use roadbed_tests::vectors::{Built, contents, take_payload};
 use serde_json::{Value as Json, json};
 
-fn suite() -> Option<Suite> {
-    folder().map(|folder| load(&folder))
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let of_suite: [(&str, Test); 5] = [
+        ("nothing_is_missing", nothing_is_missing),
+        (
+            "every_encoding_decodes_to_the_expected_attributes",
+            every_encoding_decodes_to_the_expected_attributes,
+        ),
+        ("every_message_encodes_to_its_compact_form", every_message_encodes_to_its_compact_form),
+        (
+            "every_encoding_is_carried_to_every_other_serializer",
+            every_encoding_is_carried_to_every_other_serializer,
+        ),
+        ("wrong_attributes_are_refused_by_name", wrong_attributes_are_refused_by_name),
+    ];
+    let mut trials: Vec<Trial> = of_suite
+        .into_iter()
+        .map(|(name, test)| trial(TARGET, name, folder(), move |folder| test(&load(&folder))))
+        .collect();
+    trials.push(trial(TARGET, "conversations_can_be_read", folder(), |folder| {
+        conversations_can_be_read(&folder);
+    }));
+    libtest_mimic::run(&arguments, trials).exit_code()
 }
+
+const TARGET: &str = "official_vectors";
+
+/// A test of the single messages.
+type Test = fn(&Suite);
 
 fn decode(serializer: Serializer, bytes: &Bytes) -> Result<Message, ProtocolViolation> {
     serializer.decode(bytes, &Limits::default())
@@ -27,9 +58,7 @@ fn encode(serializer: Serializer, message: &Message) -> BytesMut {
     out
 }
 
-#[test]
-fn nothing_is_missing() {
-    let Some(suite) = suite() else { return };
+fn nothing_is_missing(suite: &Suite) {
     assert_eq!((suite.files, suite.samples.len(), suite.validations.len()), (26, 35, 67));
     assert_eq!(suite.validations.iter().filter(|sample| sample.error.is_some()).count(), 28);
     for (serializer, count) in [(Serializer::Json, 59), (Serializer::MsgPack, 35), (Serializer::Cbor, 35)] {
@@ -39,9 +68,7 @@ fn nothing_is_missing() {
     }
 }
 
-#[test]
-fn every_encoding_decodes_to_the_expected_attributes() {
-    let Some(suite) = suite() else { return };
+fn every_encoding_decodes_to_the_expected_attributes(suite: &Suite) {
     for sample in &suite.samples {
         for (serializer, variants) in &sample.variants {
             for bytes in variants {
@@ -57,9 +84,7 @@ fn every_encoding_decodes_to_the_expected_attributes() {
     }
 }
 
-#[test]
-fn every_message_encodes_to_its_compact_form() {
-    let Some(suite) = suite() else { return };
+fn every_message_encodes_to_its_compact_form(suite: &Suite) {
     for sample in &suite.samples {
         for serializer in Serializer::ALL {
             let compact = sample.compact(serializer);
@@ -72,9 +97,7 @@ fn every_message_encodes_to_its_compact_form() {
     }
 }
 
-#[test]
-fn every_encoding_is_carried_to_every_other_serializer() {
-    let Some(suite) = suite() else { return };
+fn every_encoding_is_carried_to_every_other_serializer(suite: &Suite) {
     let mut count = 0;
     for sample in &suite.samples {
         for (from, variants) in &sample.variants {
@@ -104,9 +127,7 @@ fn foreign(elements: &Json, serializer: Serializer) -> Bytes {
     }
 }
 
-#[test]
-fn wrong_attributes_are_refused_by_name() {
-    let Some(suite) = suite() else { return };
+fn wrong_attributes_are_refused_by_name(suite: &Suite) {
     for sample in &suite.validations {
         for serializer in Serializer::ALL {
             let place = format!("{} {serializer}", sample.name);
@@ -126,10 +147,8 @@ fn wrong_attributes_are_refused_by_name() {
     }
 }
 
-#[test]
-fn conversations_can_be_read() {
-    let Some(folder) = folder() else { return };
-    let sequences = sequences(&folder);
+fn conversations_can_be_read(folder: &Path) {
+    let sequences = sequences(folder);
     assert_eq!(sequences.len(), 1);
     let sequence = &sequences[0];
     assert_eq!((sequence.sessions.len(), sequence.event_count), (1, 1));

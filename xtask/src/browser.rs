@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::command::{cargo, output, run};
+use crate::command::{cargo, run, which};
+use crate::debian;
 use crate::interop::TESTS_PACKAGE;
 use crate::javascript;
 use crate::peers;
@@ -72,24 +73,8 @@ fn find_programs() -> Result<(PathBuf, PathBuf), String> {
     if let Some(found) = find() {
         return Ok(found);
     }
-    let names = DEBIAN.join(" and ");
-    if which("apt-get").is_none() || output(Command::new("id").arg("-u")).is_none_or(|user| user != "0") {
-        return Err(format!("a browser is needed: found no Chromium with {DRIVER} (Debian: {names})"));
-    }
-    println!("installing {names}, about 15 s");
-    let apt = |arguments: &[&str]| {
-        let mut command = Command::new("apt-get");
-        run(command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
-    };
-    apt(&["update", "-q"])?;
-    apt(&[&["install", "-q", "-y", "--no-install-recommends"], &DEBIAN[..]].concat())?;
-    find().ok_or_else(|| format!("{names} came without Chromium or {DRIVER}"))
-}
-
-/// Where a program is, if it is on the path.
-fn which(name: &str) -> Option<PathBuf> {
-    let folders = std::env::var_os("PATH")?;
-    std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|file| file.is_file())
+    debian::install(&format!("Chromium and {DRIVER}"), &DEBIAN)?;
+    find().ok_or_else(|| format!("{} came without Chromium or {DRIVER}", DEBIAN.join(" and ")))
 }
 
 /// The folder with the libraries and the bundle; fills it at the first time (about 15 s).
@@ -101,12 +86,10 @@ fn packages(root: &Path) -> Result<PathBuf, String> {
     if fs::read_to_string(folder.join(javascript::STAMP)).is_ok_and(|found| found == wanted) {
         return Ok(folder);
     }
-    if output(Command::new("npm").arg("--version")).is_none() {
-        return Err("the pages' libraries need npm: found none".to_owned());
-    }
+    javascript::ensure_npm()?;
     javascript::clear(&folder)?;
     println!("installing {} into {}, about 15 s", PACKAGES.join(", "), folder.display());
-    javascript::install(&folder, PACKAGES)?;
+    javascript::install(root, &folder, PACKAGES)?;
     let write = |name: &str, text: &str| {
         fs::write(folder.join(name), text).map_err(|error| format!("cannot write {name}: {error}"))
     };
@@ -114,15 +97,4 @@ fn packages(root: &Path) -> Result<PathBuf, String> {
     run(Command::new(folder.join("node_modules/.bin/esbuild")).args(BUNDLE).current_dir(&folder))?;
     write(javascript::STAMP, &wanted)?;
     Ok(folder)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn programs_are_found_on_the_path() {
-        assert!(which("sh").is_some_and(|file| file.is_absolute()));
-        assert_eq!(which("no-such-program-as-this"), None);
-    }
 }

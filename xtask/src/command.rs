@@ -1,7 +1,7 @@
 //! Running other programs.
 
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The cargo that runs us, in the workspace's folder.
@@ -31,6 +31,24 @@ pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     }
 }
 
+/// As [`run`], without a word unless it fails.
+pub(crate) fn run_quietly(command: &mut Command) -> Result<(), String> {
+    let line = command_line(command);
+    let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{line}: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&output.stderr);
+    let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    Err(format!("{line}: {}: {last}", output.status))
+}
+
+/// Where a program is, if it is on the path.
+pub(crate) fn which(name: &str) -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH")?;
+    std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
 /// As [`run`], and returns what was printed to standard output, which is shown at the end.
 pub(crate) fn run_and_read(command: &mut Command) -> Result<String, String> {
     let line = command_line(command);
@@ -48,7 +66,7 @@ pub(crate) fn output(command: &mut Command) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// The command as somebody would type it, without the path of the program.
+/// The command as one would type it, without the path of the program.
 fn command_line(command: &Command) -> String {
     let set = command.get_envs().filter_map(|(name, value)| Some(join(name, value?)));
     let program = Path::new(command.get_program()).file_name().unwrap_or_default().to_owned();
@@ -80,6 +98,19 @@ mod tests {
         let cargo = || cargo(Path::new("."));
         assert!(run_and_read(cargo().arg("--version")).is_ok_and(|text| text.starts_with("cargo ")));
         assert!(run_and_read(cargo().arg("no-such-command")).is_err());
+    }
+
+    #[test]
+    fn what_fails_quietly_says_its_last_words() {
+        assert_eq!(run_quietly(cargo(Path::new(".")).arg("--version")), Ok(()));
+        let failed = run_quietly(cargo(Path::new(".")).arg("no-such-command"));
+        assert!(failed.is_err_and(|why| why.contains("cargo no-such-command: exit status: 101: ")));
+    }
+
+    #[test]
+    fn programs_are_found_on_the_path() {
+        assert!(which("sh").is_some_and(|file| file.is_absolute()));
+        assert_eq!(which("no-such-program-as-this"), None);
     }
 
     #[test]

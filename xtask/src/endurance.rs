@@ -1,4 +1,4 @@
-//! `cargo xtask endurance`: twelve sessions that call, one call after the other, on each adapter.
+//! `cargo xtask long endurance`: twelve sessions that call, one call after the other, on each adapter.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ pub(crate) fn run(root: &Path, arguments: &[&str]) -> End {
         ["--calls", calls] => (*calls, ""),
         ["--calls", calls, adapter] => (*calls, *adapter),
         [adapter] if !adapter.starts_with('-') => (CALLS, *adapter),
-        _ => return End::Usage("endurance [--calls N] [ADAPTER]".to_owned()),
+        _ => return End::Usage("long endurance [--calls N] [ADAPTER]".to_owned()),
     };
     if calls.parse::<u32>().is_err() {
         return End::Usage(format!("{calls} is no number of calls"));

@@ -5,14 +5,14 @@ use std::process::Command;
 
 use crate::command::{cargo, run};
 use crate::javascript::{self, Installed};
-use crate::python;
 use crate::runner::Outcome;
+use crate::{End, caches, python};
 
 /// The crate with the tests of the whole workspace.
 pub(crate) const TESTS_PACKAGE: &str = "roadbed-tests";
 
-/// Its test targets that start foreign peers.
-const RUST_TESTS: &[&str] = &["interop"];
+/// Its test target that starts foreign peers.
+const RUST_TEST: &str = "interop";
 
 /// Tells the tests where the Python with the installed peers is.
 const PYTHON_VARIABLE: &str = "ROADBED_PYTHON";
@@ -21,8 +21,27 @@ const PYTHON_VARIABLE: &str = "ROADBED_PYTHON";
 const NODE_VARIABLE: &str = "ROADBED_NODE";
 const PACKAGES_VARIABLE: &str = "ROADBED_NODE_PACKAGES";
 
-/// Installs the peers if need be, and runs both parts. Without npm everything else still runs.
+/// Tells the tests to try what otherwise takes turns.
+const HOW_MUCH_VARIABLE: &str = "ROADBED_INTEROP";
+
+/// `cargo xtask long interop`: every serializer on every adapter.
+pub(crate) fn run_all(root: &Path) -> End {
+    match try_peers(root, true) {
+        Outcome::Passed => End::Success,
+        Outcome::Failed(why) | Outcome::Unavailable(why) => {
+            eprintln!("{why}");
+            End::Failure
+        }
+    }
+}
+
+/// The stage of `cargo xtask test`.
 pub(crate) fn check(root: &Path) -> Outcome {
+    try_peers(root, false)
+}
+
+/// Installs the peers if need be, and runs both parts. Without npm everything else still runs.
+fn try_peers(root: &Path, is_full: bool) -> Outcome {
     let python = match python::ensure(root) {
         Ok(python) => python,
         Err(why) => return Outcome::Unavailable(why),
@@ -30,7 +49,7 @@ pub(crate) fn check(root: &Path) -> Outcome {
     let javascript = javascript::ensure(root);
     // What fails in the first part is a fault of the peers, and makes the second worthless.
     let result = self_check(root, &python, javascript.as_ref().ok())
-        .and_then(|()| rust_tests(root, &python, javascript.as_ref().ok()));
+        .and_then(|()| rust_tests(root, &python, javascript.as_ref().ok(), is_full));
     match (result, javascript) {
         (Ok(()), Err(why)) => Outcome::Unavailable(format!("{why}; everything else was as it should be")),
         (result, _) => result.into(),
@@ -46,25 +65,27 @@ fn self_check(root: &Path, python: &Path, javascript: Option<&Installed>) -> Res
     if let Some(Installed { node, packages }) = javascript {
         command.arg("--node").arg(node).arg("--packages").arg(packages);
     }
-    run(&mut command).map_err(|why| format!("{why}; logs are in {}", folder.display()))?;
+    run(caches::below_target(root, &mut command))
+        .map_err(|why| format!("{why}; logs are in {}", folder.display()))?;
     // Rubbish in the temporary folder is no reason to fail.
     drop(std::fs::remove_dir_all(&folder));
     Ok(())
 }
 
 /// The tests of `roadbed-tests`.
-fn rust_tests(root: &Path, python: &Path, javascript: Option<&Installed>) -> Result<(), String> {
-    if RUST_TESTS.is_empty() {
-        println!("no test of {TESTS_PACKAGE} is named for this stage yet");
-        return Ok(());
-    }
+fn rust_tests(
+    root: &Path,
+    python: &Path,
+    javascript: Option<&Installed>,
+    is_full: bool,
+) -> Result<(), String> {
     let mut command = cargo(root);
-    command.args(["test", "-p", TESTS_PACKAGE]).env(PYTHON_VARIABLE, python);
+    command.args(["test", "-p", TESTS_PACKAGE, "--test", RUST_TEST]).env(PYTHON_VARIABLE, python);
     if let Some(Installed { node, packages }) = javascript {
         command.env(NODE_VARIABLE, node).env(PACKAGES_VARIABLE, packages);
     }
-    for target in RUST_TESTS {
-        command.args(["--test", target]);
+    if is_full {
+        command.env(HOW_MUCH_VARIABLE, "all");
     }
-    run(command.args(["--", "--nocapture"]))
+    run(caches::below_target(root, &mut command))
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::command::{output, run};
-use crate::peers;
+use crate::{caches, debian, peers};
 
 /// The peers, at the versions that the tests were written for, and what wampy needs for WebSocket on Node.js.
 const PEERS: &[&str] = &["autobahn@26.3.1", "wampy@8.0.2", "ws@8.23.0"];
@@ -43,18 +43,26 @@ pub(crate) fn ensure(root: &Path) -> Result<Installed, String> {
     if is_ready(&folder, &packages, &installed.node) {
         return Ok(installed);
     }
-    if output(Command::new("npm").arg("--version")).is_none() {
-        return Err("the JavaScript peers need npm: found none".to_owned());
-    }
+    ensure_npm()?;
     clear(&folder)?;
     println!("installing {} into {}, about 30 s", packages.join(", "), folder.display());
-    install(&folder, &packages)?;
+    install(root, &folder, &packages)?;
     if !loads(&folder, &installed.node) {
         return Err(format!("the JavaScript peers do not load in {}", installed.node.display()));
     }
     fs::write(folder.join(STAMP), stamp(&packages))
         .map_err(|error| format!("cannot write {STAMP}: {error}"))?;
     Ok(installed)
+}
+
+/// Sees to it that npm is here.
+pub(crate) fn ensure_npm() -> Result<(), String> {
+    let is_here = || output(Command::new("npm").arg("--version")).is_some();
+    if is_here() {
+        return Ok(());
+    }
+    debian::install("npm", &["npm"])?;
+    if is_here() { Ok(()) } else { Err("Debian's npm does not run".to_owned()) }
 }
 
 /// What is to be installed.
@@ -112,18 +120,18 @@ pub(crate) fn clear(folder: &Path) -> Result<(), String> {
 const MANIFEST: &str = "{\"name\": \"roadbed-peers\", \"private\": true}\n";
 
 /// Fills the folder.
-pub(crate) fn install(folder: &Path, packages: &[&str]) -> Result<(), String> {
+pub(crate) fn install(root: &Path, folder: &Path, packages: &[&str]) -> Result<(), String> {
     let write = || {
         fs::create_dir_all(folder)?;
         fs::write(folder.join("package.json"), MANIFEST)
     };
     write().map_err(|error| format!("cannot write to {}: {error}", folder.display()))?;
-    npm(folder, packages)
+    npm(root, folder, packages)
 }
 
 /// `npm install`, tried again once: most failures are the network's. The lock file would name the addresses
 /// of this machine's registry.
-fn npm(folder: &Path, packages: &[&str]) -> Result<(), String> {
+fn npm(root: &Path, folder: &Path, packages: &[&str]) -> Result<(), String> {
     let install = || {
         let mut command = Command::new("npm");
         command.args([
@@ -134,7 +142,7 @@ fn npm(folder: &Path, packages: &[&str]) -> Result<(), String> {
             "--no-fund",
             "--loglevel=error",
         ]);
-        run(command.args(packages).current_dir(folder))
+        run(caches::below_target(root, command.args(packages)).current_dir(folder))
     };
     install().or_else(|_| install())
 }

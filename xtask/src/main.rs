@@ -3,16 +3,21 @@
 mod autobahn;
 mod bench;
 mod browser;
+mod caches;
 mod checks;
 mod command;
+mod debian;
+mod deny;
 mod endurance;
 mod fuzz;
 mod interop;
 mod javascript;
+mod long;
 mod no_std;
 mod peers;
 mod python;
 mod runner;
+mod style;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,18 +25,17 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask test [--stage NAME]... [--list]
     Every check of the project, or the named stages, in order. A stage that fails does not keep the later
-    ones from running. With CI=true a stage that cannot run here fails; otherwise it is skipped, aloud.
+    ones from running. With CI=true a stage that cannot run here fails; otherwise it is skipped, aloud. What the
+    stages need is installed below target/; only what Debian packages alone can bring (Python, npm, Chromium) is
+    installed with apt-get, as root, and one line says so before.
 cargo xtask peers
     Installs the foreign peers of the interop stage (Crossbar.io, autobahn-python, autobahn-js, wampy) below
     target/peers, or below the folder that ROADBED_PEERS_DIR names.
-cargo xtask autobahn
-    Puts the WebSocket layer before the Autobahn TestSuite, all cases of it: some minutes. The test stage of that
-    name tries those that take seconds. The suite is installed below target/peers; it needs Python 2.7.
 cargo xtask fuzz [TARGET] [--seconds N]
     Runs one fuzz target, or all in turn, for N seconds each (60), with cargo-fuzz and nightly.
-cargo xtask endurance [--calls N] [ADAPTER]
-    Twelve sessions that call one after the other, N times each (40000), on every adapter or the one named,
-    over TCP, Unix sockets and in memory. A wake-up that gets lost anywhere ends it.
+cargo xtask long [NAME] [ARGUMENT]...
+    Runs a test in its long form, of many minutes: endurance, fuzz, stress, simulation, autobahn, interop. Without
+    a name it lists them, and what each understands.
 cargo xtask bench [--instructions] [WORD]...
     Runs the benchmarks whose title holds all the words. With --instructions it counts instructions, under
     valgrind, instead of time: those figures do not depend on what else the machine does.
@@ -43,7 +47,7 @@ cargo xtask bench memory [NAME]...
     What an idle session holds: a client's on each adapter, and a router's peer.
 ";
 
-/// How a command ended for whoever started it.
+/// How a command ended.
 enum End {
     /// It did what it should.
     Success,
@@ -60,9 +64,8 @@ fn main() -> ExitCode {
     let end = match arguments.split_first() {
         Some((&"test", rest)) => checks::run(&root, rest),
         Some((&"peers", [])) => peers::install(&root),
-        Some((&"autobahn", [])) => autobahn::run(&root),
         Some((&"fuzz", rest)) => fuzz::run(&root, rest),
-        Some((&"endurance", rest)) => endurance::run(&root, rest),
+        Some((&"long", rest)) => long::run(&root, rest),
         Some((&"bench", rest)) => bench::run(&root, rest),
         Some((&("help" | "--help" | "-h"), _)) => {
             print!("{HELP}");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::command::{output, run};
-use crate::peers;
+use crate::{caches, debian, peers};
 
 /// The peers, at the versions that the tests were written for.
 const PEERS: &[&str] = &["crossbar==26.10.1", "autobahn[all]==26.10.2"];
@@ -29,11 +29,11 @@ pub(crate) fn ensure(root: &Path) -> Result<PathBuf, String> {
     if is_ready(&folder, &python) {
         return Ok(python);
     }
-    let base = find_python()?;
+    let base = ensure_python()?;
     clear(&folder)?;
     println!("installing {} into {}, about 75 s", PEERS.join(" and "), folder.display());
     run(Command::new(base).args(["-m", "venv"]).arg(&folder))?;
-    install(&python)?;
+    install(root, &python)?;
     fs::write(folder.join(STAMP), stamp()).map_err(|error| format!("cannot write {STAMP}: {error}"))?;
     Ok(python)
 }
@@ -49,8 +49,16 @@ fn is_ready(folder: &Path, python: &Path) -> bool {
         && output(Command::new(python).args(["-c", "import autobahn"])).is_some()
 }
 
+/// A Python that is new enough and can make environments; Debian's, if there is none and we may install it.
+pub(crate) fn ensure_python() -> Result<&'static str, String> {
+    find_python().or_else(|missing| {
+        debian::install("Python", &["python3", "python3-venv"]).map_err(|why| format!("{missing}; {why}"))?;
+        find_python()
+    })
+}
+
 /// A Python that is new enough and can make environments, or why there is none.
-pub(crate) fn find_python() -> Result<&'static str, String> {
+fn find_python() -> Result<&'static str, String> {
     let mut found = Vec::new();
     for name in NAMES {
         let code = "import sys; print(*sys.version_info[:2])";
@@ -87,12 +95,12 @@ pub(crate) fn clear(folder: &Path) -> Result<(), String> {
 }
 
 /// Fills the environment.
-fn install(python: &Path) -> Result<(), String> {
-    pip(python, &["-U", "pip", "wheel", "setuptools"])?;
-    pip(python, PEERS)?;
+fn install(root: &Path, python: &Path) -> Result<(), String> {
+    pip(root, python, &["-U", "pip", "wheel", "setuptools"])?;
+    pip(root, python, PEERS)?;
     // Without the cache: pip would take from it the wheel that it built just now, for another numpy.
     let rebuild = ["--no-cache-dir", "--no-build-isolation", "--no-binary", "bjdata", "--force-reinstall"];
-    if let Err(why) = pip(python, &[&rebuild[..], &["--no-deps", REBUILT]].concat()) {
+    if let Err(why) = pip(root, python, &[&rebuild[..], &["--no-deps", REBUILT]].concat()) {
         // It has a slow form in Python, for a serializer that the tests do not use.
         println!("{REBUILT} stays without its fast part: {why}");
     }
@@ -100,11 +108,11 @@ fn install(python: &Path) -> Result<(), String> {
 }
 
 /// `pip install`, tried again once: most failures are the network's.
-pub(crate) fn pip(python: &Path, arguments: &[&str]) -> Result<(), String> {
+pub(crate) fn pip(root: &Path, python: &Path, arguments: &[&str]) -> Result<(), String> {
     let install = || {
         let mut command = Command::new(python);
         command.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]);
-        run(command.args(arguments))
+        run(caches::below_target(root, command.args(arguments)))
     };
     install().or_else(|_| install())
 }
@@ -130,7 +138,7 @@ mod tests {
         fs::create_dir_all(&folder).unwrap();
         assert_eq!(clear(&folder), Ok(()), "an empty folder");
         fs::write(folder.join("letter.txt"), "mine").unwrap();
-        assert!(clear(&folder).is_err(), "somebody's folder");
+        assert!(clear(&folder).is_err(), "a folder of the user");
         assert!(folder.join("letter.txt").exists());
         fs::write(folder.join("pyvenv.cfg"), "").unwrap();
         assert_eq!(clear(&folder), Ok(()), "an install that broke off");

@@ -20,10 +20,8 @@ pub(crate) enum Outcome {
     Passed,
     /// Something was not.
     Failed(String),
-    /// What it needs is not on this machine: a failure in CI, where everything has to run.
+    /// What it needs is not on this machine: skipped, and a failure in CI, where everything has to run.
     Unavailable(String),
-    /// It has nothing to do, or what it needs is optional everywhere.
-    Skipped(String),
 }
 
 impl From<Result<(), String>> for Outcome {
@@ -37,7 +35,6 @@ impl Outcome {
     fn settle(self, ci: bool) -> Self {
         match self {
             Self::Unavailable(why) if ci => Self::Failed(format!("cannot run, and CI=true: {why}")),
-            Self::Unavailable(why) => Self::Skipped(why),
             settled => settled,
         }
     }
@@ -47,7 +44,7 @@ impl Outcome {
         match self {
             Self::Passed => ("ok", ""),
             Self::Failed(why) => ("FAILED", why),
-            Self::Unavailable(why) | Self::Skipped(why) => ("skipped", why),
+            Self::Unavailable(why) => ("skipped", why),
         }
     }
 }
@@ -78,13 +75,16 @@ fn summary(report: &[(&str, Outcome, Duration)]) -> String {
         match outcome {
             Outcome::Passed => passed += 1,
             Outcome::Failed(_) => failed += 1,
-            Outcome::Unavailable(_) | Outcome::Skipped(_) => skipped += 1,
+            Outcome::Unavailable(_) => skipped += 1,
         }
         let (word, why) = outcome.told();
         let line = format!("{name:<12} {word:<8} {:>9}  {why}", seconds(*took));
         text.push_str(line.trim_end());
         text.push('\n');
     }
+    let total: Duration = report.iter().map(|(_, _, took)| *took).sum();
+    let slowest = report.iter().max_by_key(|(_, _, took)| *took).map_or("none", |(name, _, _)| name);
+    text.push_str(&format!("all together {}; the slowest is {slowest}\n", seconds(total)));
     text.push_str(&format!("stages: {passed} passed, {failed} failed, {skipped} skipped\n"));
     text
 }
@@ -101,10 +101,9 @@ mod tests {
     #[test]
     fn what_cannot_run_fails_in_ci_only() {
         let missing = || Outcome::Unavailable("no python3".to_owned());
-        assert_eq!(missing().settle(false), Outcome::Skipped("no python3".to_owned()));
+        assert_eq!(missing().settle(false), missing());
         assert!(matches!(missing().settle(true), Outcome::Failed(why) if why.contains("no python3")));
-        let optional = || Outcome::Skipped("cargo-deny is not installed".to_owned());
-        assert_eq!(optional().settle(true), optional());
+        assert_eq!(Outcome::Passed.settle(true), Outcome::Passed);
     }
 
     #[test]
@@ -112,7 +111,7 @@ mod tests {
         let report = [
             ("fmt", Outcome::Passed, Duration::from_millis(1250)),
             ("doc", Outcome::Failed("a link".to_owned()), Duration::from_secs(12)),
-            ("deny", Outcome::Skipped("not installed".to_owned()), Duration::ZERO),
+            ("deny", Outcome::Unavailable("not installed".to_owned()), Duration::ZERO),
         ];
         let text = summary(&report);
         assert_eq!(
@@ -120,6 +119,7 @@ mod tests {
             "\nfmt          ok           1.2 s\n\
              doc          FAILED      12.0 s  a link\n\
              deny         skipped      0.0 s  not installed\n\
+             all together 13.2 s; the slowest is doc\n\
              stages: 1 passed, 1 failed, 1 skipped\n"
         );
     }

@@ -9,8 +9,11 @@ mod router;
 mod webserver;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
+use libtest_mimic::Arguments;
 use roadbed_core::serializer::Serializer;
+use roadbed_tests::outside::trial;
 use serde_json::Value;
 
 use crate::browser::{Browser, Programs};
@@ -49,24 +52,33 @@ const PAGE_STEPS: &[&str] = &[
     "leave",
 ];
 
-/// What the tests need from outside, named by the stage `browser`; without it they say so and pass,
-/// because `cargo test` alone installs nothing.
-fn outside() -> Option<(Programs, PathBuf)> {
+/// What the tests need from outside, named by the stage `browser`.
+type Outside = (Programs, PathBuf);
+type Test = fn(Outside);
+
+fn outside() -> Result<Outside, String> {
     let named = |variable: &str| {
         let path = std::env::var_os(variable).map(PathBuf::from);
-        if path.is_none() {
-            println!("not run: {variable} is not set (cargo xtask test --stage browser)");
-        }
-        path
+        path.ok_or_else(|| format!("{variable} is not set (cargo xtask test --stage browser)"))
     };
     let browser = named("ROADBED_CHROMIUM")?;
     let driver = named("ROADBED_CHROMEDRIVER")?;
-    Some((Programs { browser, driver }, named("ROADBED_BROWSER_PACKAGES")?))
+    Ok((Programs { browser, driver }, named("ROADBED_BROWSER_PACKAGES")?))
 }
 
-#[test]
-fn pages_and_rust_programs_share_a_realm() {
-    let Some((programs, packages)) = outside() else { return };
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // A browser at a time is enough.
+    arguments.test_threads.get_or_insert(1);
+    let tests: [(&str, Test); 2] = [
+        ("pages_and_rust_programs_share_a_realm", pages_and_rust_programs_share_a_realm),
+        ("pages_of_other_origins_are_refused", pages_of_other_origins_are_refused),
+    ];
+    let trials = tests.into_iter().map(|(name, test)| trial("browser", name, outside(), test));
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
+
+fn pages_and_rust_programs_share_a_realm((programs, packages): Outside) {
     let web = WebServer::start(&packages);
     let routers = [Router::plain(web.origin()), Router::compressing(web.origin())];
     let browser = Browser::start(&programs, "realm");
@@ -103,9 +115,7 @@ fn meet(browser: &Browser, page: &Page<'_>, partner: Serializer, web: &WebServer
     steps
 }
 
-#[test]
-fn pages_of_other_origins_are_refused() {
-    let Some((programs, packages)) = outside() else { return };
+fn pages_of_other_origins_are_refused((programs, packages): Outside) {
     let web = WebServer::start(&packages);
     // Another port is another origin.
     let other = WebServer::start(&packages);

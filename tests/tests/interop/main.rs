@@ -16,9 +16,14 @@ mod subject;
 mod ways;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::thread;
+
+use libtest_mimic::Arguments;
+use roadbed_tests::outside::trial;
 
 use crate::peers::{Crossbar, Peers};
 use crate::report::{Report, Row};
@@ -31,19 +36,28 @@ struct Job<'a> {
     run: Box<dyn FnOnce() -> Vec<Row> + Send + 'a>,
 }
 
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(1);
+    let trials = vec![
+        trial("interop", "foreign_peers", peers::python(), foreign_peers),
+        // They take part in that one; here it shows when they could not.
+        trial("interop", "peers_in_javascript_are_here", peers::node(), drop),
+    ];
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
 /// Everything there is, so that Crossbar.io starts once and the table comes at the end.
-#[test]
-fn foreign_peers() {
-    let peers = Peers::find();
+fn foreign_peers(python: PathBuf) {
+    let peers = Peers::find(python);
     let crossbar = Crossbar::start(&peers);
     let (mut jobs, mut rows) = (Vec::new(), 0);
     for subject in SUBJECTS.into_iter().enumerate() {
         let (peers, name) = (&peers, subject.1.name());
-        if let Some(crossbar) = &crossbar {
-            let run = move || scenarios::through_crossbar(subject, peers, crossbar);
-            jobs.push(Job { name: format!("{name} client"), run: Box::new(run) });
-            rows += subject.1.ways().len();
-        }
+        let crossbar = &crossbar;
+        let run = move || scenarios::through_crossbar(subject, peers, crossbar);
+        jobs.push(Job { name: format!("{name} client"), run: Box::new(run) });
+        rows += subject.1.ways().len();
         for programme in PROGRAMMES.iter().filter(|programme| programme.is_here(peers)) {
             let run = move || routers::against_our_router(programme, subject, peers);
             rows += programme.ways(subject.1).count();

@@ -9,9 +9,8 @@ use serde_json::Value;
 use crate::certificates::Certificates;
 use crate::ways::Way;
 
-/// The Python with the installed peers, named by the stage `interop`; without it the tests say so and
-/// pass, because `cargo test` alone installs nothing.
-fn python() -> Option<PathBuf> {
+/// The Python with the installed peers, named by the stage `interop`.
+pub(crate) fn python() -> Result<PathBuf, String> {
     named("ROADBED_PYTHON", "Python with the peers")
 }
 
@@ -22,18 +21,15 @@ pub(crate) struct Node {
 }
 
 /// Node.js with the installed peers; as for Python.
-fn node() -> Option<Node> {
+pub(crate) fn node() -> Result<Node, String> {
     let program = named("ROADBED_NODE", "Node.js with the peers")?;
     let packages = named("ROADBED_NODE_PACKAGES", "folder with packages of Node.js")?;
-    Some(Node { program, packages })
+    Ok(Node { program, packages })
 }
 
-fn named(variable: &str, what: &str) -> Option<PathBuf> {
+fn named(variable: &str, what: &str) -> Result<PathBuf, String> {
     let path = std::env::var_os(variable).map(PathBuf::from);
-    if path.is_none() {
-        println!("not run: {variable} names no {what} (cargo xtask test --stage interop)");
-    }
-    path
+    path.ok_or_else(|| format!("{variable} names no {what} (cargo xtask test --stage interop)"))
 }
 
 /// A script of tests/interop.
@@ -43,26 +39,27 @@ fn script(name: &str) -> PathBuf {
 
 /// What the peers that are here need.
 pub(crate) struct Peers {
-    pub(crate) python: Option<PathBuf>,
-    pub(crate) node: Option<Node>,
+    python: PathBuf,
+    node: Option<Node>,
     pub(crate) certificates: Certificates,
     pub(crate) folder: Folder,
 }
 
 impl Peers {
-    pub(crate) fn find() -> Self {
+    /// Those of this Python, and those of Node.js if they are here.
+    pub(crate) fn find(python: PathBuf) -> Self {
         let folder = Folder::new("interop");
-        Self { python: python(), node: node(), certificates: Certificates::new(&folder.0), folder }
+        Self { python, node: node().ok(), certificates: Certificates::new(&folder.0), folder }
     }
 
-    /// A script in Python, if that is here, with the certificates it is to trust.
-    pub(crate) fn python(&self, name: &str) -> Option<Command> {
-        let mut command = Command::new(self.python.as_ref()?);
+    /// A script in Python, with the certificates it is to trust.
+    pub(crate) fn python(&self, name: &str) -> Command {
+        let mut command = Command::new(&self.python);
         command.arg(script(name)).arg("--authority").arg(&self.certificates.authority);
-        Some(command)
+        command
     }
 
-    /// A script in JavaScript likewise.
+    /// A script in JavaScript likewise, if Node.js is here.
     pub(crate) fn javascript(&self, name: &str) -> Option<Command> {
         let Node { program, packages } = self.node.as_ref()?;
         let mut command = Command::new(program);
@@ -134,15 +131,14 @@ pub(crate) struct Crossbar {
 }
 
 impl Crossbar {
-    /// Unless there is no Python.
-    pub(crate) fn start(peers: &Peers) -> Option<Self> {
+    pub(crate) fn start(peers: &Peers) -> Self {
         let Certificates { certificate, key, .. } = &peers.certificates;
-        let mut command = Command::new(peers.python.as_ref()?);
+        let mut command = Command::new(&peers.python);
         command.arg(script("crossbar_router.py")).arg(peers.folder.0.join("crossbar"));
         let mut peer = Peer::start(command.arg("--certificate").arg(certificate).arg("--key").arg(key));
         let addresses: Value = serde_json::from_str(&peer.line()).unwrap();
         assert_eq!(addresses["ready"], true, "{addresses}");
-        Some(Self { _peer: peer, addresses })
+        Self { _peer: peer, addresses }
     }
 
     /// Where to find it.

@@ -42,7 +42,7 @@ pub(crate) const PROGRAMMES: [Programme; 4] = [
     Programme {
         name: "py",
         peer: "autobahn-python on asyncio to our router",
-        start: |peers| peers.python("peer.py"),
+        start: |peers| Some(peers.python("peer.py")),
         rounds: &[
             Round { ways: RAW, serializers: MIXED, share: Share::All },
             Round { ways: ALL_BUT_RAW, serializers: EACH, share: Share::InTurn(0) },
@@ -54,7 +54,7 @@ pub(crate) const PROGRAMMES: [Programme; 4] = [
         name: "tx",
         peer: "autobahn-python on Twisted to our router",
         start: |peers| {
-            let mut command = peers.python("peer.py")?;
+            let mut command = peers.python("peer.py");
             command.args(["--framework", "twisted"]);
             Some(command)
         },

@@ -91,7 +91,7 @@ pub(crate) fn through_crossbar(
     let (number, subject) = subject;
     let prefix = format!("com.roadbed.{}", subject.name().replace('-', "_"));
     // The peer speaks another serializer than most of our clients, so that Crossbar transcodes as well.
-    let mut command = peers.python("serve_peer.py").unwrap();
+    let mut command = peers.python("serve_peer.py");
     command.args(["--url", crossbar.url(Way::Tcp), "--serializer", "cbor", "--prefix", &prefix]);
     let mut served = Peer::start(&mut command);
     assert_eq!(served.line().trim(), "READY");

@@ -23,11 +23,11 @@ const SOME: &[&str] = &[
 ];
 const ALL: &[&str] = &["1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "9.*", "10.*", "12.*", "13.*"];
 
-/// `cargo xtask autobahn`: every case.
+/// `cargo xtask long autobahn`: every case.
 pub(crate) fn run(root: &Path) -> End {
     match check(root, ALL) {
         Outcome::Passed => End::Success,
-        Outcome::Failed(why) | Outcome::Unavailable(why) | Outcome::Skipped(why) => {
+        Outcome::Failed(why) | Outcome::Unavailable(why) => {
             eprintln!("{why}");
             End::Failure
         }

@@ -92,7 +92,7 @@ impl Running {
         command.stdin(Stdio::null()).spawn().map(Self).map_err(|error| format!("{program}: {error}"))
     }
 
-    /// Waits until somebody listens at the port.
+    /// Waits until there is a listener at the port.
     fn listens(&mut self, port: u16) -> Result<(), String> {
         let begin = Instant::now();
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {

@@ -9,6 +9,7 @@
 mod attempts;
 mod call;
 mod connect;
+mod ending;
 mod event;
 mod handler;
 mod hooks;
@@ -35,6 +36,7 @@ mod waiters;
 pub use attempts::{Attempt, Attempts};
 pub use call::{Call, CallResult, Calling, Returning, ReturningFuture};
 pub use connect::{Connect, Connector};
+pub use ending::{Ended, Ending};
 pub use event::{Event, Lagged};
 pub use handler::{ArgumentError, HandlerError};
 pub use hooks::{Challenge, Closed, UserError};

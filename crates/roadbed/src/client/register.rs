@@ -10,6 +10,7 @@ use roadbed_core::options::{InvokePolicy, RegisterOptions};
 use roadbed_core::time::Timestamp;
 use roadbed_core::uri::{MatchPolicy, Uri};
 
+use super::ending::Fate;
 use super::handler::HandlerError;
 use super::invocation::Invocation;
 use super::queue::Queue;
@@ -49,6 +50,7 @@ impl Plan {
             options,
             limit,
             kind,
+            fate: Arc::default(),
             sent: None,
         });
         Request::new(shared, command, timeout)
@@ -223,6 +225,7 @@ struct RegisterCommand<K> {
     options: RegisterOptions,
     limit: usize,
     kind: K,
+    fate: Arc<Fate>,
     sent: Option<RegisterId>,
 }
 
@@ -240,7 +243,9 @@ impl<K: Kind> Command for RegisterCommand<K> {
         let result = state.connection.register(now, &self.procedure, &self.options);
         let id = result.map_err(|error| state.refusal(error))?;
         let (waiter, answer) = oneshot::channel();
-        state.registrations.insert(id, Target::new(self.procedure.clone(), self.kind.sink(), self.limit));
+        let (procedure, sink) = (self.procedure.clone(), self.kind.sink());
+        let target = Target::new(procedure, sink, Arc::clone(&self.fate), self.limit);
+        state.registrations.insert(id, target);
         state.registering.insert(id, waiter, until);
         self.sent = Some(id);
         Ok(Sent::Waits(id, answer))
@@ -249,7 +254,7 @@ impl<K: Kind> Command for RegisterCommand<K> {
     fn finish(&mut self, (): ()) -> Result<K::Handle, Error> {
         let id = self.sent.take().ok_or(Error::Canceled)?;
         let (shared, procedure) = (Arc::clone(&self.shared), self.procedure.clone());
-        Ok(self.kind.handle(Registration::new(shared, id, procedure)))
+        Ok(self.kind.handle(Registration::new(shared, id, procedure, Arc::clone(&self.fate))))
     }
 
     fn abandon(id: RegisterId, state: &mut State, now: Timestamp, after: &mut After) {

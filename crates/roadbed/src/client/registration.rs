@@ -12,6 +12,7 @@ use roadbed_core::id::RegisterId;
 use roadbed_core::time::Timestamp;
 use roadbed_core::uri::Uri;
 
+use super::ending::{Ended, Ending, Fate};
 use super::invocation::Invocation;
 use super::queue::{Popped, Queue};
 use super::request::{Command, Request, Sending, Sent, request_future, timeout_setters};
@@ -22,22 +23,59 @@ use crate::error::{Error, Operation};
 
 /// A procedure of ours. Dropped, it unregisters; see [`detach`](Self::detach). Invocations that run then
 /// are still answered.
+///
+/// A statement that drops it at once is warned of:
+///
+/// ```compile_fail
+/// #![deny(unused_must_use)]
+/// # async fn example(session: roadbed::client::Session) -> Result<(), roadbed::Error> {
+/// session.register("com.example.ping", |_| async { Ok("pong") }).await?;
+/// # Ok(()) }
+/// ```
+///
+/// ```
+/// #![deny(unused_must_use)]
+/// # async fn example(session: roadbed::client::Session) -> Result<(), roadbed::Error> {
+/// session.register("com.example.ping", |_| async { Ok("pong") }).await?.detach();
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
+#[must_use = "dropped, it unregisters at once: keep it, or `detach` it"]
 pub struct Registration {
     shared: Arc<Shared>,
     id: RegisterId,
     procedure: Uri,
+    fate: Arc<Fate>,
     is_over: bool,
 }
 
 impl Registration {
-    pub(super) const fn new(shared: Arc<Shared>, id: RegisterId, procedure: Uri) -> Self {
-        Self { shared, id, procedure, is_over: false }
+    pub(super) const fn new(shared: Arc<Shared>, id: RegisterId, procedure: Uri, fate: Arc<Fate>) -> Self {
+        Self { shared, id, procedure, fate, is_over: false }
     }
 
     /// The procedure, as it was registered.
     pub const fn procedure(&self) -> &Uri {
         &self.procedure
+    }
+
+    /// Waits until the registration has ended: the router took it back, this side gave it up, or the session ended.
+    ///
+    /// ```
+    /// # use roadbed::client::{Ending, Registration};
+    /// # async fn example(registration: Registration) {
+    /// if let Ending::Revoked { reason } = registration.ended().await {
+    ///     eprintln!("{} was taken back: {reason:?}", registration.procedure());
+    /// }
+    /// # }
+    /// ```
+    pub fn ended(&self) -> Ended {
+        Ended(Arc::clone(&self.fate))
+    }
+
+    /// Returns whether the procedure is registered, as far as this side knows.
+    pub fn is_active(&self) -> bool {
+        self.fate.get().is_none()
     }
 
     /// Ends the registration: await it, or `wait()` for it.
@@ -53,7 +91,8 @@ impl Registration {
     /// The same registration, whose end is now the affair of what is returned.
     fn take(&mut self) -> Self {
         let is_over = std::mem::replace(&mut self.is_over, true);
-        Self { shared: Arc::clone(&self.shared), id: self.id, procedure: self.procedure.clone(), is_over }
+        let (shared, fate) = (Arc::clone(&self.shared), Arc::clone(&self.fate));
+        Self { shared, id: self.id, procedure: self.procedure.clone(), fate, is_over }
     }
 }
 
@@ -92,6 +131,7 @@ impl Drop for Registration {
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]
+#[must_use = "dropped, it unregisters at once, and nobody takes the invocations"]
 pub struct Invocations {
     registration: Registration,
     queue: Arc<Queue<Invoked>>,
@@ -105,6 +145,16 @@ impl Invocations {
     /// The procedure, as it was registered.
     pub const fn procedure(&self) -> &Uri {
         &self.registration.procedure
+    }
+
+    /// Waits until the registration has ended; see [`Registration::ended`].
+    pub fn ended(&self) -> Ended {
+        self.registration.ended()
+    }
+
+    /// Returns whether the procedure is registered, as far as this side knows.
+    pub fn is_active(&self) -> bool {
+        self.registration.is_active()
     }
 
     /// The next invocation; `None` when the registration has ended.
@@ -178,7 +228,7 @@ impl Iterator for WaitInvocations<'_> {
 
 /// Takes a registration away; its answer is nobody's.
 pub(super) fn end(id: RegisterId, state: &mut State, now: Timestamp, after: &mut After) {
-    state.registrations.remove(&id).into_iter().for_each(|target| after.retire(target));
+    state.registrations.remove(&id).into_iter().for_each(|target| after.retire(target, Ending::Given));
     // It may have been revoked, or the session have ended.
     let _ = state.connection.unregister(now, id);
 }
@@ -229,7 +279,7 @@ impl Command for UnregisterCommand {
         let Sending { state, after, now, until } = sending;
         let id = self.0.id;
         self.0.is_over = true;
-        state.registrations.remove(&id).into_iter().for_each(|target| after.retire(target));
+        state.registrations.remove(&id).into_iter().for_each(|target| after.retire(target, Ending::Given));
         match state.connection.unregister(now, id) {
             Ok(()) => {
                 let (waiter, answer) = oneshot::channel();

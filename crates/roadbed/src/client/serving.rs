@@ -15,6 +15,7 @@ use roadbed_core::options::{CancelMode, YieldOptions};
 use roadbed_core::payload::Payload;
 use roadbed_core::uri::Uri;
 
+use super::ending::Fate;
 use super::handler::HandlerError;
 use super::hooks::{self, UserError};
 use super::invocation::Invocation;
@@ -41,6 +42,7 @@ pub(crate) struct Target {
     /// The procedure, as it was registered.
     pub(crate) procedure: Uri,
     pub(crate) sink: Sink,
+    pub(crate) fate: Arc<Fate>,
     /// How many there are, and may be.
     pub(crate) active: usize,
     pub(crate) limit: usize,
@@ -54,8 +56,8 @@ pub(crate) enum Sink {
 }
 
 impl Target {
-    pub(crate) fn new(procedure: Uri, sink: Sink, limit: usize) -> Self {
-        Self { procedure, sink, active: 0, limit }
+    pub(crate) fn new(procedure: Uri, sink: Sink, fate: Arc<Fate>, limit: usize) -> Self {
+        Self { procedure, sink, fate, active: 0, limit }
     }
 
     /// Takes an invocation; `false` when there are too many.

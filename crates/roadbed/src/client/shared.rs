@@ -13,6 +13,7 @@ use roadbed_core::message::{RawDict, WelcomeDetails};
 use roadbed_core::serializer::Serializer;
 use roadbed_core::time::Timestamp;
 
+use super::ending::Ending;
 use super::hooks::{self, Challenge, Closed, Hooks};
 use super::serving::Target;
 use super::settings::QueueLimits;
@@ -101,7 +102,8 @@ impl After {
     }
 
     /// Ends what invocations go to. The closure in it is dropped later.
-    pub(crate) fn retire(&mut self, target: Target) {
+    pub(crate) fn retire(&mut self, target: Target, ending: Ending) {
+        self.wakers.extend(target.fate.end(ending));
         self.wakers.extend(target.close());
         self.discarded.push(Box::new(target));
     }

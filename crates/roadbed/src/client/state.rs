@@ -14,6 +14,7 @@ use roadbed_core::session::SessionState;
 use roadbed_core::time::Timestamp;
 
 use super::call::CallResult;
+use super::ending::{Ending, Fate};
 use super::event::Item;
 use super::hooks::Closed;
 use super::queue::Queue;
@@ -33,7 +34,7 @@ pub(crate) struct State {
     pub(super) subscribing: Waiters<SubscribeId, ()>,
     pub(super) unsubscribing: Waiters<SubscribeId, ()>,
     /// The queues of subscriptions, from the command on: no event is too early for them.
-    pub(super) subscriptions: HashMap<SubscribeId, Arc<Queue<Item>>>,
+    pub(super) subscriptions: HashMap<SubscribeId, (Arc<Queue<Item>>, Arc<Fate>)>,
     pub(super) registering: Waiters<RegisterId, ()>,
     pub(super) unregistering: Waiters<RegisterId, ()>,
     pub(super) registrations: HashMap<RegisterId, Target>,
@@ -181,7 +182,7 @@ impl State {
             after.deliver(waiter, Err(late()));
         }
         while let Some((id, waiter)) = self.subscribing.pop_due(now) {
-            self.subscriptions.remove(&id);
+            self.end_subscription(id, Ending::Given, after);
             after.deliver(waiter, Err(late()));
         }
         while let Some((id, waiter)) = self.registering.pop_due(now) {
@@ -196,13 +197,21 @@ impl State {
         }
     }
 
+    /// A subscription has ended.
+    pub(super) fn end_subscription(&mut self, id: SubscribeId, ending: Ending, after: &mut After) {
+        if let Some((queue, fate)) = self.subscriptions.remove(&id) {
+            after.wakers.extend(fate.end(ending));
+            after.wakers.extend(queue.session_ended());
+        }
+    }
+
     /// A registration is not wanted any more, before it was granted, or before anyone could take what came.
     pub(super) fn give_up_registering(&mut self, id: RegisterId, now: Timestamp, after: &mut After) {
         if let Some(target) = self.registrations.remove(&id) {
             for (invoked, _) in target.drain() {
                 self.refuse(now, invoked.id, &uris::CANCELED, "the registration was given up");
             }
-            after.retire(target);
+            after.retire(target, Ending::Given);
         }
     }
 
@@ -312,11 +321,13 @@ impl State {
         after.discard(&mut self.unsubscribing);
         after.discard(&mut self.registering);
         after.discard(&mut self.unregistering);
-        for (_, queue) in self.subscriptions.drain() {
+        let ending = Ending::Session(self.end());
+        for (_, (queue, fate)) in self.subscriptions.drain() {
+            after.wakers.extend(fate.end(ending.clone()));
             after.wakers.extend(queue.session_ended());
         }
         for (_, target) in self.registrations.drain() {
-            after.retire(target);
+            after.retire(target, ending.clone());
         }
         for (_, (_, interrupt)) in self.invocations.drain() {
             after.wakers.extend(interrupt.interrupt(roadbed_core::options::CancelMode::Skip));

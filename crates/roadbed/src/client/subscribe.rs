@@ -13,6 +13,7 @@ use roadbed_core::options::SubscribeOptions;
 use roadbed_core::time::Timestamp;
 use roadbed_core::uri::{MatchPolicy, Uri};
 
+use super::ending::{Ended, Ending, Fate};
 use super::event::{Event, Item, Lagged};
 use super::queue::{Popped, Queue};
 use super::request::{Command, Request, Sending, Sent, request_future, timeout_setters};
@@ -69,6 +70,7 @@ impl Subscribe {
             topic,
             options,
             queue,
+            fate: Arc::default(),
             sent: None,
         });
         Request::new(self.shared, command, self.timeout)
@@ -109,11 +111,13 @@ impl Subscribing {
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]
+#[must_use = "dropped, it unsubscribes at once: keep it, or `detach` it"]
 pub struct Subscription {
     shared: Arc<Shared>,
     id: SubscribeId,
     topic: Uri,
     queue: Arc<Queue<Item>>,
+    fate: Arc<Fate>,
     is_over: bool,
 }
 
@@ -123,7 +127,27 @@ impl Subscription {
         &self.topic
     }
 
-    /// The next event; `None` when the subscription has ended.
+    /// Waits until the subscription has ended: the router took it back, this side gave it up, or the session ended.
+    /// When [`next`](Self::next) gives `None`, this says at once why.
+    ///
+    /// ```
+    /// # async fn example(mut ticks: roadbed::client::Subscription) {
+    /// while let Some(event) = ticks.next().await {
+    ///     println!("{event:?}");
+    /// }
+    /// eprintln!("no more ticks: {}", ticks.ended().await);
+    /// # }
+    /// ```
+    pub fn ended(&self) -> Ended {
+        Ended(Arc::clone(&self.fate))
+    }
+
+    /// Returns whether the topic is subscribed to, as far as this side knows.
+    pub fn is_active(&self) -> bool {
+        self.fate.get().is_none()
+    }
+
+    /// The next event; `None` when the subscription has ended, and [`ended`](Self::ended) says why.
     pub async fn next(&mut self) -> Option<Result<Event, Lagged>> {
         std::future::poll_fn(|cx| self.poll_event(cx)).await
     }
@@ -192,7 +216,7 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         if !self.is_over {
             let (id, now) = (self.id, self.shared.now());
-            self.shared.with(|state, _| end(id, state, now));
+            self.shared.with(|state, after| end(id, state, now, after));
         }
     }
 }
@@ -210,8 +234,8 @@ impl Iterator for Wait<'_> {
 }
 
 /// Takes a subscription away; its answer is nobody's.
-fn end(id: SubscribeId, state: &mut State, now: Timestamp) {
-    state.subscriptions.remove(&id);
+fn end(id: SubscribeId, state: &mut State, now: Timestamp, after: &mut After) {
+    state.end_subscription(id, Ending::Given, after);
     // It may have been revoked, or the session have ended.
     let _ = state.connection.unsubscribe(now, id);
 }
@@ -224,6 +248,7 @@ struct SubscribeCommand {
     options: SubscribeOptions,
     /// Where its events go.
     queue: Arc<Queue<Item>>,
+    fate: Arc<Fate>,
     sent: Option<SubscribeId>,
 }
 
@@ -241,7 +266,7 @@ impl Command for SubscribeCommand {
         let result = state.connection.subscribe(now, &self.topic, &self.options);
         let id = result.map_err(|error| state.refusal(error))?;
         let (waiter, answer) = oneshot::channel();
-        state.subscriptions.insert(id, Arc::clone(&self.queue));
+        state.subscriptions.insert(id, (Arc::clone(&self.queue), Arc::clone(&self.fate)));
         state.subscribing.insert(id, waiter, until);
         self.sent = Some(id);
         Ok(Sent::Waits(id, answer))
@@ -250,14 +275,14 @@ impl Command for SubscribeCommand {
     fn finish(&mut self, (): ()) -> Result<Subscription, Error> {
         let id = self.sent.take().ok_or(Error::Canceled)?;
         let (shared, topic, queue) = (Arc::clone(&self.shared), self.topic.clone(), Arc::clone(&self.queue));
-        Ok(Subscription { shared, id, topic, queue, is_over: false })
+        Ok(Subscription { shared, id, topic, queue, fate: Arc::clone(&self.fate), is_over: false })
     }
 
-    fn abandon(id: SubscribeId, state: &mut State, now: Timestamp, _: &mut After) {
-        state.subscriptions.remove(&id);
+    fn abandon(id: SubscribeId, state: &mut State, now: Timestamp, after: &mut After) {
+        state.end_subscription(id, Ending::Given, after);
         if state.subscribing.remove(&id).is_none() {
             // The answer came, and nobody took it.
-            end(id, state, now);
+            end(id, state, now, after);
         }
     }
 }
@@ -300,10 +325,10 @@ impl Command for UnsubscribeCommand {
     }
 
     fn send(&mut self, sending: Sending<'_>) -> Result<Sent<SubscribeId, ()>, Error> {
-        let Sending { state, now, until, .. } = sending;
+        let Sending { state, after, now, until } = sending;
         let id = self.0.id;
         self.0.is_over = true;
-        state.subscriptions.remove(&id);
+        state.end_subscription(id, Ending::Given, after);
         match state.connection.unsubscribe(now, id) {
             Ok(()) => {
                 let (waiter, answer) = oneshot::channel();

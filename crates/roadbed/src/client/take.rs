@@ -12,6 +12,7 @@ use roadbed_core::session::SessionEvent;
 use roadbed_core::time::Timestamp;
 
 use super::call::CallResult;
+use super::ending::Ending;
 use super::event::{Event, Item};
 use super::hooks::Closed;
 use super::serving::{Interrupt, Invoked};
@@ -48,7 +49,7 @@ impl State {
             SessionEvent::Subscribed { handler, result } => match self.subscribing.remove(&handler) {
                 Some(waiter) => {
                     if result.is_err() {
-                        self.subscriptions.remove(&handler);
+                        self.end_subscription(handler, Ending::Given, after);
                     }
                     after.deliver(waiter, done(result));
                 }
@@ -60,15 +61,14 @@ impl State {
                     after.deliver(waiter, done(result));
                 }
             }
-            SessionEvent::SubscriptionRevoked { handler, .. } => {
-                let queue = self.subscriptions.remove(&handler);
-                after.wakers.extend(queue.and_then(|queue| queue.session_ended()));
+            SessionEvent::SubscriptionRevoked { handler, reason, .. } => {
+                self.end_subscription(handler, Ending::Revoked { reason }, after);
             }
             SessionEvent::Event { subscription, publication, details, payload } => {
                 let event = Event { publication, subscription, details, payload };
                 let size = event.payload.len();
                 for handler in self.connection.session().handlers(subscription) {
-                    let Some(queue) = self.subscriptions.get(handler) else { continue };
+                    let Some((queue, _)) = self.subscriptions.get(handler) else { continue };
                     after.wakers.extend(queue.push(Item::Event(event.clone()), size, keep));
                 }
             }
@@ -76,7 +76,7 @@ impl State {
                 Some(waiter) => {
                     if result.is_err() {
                         let target = self.registrations.remove(&handler);
-                        target.into_iter().for_each(|target| after.retire(target));
+                        target.into_iter().for_each(|target| after.retire(target, Ending::Given));
                     }
                     after.deliver(waiter, done(result));
                 }
@@ -87,9 +87,9 @@ impl State {
                     after.deliver(waiter, done(result));
                 }
             }
-            SessionEvent::RegistrationRevoked { handler, .. } => {
+            SessionEvent::RegistrationRevoked { handler, reason, .. } => {
                 if let Some(target) = self.registrations.remove(&handler) {
-                    after.retire(target);
+                    after.retire(target, Ending::Revoked { reason });
                 }
             }
             SessionEvent::Invocation { invocation, handler, details, payload, .. } => {

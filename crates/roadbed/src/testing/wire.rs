@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use bytes::BytesMut;
+use roadbed_core::message::Message;
+use roadbed_core::serializer::Serializer;
 
 use crate::memory::Pipe;
 use crate::runtime::ByteStream;
@@ -21,6 +23,42 @@ struct Faults {
     is_trickling: bool,
     has_paused: [bool; 2],
     wakers: Vec<Waker>,
+    edits: Option<Edits>,
+}
+
+/// What becomes of the messages that the router sends.
+#[derive(Default)]
+struct Edits {
+    /// Messages of these types do not arrive.
+    forgets: Vec<u16>,
+    held: Vec<BytesMut>,
+    /// What came, up to the last whole frame, and what arrives.
+    raw: BytesMut,
+    ready: BytesMut,
+}
+
+impl Edits {
+    fn sort(&mut self) {
+        while let Some(header) = self.raw.first_chunk::<4>() {
+            let length = usize::try_from(u32::from_be_bytes(*header) & 0x00ff_ffff).unwrap() + 4;
+            if self.raw.len() < length {
+                return;
+            }
+            let frame = self.raw.split_to(length);
+            // The message is a short CBOR list, and begins with its type.
+            let kind = match frame.get(5..8) {
+                Some([0x19, high, low]) => u16::from_be_bytes([*high, *low]),
+                Some([0x18, kind, _] | [kind, ..]) => u16::from(*kind),
+                _ => 0,
+            };
+            let is_message = frame[0] & 7 == 0;
+            if is_message && self.forgets.contains(&kind) {
+                self.held.push(frame);
+            } else {
+                self.ready.unsplit(frame);
+            }
+        }
+    }
 }
 
 /// What one does to the stream.
@@ -64,6 +102,37 @@ impl Wire {
         self.change(|faults| (faults.limit, faults.is_trickling) = (None, false));
     }
 
+    /// From now on messages of these types do not arrive. The connection is joined, and all that was sent has
+    /// arrived.
+    pub(crate) fn forget(&self, kinds: &[u16]) {
+        self.change(|faults| faults.edits.get_or_insert_default().forgets = kinds.to_vec());
+    }
+
+    /// What did not arrive arrives now.
+    pub(crate) fn remember(&self) {
+        self.change(|faults| {
+            let edits = faults.edits.get_or_insert_default();
+            edits.forgets.clear();
+            for frame in std::mem::take(&mut edits.held) {
+                edits.ready.unsplit(frame);
+            }
+        });
+    }
+
+    /// How many messages did not arrive.
+    pub(crate) fn forgotten(&self) -> usize {
+        self.0.lock().unwrap().edits.as_ref().map_or(0, |edits| edits.held.len())
+    }
+
+    /// The router says this, too.
+    pub(crate) fn say(&self, message: &Message) {
+        let mut frame = BytesMut::from(&[0; 4][..]);
+        Serializer::Cbor.encode(message, &mut frame).unwrap();
+        let length = u32::try_from(frame.len() - 4).unwrap();
+        frame[..4].copy_from_slice(&length.to_be_bytes());
+        self.change(|faults| faults.edits.get_or_insert_default().ready.unsplit(frame));
+    }
+
     fn change(&self, change: impl FnOnce(&mut Faults)) {
         let wakers = {
             let mut faults = self.0.lock().unwrap();
@@ -101,10 +170,30 @@ impl Tampered {
     }
 }
 
+impl Tampered {
+    fn read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
+        let mut faults = self.faults.lock().unwrap();
+        let Some(edits) = &mut faults.edits else {
+            drop(faults);
+            return self.pipe.poll_read(cx, buffer);
+        };
+        while edits.ready.is_empty() {
+            edits.raw.reserve(64 << 10);
+            match self.pipe.poll_read(cx, &mut edits.raw) {
+                Poll::Ready(Ok(count)) if count > 0 => edits.sort(),
+                other => return other,
+            }
+        }
+        let count = edits.ready.len().min(buffer.capacity() - buffer.len());
+        buffer.extend_from_slice(&edits.ready.split_to(count));
+        Poll::Ready(Ok(count))
+    }
+}
+
 impl ByteStream for Tampered {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
         match self.poll(cx, 0, |faults| faults.is_deaf) {
-            Poll::Ready(Ok(usize::MAX)) => self.pipe.poll_read(cx, buffer),
+            Poll::Ready(Ok(usize::MAX)) => self.read(cx, buffer),
             Poll::Ready(Ok(limit)) => {
                 let mut part = BytesMut::with_capacity(limit);
                 let poll = self.pipe.poll_read(cx, &mut part);

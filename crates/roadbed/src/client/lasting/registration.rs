@@ -103,6 +103,7 @@ impl std::fmt::Debug for ClientRegister {
 /// A procedure of ours, over all sessions of a client. Dropped, it unregisters; see
 /// [`detach`](Self::detach). Invocations that run then are still answered.
 #[derive(Debug)]
+#[must_use = "dropped, it unregisters at once: keep it, or `detach` it"]
 pub struct ClientRegistration {
     procedure: Uri,
     standing: Standing,

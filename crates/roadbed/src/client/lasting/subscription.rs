@@ -123,6 +123,7 @@ pub enum Missed {
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]
+#[must_use = "dropped, it unsubscribes at once: keep it"]
 pub struct ClientSubscription {
     topic: Uri,
     queue: Arc<Queue<Item>>,

@@ -4,9 +4,11 @@ mod basics;
 mod connecting;
 mod dropping;
 mod ending;
+mod forgetting;
 mod giving_up;
 mod hooks;
 mod queues;
+pub(in crate::client) mod revoking;
 mod websocket;
 
 use roadbed_core::serializer::Serializer;
