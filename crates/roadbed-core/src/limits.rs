@@ -62,6 +62,18 @@ pub struct Limits {
     pub subscriptions: usize,
     /// Registrations of one session; twice as many may wait for the answer to UNREGISTER. Default 10,000.
     pub registrations: usize,
+    /// Components of a wildcard pattern: 1 to 32. Default 32.
+    pub pattern_components: usize,
+    /// Wildcards in one pattern: 1 to 32. Default 8.
+    pub pattern_wildcards: usize,
+    /// Different places that wildcards have in the patterns of a realm, for each number of components: 1 to
+    /// 4,096. Each costs a publication or call a look. Default 128.
+    pub pattern_masks: usize,
+    /// How many of these may be in use because of one session alone: 1 to 4,096. Default 16.
+    pub pattern_masks_alone: usize,
+    /// Events of one publication for one session that has several subscriptions to its topic: at least 1.
+    /// Default 64.
+    pub event_matches: usize,
     /// Events that wait to be polled; at this number `wants_input()` turns false. At a router it does for the peers
     /// without session, as it is they who cause events for its driver. Default 1,024.
     pub queued_events: usize,
@@ -101,6 +113,11 @@ impl Default for Limits {
             pending_invocations: 65_536,
             subscriptions: 10_000,
             registrations: 10_000,
+            pattern_components: 32,
+            pattern_wildcards: 8,
+            pattern_masks: 128,
+            pattern_masks_alone: 16,
+            event_matches: 64,
             queued_events: 1_024,
             output_high_water: 1 << 20,
             output_size: 16 << 20,
@@ -129,7 +146,8 @@ impl Limits {
         message_size: usize, envelope_size: usize, handshake_message_size: usize,
         authentication_message_size: usize, identity_length: usize, join_attempts: usize, depth: usize,
         uri_length: usize, list_length: usize, pending_calls: usize, pending_publications: usize,
-        pending_invocations: usize, subscriptions: usize, registrations: usize, queued_events: usize, output_high_water: usize,
+        pending_invocations: usize, subscriptions: usize, registrations: usize, pattern_components: usize,
+        pattern_wildcards: usize, pattern_masks: usize, pattern_masks_alone: usize, event_matches: usize, queued_events: usize, output_high_water: usize,
         output_size: usize, handshake_timeout: Duration, decision_timeout: Duration,
         join_timeout: Duration, goodbye_timeout: Duration, rejoin_timeout: Duration,
     }
@@ -155,6 +173,11 @@ impl Limits {
             pending_invocations,
             subscriptions,
             registrations,
+            pattern_components,
+            pattern_wildcards,
+            pattern_masks,
+            pattern_masks_alone,
+            event_matches,
             queued_events,
             output_high_water,
             output_size,
@@ -179,6 +202,11 @@ impl Limits {
             ("pending_invocations", pending_invocations, 1, MAX_COUNT),
             ("subscriptions", subscriptions, 1, MAX_COUNT),
             ("registrations", registrations, 1, MAX_COUNT),
+            ("pattern_components", pattern_components, 1, 32),
+            ("pattern_wildcards", pattern_wildcards, 1, 32),
+            ("pattern_masks", pattern_masks, 1, 4096),
+            ("pattern_masks_alone", pattern_masks_alone, 1, 4096),
+            ("event_matches", event_matches, 1, MAX_COUNT),
             ("queued_events", queued_events, 1, 1 << 20),
             ("output_high_water", output_high_water, 1, usize::MAX),
             ("output_size", output_size, MIN_MESSAGE_SIZE, usize::MAX),
@@ -273,6 +301,7 @@ mod tests {
             message_size: 0, envelope_size: 0, handshake_message_size: 0, authentication_message_size: 0,
             identity_length: 0, join_attempts: 0, depth: 0, uri_length: 0, list_length: 0, pending_calls: 0,
             pending_publications: 0, pending_invocations: 0, subscriptions: 0, registrations: 0,
+            pattern_components: 0, pattern_wildcards: 0, pattern_masks: 0, pattern_masks_alone: 0, event_matches: 0,
             queued_events: 0, output_high_water: 0, output_size: 0,
             handshake_timeout: Duration::ZERO, decision_timeout: Duration::ZERO, join_timeout: Duration::ZERO,
             goodbye_timeout: Duration::ZERO,

@@ -39,7 +39,7 @@ pub(crate) trait Relax {
 }
 
 /// The capacity to shrink to, if shrinking is worth it.
-fn shrunk(len: usize, capacity: usize) -> Option<usize> {
+pub(crate) fn shrunk(len: usize, capacity: usize) -> Option<usize> {
     let spare = if len == 0 { SPARE } else { SPARE_IN_USE };
     (capacity > spare && len < capacity >> 3).then(|| len.saturating_mul(2))
 }
