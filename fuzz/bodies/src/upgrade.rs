@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use roadbed_core::serializer::Serializer;
+use roadbed_core::time::{Timestamp, UnixMicros};
 use roadbed_core::transport::websocket::{
     Agreed, ClientHandshake, MAX_HEAD, MAX_HEADERS, OriginPolicy, PathRule, ServerHandshake, ServerStep,
     Subprotocol, UpgradeError, UpgradeRequest, WebSocketClientConfig, WebSocketServerConfig,
@@ -22,6 +23,7 @@ use crate::source::Source;
 
 /// The nonce of the client; seeds hold the answer that belongs to it.
 const NONCE: [u8; 16] = *b"the sample nonce";
+const T0: Timestamp = Timestamp::ZERO;
 
 /// The first bytes of a connection: the verdict stays once it is there.
 pub fn sniffing(data: &[u8]) {
@@ -95,13 +97,13 @@ pub fn proxy_answer(data: &[u8]) {
         let mut input = BytesMut::new();
         for (piece, rest) in pieces(stream, cuts) {
             input.extend_from_slice(piece);
-            match connect.read(&mut input) {
+            match connect.read(T0, &mut input) {
                 Ok(true) => return Ok(Some([&input, rest].concat())),
                 Ok(false) => assert!(input.len() < MAX_HEAD),
                 Err(error) => return Err(error),
             }
         }
-        Ok(None)
+        connect.give_up().map_or(Ok(None), Err)
     };
     let whole = run(&[]);
     assert_eq!(run(&cuts), whole, "cut into pieces of {cuts:?} bytes");
@@ -180,8 +182,11 @@ fn serve(config: &Arc<WebSocketServerConfig>, is_secure: bool, stream: &[u8], cu
 fn status(response: &[u8]) -> Option<u16> {
     let config = WebSocketClientConfig::new("example.com", "/").expect("it is right");
     let mut input = BytesMut::from(response);
-    match ClientHandshake::new(&config, NONCE).read(&mut input) {
-        Err(UpgradeError::Refused { status, .. }) => Some(status),
+    let mut handshake = ClientHandshake::new(&config, NONCE);
+    let answer = handshake.read(T0, &mut input);
+    // The answer to HEAD announces a text that does not come.
+    match handshake.give_up().map_or(answer, Err) {
+        Err(UpgradeError::Refused(refusal)) => Some(refusal.status()),
         // An upgrade for another key, other subprotocols.
         Ok(Some(_)) | Err(_) if response.starts_with(b"HTTP/1.1 101 ") => Some(101),
         other => panic!("our own answer: {other:?}"),
@@ -212,6 +217,14 @@ fn check_agreed(agreed: Agreed, config: &WebSocketServerConfig) {
     assert_eq!(status(&refusal), Some(503));
 }
 
+fn check_refusal(error: UpgradeError) -> UpgradeError {
+    if let UpgradeError::Refused(refusal) = &error {
+        assert!(refusal.text().len() <= 256 && refusal.headers().count() <= MAX_HEADERS);
+        let _ = refusal.retry_after(UnixMicros::default());
+    }
+    error
+}
+
 type Connected = Result<Option<(Agreed, Vec<u8>)>, UpgradeError>;
 
 fn connect(config: &WebSocketClientConfig, stream: &[u8], cuts: &[u8]) -> Connected {
@@ -219,16 +232,11 @@ fn connect(config: &WebSocketClientConfig, stream: &[u8], cuts: &[u8]) -> Connec
     let mut input = BytesMut::new();
     for (piece, rest) in pieces(stream, cuts) {
         input.extend_from_slice(piece);
-        match handshake.read(&mut input) {
+        match handshake.read(T0, &mut input) {
             Ok(None) => assert!(input.len() < MAX_HEAD),
             Ok(Some(agreed)) => return Ok(Some((agreed, [&input, rest].concat()))),
-            // How much of the text was there depends on the cut.
-            Err(UpgradeError::Refused { status, reason, text }) => {
-                assert!(text.len() <= 256);
-                return Err(UpgradeError::Refused { status, reason, text: "".into() });
-            }
-            Err(error) => return Err(error),
+            Err(error) => return Err(check_refusal(error)),
         }
     }
-    Ok(None)
+    handshake.give_up().map_or(Ok(None), |error| Err(check_refusal(error)))
 }

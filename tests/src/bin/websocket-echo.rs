@@ -102,14 +102,13 @@ impl Echo {
         let config = WebSocketClientConfig::new(host, target)?.subprotocols(&[]);
         let mut handshake = ClientHandshake::new(&config.deflate(DeflateConfig::default()), [7; 16]);
         socket.write_all(&handshake.request())?;
-        let mut input = BytesMut::new();
+        let (mut input, clock) = (BytesMut::new(), Clock::start());
         let agreed = loop {
-            if let Some(agreed) = handshake.read(&mut input)? {
+            if let Some(agreed) = handshake.read(clock.now(), &mut input)? {
                 break agreed;
             }
             read(&mut socket, &mut input, 2048)?;
         };
-        let clock = Clock::start();
         let messages = MessageStream::client(&stream_config(agreed), [7; 32], clock.now());
         Ok(Self { socket, messages, input, clock })
     }

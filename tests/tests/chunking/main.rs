@@ -1,6 +1,7 @@
 //! What arrives in how many pieces does not matter, and a stream may end anywhere.
 
 mod client;
+mod refusals;
 mod router;
 
 use proptest::prelude::*;

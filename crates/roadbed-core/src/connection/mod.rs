@@ -171,6 +171,11 @@ impl Connection {
     /// queued output is dropped.
     pub fn handle_lost(&mut self, now: Timestamp) {
         self.observe(now);
+        if !self.was_open {
+            // What refused the handshake is known, even if its last words are cut off.
+            self.transport.handle_eof(now);
+            self.pump(now);
+        }
         self.session.handle_eof(now);
         self.transport.close(now);
         self.transport.handle_eof(now);
@@ -184,6 +189,9 @@ impl Connection {
         self.observe(now);
         let now = self.now;
         if !self.was_open && self.join_by <= now {
+            // Closed, it tells what refused the handshake, if anything did.
+            self.transport.close(now);
+            self.pump(now);
             self.session.end(CloseReason::Timeout(Deadline::Join), false);
         }
         if self.linger.is_some_and(|at| at <= now) {

@@ -40,7 +40,7 @@ use crate::message::Message;
 use crate::serializer::{Encoded, Serializer};
 use crate::session::TimeoutReason;
 use crate::time::Timestamp;
-use crate::transport::websocket::{UpgradeRequest, WebSocket, WebSocketServerConfig};
+use crate::transport::websocket::{UpgradeError, UpgradeRequest, WebSocket, WebSocketServerConfig};
 use crate::transport::{
     HandshakeError, LivenessConfig, RawSocket, Sniff, Transport, TransportClose, TransportError,
     TransportEvent, sniff,
@@ -72,6 +72,8 @@ pub struct Link {
     is_secure: bool,
     /// What to speak if the first octet is a letter of HTTP. Until then, and otherwise, it is RawSocket.
     websocket: Option<Arc<WebSocketServerConfig>>,
+    /// Whether it is decided what is spoken.
+    is_chosen: bool,
     /// Whoever speaks is refused, and told to come back after so long.
     refusal: Option<Duration>,
     end: End,
@@ -132,6 +134,7 @@ impl Link {
             is_paused: false,
             is_secure: false,
             websocket: config.websocket.clone(),
+            is_chosen: false,
             refusal: None,
             end: End::Open,
         };
@@ -165,19 +168,32 @@ impl Link {
         }
     }
 
-    /// Chooses the transport by the first octet: one port for both. Those of RawSocket and of HTTP differ;
-    /// whatever else comes is for RawSocket to refuse.
-    fn choose(&mut self, input: &[u8]) {
-        if self.websocket.is_none() || input.is_empty() {
-            return;
+    /// Chooses the transport by the first octets: one port for all. Those of RawSocket, HTTP and TLS differ;
+    /// whatever else comes is for RawSocket to refuse. `false` while there are too few of them.
+    fn choose(&mut self, input: &[u8]) -> bool {
+        if self.is_chosen {
+            return true;
         }
         match sniff(input) {
-            Sniff::Http => self.speak_websocket(),
+            Sniff::More => return false,
+            // TLS is not spoken here, or it would not have come so far: that is told in HTTP, as browsers expect.
+            Sniff::Http | Sniff::Tls if self.websocket.is_some() => self.speak_websocket(),
+            Sniff::Http => self.turn_away(UpgradeError::NoHttp),
+            Sniff::Tls => self.turn_away(UpgradeError::Tls),
             _ => self.websocket = None,
         }
+        self.is_chosen = true;
+        true
+    }
+
+    fn turn_away(&mut self, error: UpgradeError) {
+        let mut websocket = WebSocket::server(Arc::default());
+        websocket.turn_away(error);
+        self.transport = websocket.into();
     }
 
     fn speak_websocket(&mut self) {
+        self.is_chosen = true;
         let Some(config) = self.websocket.take() else { return };
         let mut websocket = WebSocket::server(config);
         websocket.override_settings(self.limits.message_size, self.liveness);
@@ -194,7 +210,9 @@ impl Link {
     pub fn handle_input(&mut self, now: Timestamp, input: &mut BytesMut) {
         self.observe(now);
         if matches!(self.end, End::Open) {
-            self.choose(input);
+            if !self.choose(input) {
+                return;
+            }
             if !input.is_empty()
                 && let Some(retry_after) = self.refusal.take()
             {

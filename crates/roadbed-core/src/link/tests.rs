@@ -257,14 +257,37 @@ mod websocket {
             [LinkEvent::Closed { reason: CloseReason::PeerViolation(_) }]
         ));
 
-        let mut link = Link::server(&LinkConfig::default(), T0);
-        feed(&mut link, REQUEST);
-        assert!(matches!(
-            events(&mut link)[..],
-            [LinkEvent::Closed { reason: CloseReason::PeerViolation(_) }]
-        ));
         assert_eq!(LinkConfig::default().rawsocket(false).check(), Err(ConfigError::NoTransport));
         both().rawsocket(false).check().unwrap();
+    }
+
+    /// Who speaks something else than what is served here is told so in its own terms, however it comes in pieces.
+    #[test]
+    fn what_is_not_served_here() {
+        let tls = &b"\x16\x03\x01\x02\x00\x01\x00\x01\xFC"[..];
+        for (config, first, error, told) in [
+            (LinkConfig::default(), REQUEST, UpgradeError::NoHttp, "connect with rs://."),
+            (LinkConfig::default(), tls, UpgradeError::Tls, "connect with ws:// or rs://."),
+            (both(), tls, UpgradeError::Tls, "connect with ws:// or rs://."),
+            (both().rawsocket(false), tls, UpgradeError::Tls, "connect with ws:// or rs://."),
+        ] {
+            for cut in 0..first.len() {
+                let mut link = Link::server(&config, T0);
+                let mut input = BytesMut::from(&first[..cut]);
+                link.handle_input(T0, &mut input);
+                input.extend_from_slice(&first[cut..]);
+                link.handle_input(T0, &mut input);
+                let sent = std::string::String::from_utf8(output(&mut link)).unwrap();
+                assert!(sent.starts_with("HTTP/1.1 400 ") && sent.trim_end().ends_with(told), "{sent}");
+                let [LinkEvent::Closed { reason }] = &events(&mut link)[..] else { panic!("closed") };
+                assert_eq!(reason.upgrade_error(), Some(&error));
+            }
+        }
+        // Half of it, and then nothing.
+        let mut link = Link::server(&both(), T0);
+        feed(&mut link, &tls[..1]);
+        link.handle_eof(T0);
+        assert!(matches!(events(&mut link)[..], [LinkEvent::Closed { .. }]));
     }
 
     /// Without room, whoever speaks is refused in its own terms at the first octet.

@@ -72,7 +72,7 @@ pub use proxy::{HttpConnect, ProxyError};
 pub use rawsocket::{
     HandshakeError, RawSocket, RawSocketClientConfig, RawSocketError, RawSocketServerConfig,
 };
-pub use sniff::{Sniff, sniff};
+pub use sniff::{Sniff, answer_without_tls, sniff};
 pub use websocket::WebSocketError;
 
 /// Which end of a connection a transport plays.

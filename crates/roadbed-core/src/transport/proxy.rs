@@ -4,34 +4,31 @@ use alloc::string::{String, ToString};
 use core::fmt;
 
 use base64ct::{Base64, Encoding};
-use bytes::{Buf, Bytes, BytesMut};
-use bytestring::ByteString;
+use bytes::{Bytes, BytesMut};
 
-use super::websocket::http::{Head, HeadFinder, check_answer, is_host};
-use super::websocket::{HeadError, MAX_HEAD};
+use super::websocket::http::{Answer, AnswerReader, is_host};
+use super::websocket::{HeadError, MAX_HEAD, Refusal};
 use crate::error::ConfigError;
-
-/// Answers that only announce the real one before a client gives up.
-const MAX_INTERIM: u8 = 4;
+use crate::time::Timestamp;
 
 /// Asks an HTTP proxy for a tunnel: send [`request`](Self::request), [`read`](Self::read) until the tunnel is
 /// there, then speak through it as if the proxy were not there.
 ///
 /// ```
 /// use bytes::BytesMut;
+/// use roadbed_core::time::Timestamp;
 /// use roadbed_core::transport::HttpConnect;
 ///
 /// let mut connect = HttpConnect::new("example.com", 443)?.credentials("joe", "secret!!!")?;
 /// assert!(connect.request().starts_with(b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n"));
 /// let mut input = BytesMut::from("HTTP/1.1 200 Connection established\r\n\r\n");
-/// assert!(connect.read(&mut input)?);
+/// assert!(connect.read(Timestamp::ZERO, &mut input)?);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct HttpConnect {
     authority: String,
     authorization: Option<String>,
-    finder: HeadFinder,
-    interim: u8,
+    answer: AnswerReader,
 }
 
 /// Why there is no tunnel.
@@ -42,13 +39,8 @@ pub enum ProxyError {
     #[error("the proxy's answer: {0}")]
     Head(#[from] HeadError),
     /// The proxy refused: 407 when it wants other credentials, 403 when it does not connect to that place.
-    #[error("the proxy refused: {status} {reason}")]
-    Refused {
-        /// The HTTP status.
-        status: u16,
-        /// The reason phrase of the status line, cut short.
-        reason: ByteString,
-    },
+    #[error("the proxy refused: {0}")]
+    Refused(Refusal),
     /// The proxy ended the stream before it answered.
     #[error("the proxy closed the connection after {received} bytes of its answer")]
     Truncated {
@@ -70,7 +62,7 @@ impl HttpConnect {
             true => alloc::format!("[{host}]:{port}"),
             false => alloc::format!("{host}:{port}"),
         };
-        Ok(Self { authority, authorization: None, finder: HeadFinder::default(), interim: 0 })
+        Ok(Self { authority, authorization: None, answer: AnswerReader::default() })
     }
 
     /// Who asks, by the scheme `Basic` (RFC 7617). The proxy can read it, and without TLS to the proxy so can
@@ -99,31 +91,39 @@ impl HttpConnect {
     }
 
     /// Reads the answer: whether the tunnel is there. Pass the same buffer every time, only appended to. The
-    /// head of the answer is consumed, and nothing behind it.
+    /// head of the answer is consumed, and nothing behind it. The text of a refusal is waited for, until
+    /// [`poll_timeout`](Self::poll_timeout) or the end of the stream.
     ///
     /// # Errors
     /// [`ProxyError`]; nothing can be done with the connection then.
-    pub fn read(&mut self, input: &mut BytesMut) -> Result<bool, ProxyError> {
-        loop {
-            check_answer(input)?;
-            let Some(len) = self.finder.find(input)? else { return Ok(false) };
-            self.finder = HeadFinder::default();
-            let (_, line) = Head::response(input.get(..len).unwrap_or_default())?;
-            input.advance(len);
-            match line.status {
-                // Content-Length means nothing here: what follows is the tunnel's.
-                200..300 => return Ok(true),
-                100..200 if line.status != 101 && self.interim < MAX_INTERIM => {
-                    self.interim = self.interim.saturating_add(1);
-                }
-                status => return Err(ProxyError::Refused { status, reason: line.reason }),
-            }
+    pub fn read(&mut self, now: Timestamp, input: &mut BytesMut) -> Result<bool, ProxyError> {
+        // Content-Length means nothing where there is a tunnel: what follows is the tunnel's.
+        match self.answer.read(now, input, |status| (200..300).contains(&status))? {
+            Answer::More => Ok(false),
+            Answer::Wanted(..) => Ok(true),
+            Answer::Refused(refusal) => Err(ProxyError::Refused(refusal)),
         }
     }
 
-    /// The error for a stream that ends before the answer, with what is left in the buffer.
-    pub fn truncated(&self, buffered: usize) -> ProxyError {
-        ProxyError::Truncated { received: buffered.min(MAX_HEAD) }
+    /// When to call [`handle_timeout`](Self::handle_timeout): while the text of a refusal is waited for.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.answer.poll_timeout()
+    }
+
+    /// The refusal, when its text has been waited for long enough.
+    pub fn handle_timeout(&mut self, now: Timestamp) -> Option<ProxyError> {
+        self.answer.handle_timeout(now).map(ProxyError::Refused)
+    }
+
+    /// The error for a stream that ends before the tunnel is there, with what is left in the buffer.
+    pub fn handle_eof(&mut self, buffered: usize) -> ProxyError {
+        let truncated = ProxyError::Truncated { received: buffered.min(MAX_HEAD) };
+        self.give_up().unwrap_or(truncated)
+    }
+
+    /// The refusal whose text is waited for, with as much of it as there is: nothing more comes.
+    pub fn give_up(&mut self) -> Option<ProxyError> {
+        self.answer.give_up().map(ProxyError::Refused)
     }
 }
 
@@ -139,6 +139,8 @@ mod tests {
     use alloc::format;
 
     use super::*;
+
+    const T0: Timestamp = Timestamp::ZERO;
 
     #[test]
     fn requests() {
@@ -165,38 +167,77 @@ mod tests {
         assert!(HttpConnect::new("a", 1).unwrap().credentials("a:b", "").is_err());
     }
 
-    fn read(answer: &str) -> (Result<bool, ProxyError>, BytesMut) {
-        let mut input = BytesMut::from(answer);
-        (HttpConnect::new("a", 1).unwrap().read(&mut input), input)
+    /// What came of an answer behind which the stream ends.
+    fn read(answer: &str) -> String {
+        let run = |cut: usize| {
+            let mut connect = HttpConnect::new("a", 1).unwrap();
+            let mut input = BytesMut::from(&answer[..cut]);
+            let mut result = connect.read(T0, &mut input);
+            if let Ok(false) = result {
+                input.extend_from_slice(&answer.as_bytes()[cut..]);
+                result = connect.read(T0, &mut input);
+            }
+            match result {
+                Ok(true) => String::from("open"),
+                Ok(false) => connect.handle_eof(input.len()).to_string(),
+                Err(error) => error.to_string(),
+            }
+        };
+        let whole = run(answer.len());
+        for cut in 0..answer.len() {
+            assert_eq!(run(cut), whole, "{answer:?}, cut at {cut}");
+        }
+        whole
     }
 
     #[test]
     fn answers() {
-        let refused = |status, reason: &str| Err(ProxyError::Refused { status, reason: reason.into() });
-        let malformed = |what| Err(ProxyError::Head(HeadError::Malformed { what }));
         for (answer, expected) in [
-            ("HTTP/1.1 200 Connection established\r\n\r\n", Ok(true)),
-            ("HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\n", Ok(true)),
-            ("HTTP/1.1 204\r\n\r\n", Ok(true)),
-            ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", Ok(true)),
-            ("HTTP/1.1 100 Continue\r\n\r\n", Ok(false)),
-            ("", Ok(false)),
+            ("HTTP/1.1 200 Connection established\r\n\r\n", "open"),
+            ("HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\n", "open"),
+            ("HTTP/1.1 204\r\n\r\n", "open"),
+            ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "open"),
+            ("HTTP/1.1 100 Continue\r\n\r\n", "the proxy closed the connection after 0 bytes of its answer"),
+            ("HTTP/1.1 2", "the proxy closed the connection after 10 bytes of its answer"),
             (
                 "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
-                refused(407, "Proxy Authentication Required"),
+                "the proxy refused: 407 Proxy Authentication Required",
             ),
-            ("HTTP/1.1 403 Forbidden\r\n\r\n", refused(403, "Forbidden")),
-            ("HTTP/1.1 101 Switching\r\n\r\n", refused(101, "Switching")),
-            ("HTTP/1.1 302 Found\r\nLocation: x\r\n\r\n", refused(302, "Found")),
-            ("\x05\x00\r\n\r\n", malformed("the version")),
-            ("HTTP/1.1 200 OK\n\n", malformed("the end of a line")),
+            ("HTTP/1.1 403 Forbidden\r\n\r\n", "the proxy refused: 403 Forbidden"),
+            ("HTTP/1.1 101 Switching\r\n\r\n", "the proxy refused: 101 Switching"),
+            (
+                "HTTP/1.1 403 Forbidden\r\nContent-Length: 11\r\n\r\ngo away now",
+                "the proxy refused: 403 Forbidden: go away now",
+            ),
+            (
+                "HTTP/1.1 502 Bad Gateway\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nno r\r\n5\r\noute.\r\n0\r\n\r\n",
+                "the proxy refused: 502 Bad Gateway: no route.",
+            ),
+            ("\x05\x00\r\n\r\n", "the proxy's answer: the HTTP head is malformed: the version"),
+            ("\x15\x03", "the proxy's answer: it is TLS, not HTTP"),
+            ("HTTP/1.1 200 OK\n\n", "the proxy's answer: the HTTP head is malformed: the end of a line"),
         ] {
-            assert_eq!(read(answer).0, expected, "{answer:?}");
+            assert_eq!(read(answer), expected, "{answer:?}");
         }
         let interim = "HTTP/1.1 100 Continue\r\n\r\n".repeat(9);
-        assert_eq!(read(&interim).0, refused(100, "Continue"));
+        assert_eq!(read(&interim), "the proxy refused: 100 Continue");
         let endless = format!("HTTP/1.1 200 {}", "x".repeat(MAX_HEAD));
-        assert_eq!(read(&endless).0, Err(ProxyError::Head(HeadError::TooLarge { limit: MAX_HEAD })));
+        let mut connect = HttpConnect::new("a", 1).unwrap();
+        let too_large = ProxyError::Head(HeadError::TooLarge { limit: MAX_HEAD });
+        assert_eq!(connect.read(T0, &mut BytesMut::from(&*endless)), Err(too_large));
+    }
+
+    #[test]
+    fn a_text_that_does_not_come_is_waited_for_a_moment() {
+        let mut connect = HttpConnect::new("a", 1).unwrap();
+        let mut input =
+            BytesMut::from("HTTP/1.1 407 Who\r\nProxy-Authenticate: Basic\r\nContent-Length: 9\r\n\r\nwho");
+        assert_eq!(connect.read(T0, &mut input), Ok(false));
+        let until = connect.poll_timeout().unwrap();
+        assert_eq!(connect.handle_timeout(T0), None);
+        let Some(ProxyError::Refused(refusal)) = connect.handle_timeout(until) else { panic!("refused") };
+        assert_eq!((refusal.status(), &**refusal.text()), (407, "who"));
+        assert_eq!(refusal.header("Proxy-Authenticate"), Some("Basic"));
     }
 
     #[test]
@@ -205,12 +246,10 @@ mod tests {
         for cut in 0..=answer.len() {
             let mut connect = HttpConnect::new("a", 1).unwrap();
             let mut input = BytesMut::from(&answer[..cut]);
-            let is_there = connect.read(&mut input).unwrap();
+            let is_there = connect.read(T0, &mut input).unwrap();
             assert_eq!(is_there, cut >= answer.len() - 2, "{cut}");
-            let truncated = connect.truncated(input.len());
-            assert_eq!(truncated, ProxyError::Truncated { received: input.len() });
             input.extend_from_slice(&answer.as_bytes()[cut..]);
-            assert!(is_there || connect.read(&mut input).unwrap());
+            assert!(is_there || connect.read(T0, &mut input).unwrap());
             assert_eq!(input, "\x16\x03");
         }
     }

@@ -1,5 +1,12 @@
 //! What a connection is going to speak, from its first bytes: one port for everything.
 
+use bytes::Bytes;
+
+use super::websocket::{ServerHandshake, UpgradeError};
+
+/// The first byte of a TLS record that holds an alert: what a TLS server answers to anything but TLS.
+pub(super) const TLS_ALERT: u8 = 0x15;
+
 /// What the first bytes of a connection say about the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -38,6 +45,25 @@ pub const fn sniff(first: &[u8]) -> Sniff {
         _ => Sniff::Unknown,
     }
 }
+
+/// What a port that takes TLS only answers to a client whose connection begins with `first`, and speaks no TLS, before it
+/// closes: in HTTP where that is spoken, status 400 with a text, and else the alert of a TLS server.
+///
+/// ```
+/// use roadbed_core::transport::answer_without_tls;
+///
+/// let answer = answer_without_tls(b"GET /ws HTTP/1.1\r\n");
+/// assert!(answer.starts_with(b"HTTP/1.1 400 Bad Request\r\n") && answer.ends_with(b" connect with wss:// or https://.\n"));
+/// ```
+pub fn answer_without_tls(first: &[u8]) -> Bytes {
+    match sniff(first) {
+        Sniff::Http => ServerHandshake::turn_away(&UpgradeError::NoTls),
+        _ => Bytes::from_static(&UNEXPECTED_MESSAGE),
+    }
+}
+
+/// A fatal alert, `unexpected_message`, of TLS 1.2 (RFC 8446, section 6): every version has it.
+const UNEXPECTED_MESSAGE: [u8; 7] = [TLS_ALERT, 3, 3, 0, 2, 2, 10];
 
 #[cfg(test)]
 mod tests {

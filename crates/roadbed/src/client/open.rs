@@ -189,7 +189,8 @@ impl Driver {
 
     /// The same connection, whose stream leads to an HTTP proxy: that is asked with `connect` first.
     pub(crate) fn through(self, connect: HttpConnect) -> Self {
-        Self(Layered::Tunneled(Box::new(Tunnel::new(self.0, connect))))
+        let runtime = Arc::clone(self.runtime());
+        Self(Layered::Tunneled(Box::new(Tunnel::new(self.0, connect, runtime))))
     }
 
     /// The runtime it was opened with.

@@ -114,6 +114,16 @@ pub enum Output {
     Drop,
 }
 
+impl Output {
+    /// The same, but asked again at `until` at the latest.
+    fn by(self, until: Option<Timestamp>) -> Self {
+        match self {
+            Self::Idle(at) => Self::Idle(at.into_iter().chain(until).min()),
+            other => other,
+        }
+    }
+}
+
 /// How long a driver whose connection has ended waits until the peer has taken what was written.
 /// Closing earlier could reset the connection, and take the last message with it.
 pub const LINGER: std::time::Duration = std::time::Duration::from_secs(2);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::task::Waker;
 
 use bytes::{Bytes, BytesMut};
@@ -10,6 +11,7 @@ use roadbed_core::transport::{HttpConnect, ProxyError};
 use super::{Drive, Output, Room};
 use crate::error::Error;
 use crate::guard::{Guarded, Sleeper};
+use crate::runtime::Runtime;
 
 /// What is read at once of a proxy's answer.
 const HEAD: usize = 2048;
@@ -18,6 +20,7 @@ const HEAD: usize = 2048;
 /// to say waits until that is there. Its deadlines run meanwhile.
 pub struct Tunnel<D> {
     inner: D,
+    runtime: Arc<dyn Runtime>,
     state: Guarded<State>,
 }
 
@@ -27,16 +30,16 @@ struct State {
 }
 
 enum Step {
-    Asking { connect: HttpConnect, is_asked: bool },
+    Asking { connect: Box<HttpConnect>, is_asked: bool },
     Open,
     Failed,
 }
 
 impl<D: Drive> Tunnel<D> {
     /// Asks with `connect` for a tunnel to the far end of `inner`.
-    pub fn new(inner: D, connect: HttpConnect) -> Self {
-        let step = Step::Asking { connect, is_asked: false };
-        Self { inner, state: Guarded::new(State { step, writer: Sleeper::default() }) }
+    pub fn new(inner: D, connect: HttpConnect, runtime: Arc<dyn Runtime>) -> Self {
+        let step = Step::Asking { connect: Box::new(connect), is_asked: false };
+        Self { inner, runtime, state: Guarded::new(State { step, writer: Sleeper::default() }) }
     }
 
     /// What is connected through the tunnel.
@@ -46,31 +49,53 @@ impl<D: Drive> Tunnel<D> {
 
     /// Reads the proxy's answer. Whether the tunnel is there.
     fn advance(&self, input: &mut BytesMut, is_eof: bool) -> bool {
+        let now = self.runtime.now();
+        let answer = self.step(|connect| match connect.read(now, input) {
+            Ok(false) if is_eof => Err(connect.handle_eof(input.len())),
+            answer => answer,
+        });
+        answer.unwrap_or_else(|error| {
+            input.clear();
+            self.inner.failed(error.into());
+            false
+        })
+    }
+
+    /// The tunnel does not come.
+    fn fail(&self, why: impl FnOnce(&mut HttpConnect) -> Option<ProxyError>) {
+        if let Err(error) = self.step(|connect| why(connect).map_or(Ok(false), Err)) {
+            self.inner.failed(error.into());
+        }
+    }
+
+    /// Takes a step if the tunnel is not decided on. Whether it is there; an error is reported once.
+    fn step(
+        &self,
+        act: impl FnOnce(&mut HttpConnect) -> Result<bool, ProxyError>,
+    ) -> Result<bool, ProxyError> {
         let (answer, wakers) = self.state.with(|state, wakers: &mut Vec<Waker>| {
-            let answer = match &mut state.step {
-                Step::Asking { connect, .. } => match connect.read(input) {
-                    Ok(false) if is_eof => Err(connect.truncated(input.len())),
-                    answer => answer,
-                },
+            let (answer, waits) = match &mut state.step {
+                Step::Asking { connect, .. } => {
+                    let before = connect.poll_timeout();
+                    let answer = act(connect);
+                    (answer, connect.poll_timeout() == before)
+                }
                 Step::Open => return Ok(true),
-                Step::Failed => Ok(false),
+                Step::Failed => return Ok(false),
             };
             match answer {
                 Ok(false) => {}
                 Ok(true) => state.step = Step::Open,
                 Err(_) => state.step = Step::Failed,
             }
-            if !matches!(answer, Ok(false)) {
+            // Another deadline counts, or what waited for the tunnel.
+            if !waits || !matches!(answer, Ok(false)) {
                 wakers.extend(state.writer.rouse());
             }
             answer
         });
         wakers.into_iter().for_each(Waker::wake);
-        answer.unwrap_or_else(|error: ProxyError| {
-            input.clear();
-            self.inner.failed(error.into());
-            false
-        })
+        answer
     }
 
     fn is<R>(&self, look: impl FnOnce(&mut State) -> R) -> R {
@@ -112,6 +137,8 @@ impl<D: Drive> Drive for Tunnel<D> {
     }
 
     fn lost(&self) {
+        // What it said first counts, even if the rest is cut off.
+        self.fail(HttpConnect::give_up);
         self.inner.lost();
     }
 
@@ -128,22 +155,24 @@ impl<D: Drive> Drive for Tunnel<D> {
     }
 
     fn output(&self, can_write: bool, waker: &Waker) -> Output {
-        let (request, is_open) = self.is(|state| match &mut state.step {
+        let now = self.runtime.now();
+        self.fail(|connect| connect.handle_timeout(now));
+        let (request, until, is_open) = self.is(|state| match &mut state.step {
             Step::Asking { connect, is_asked } if can_write && !*is_asked => {
                 *is_asked = true;
-                (Some(connect.request()), false)
+                (Some(connect.request()), None, false)
             }
             // Told when the tunnel is there; what follows only looks at deadlines.
-            Step::Asking { .. } => {
+            Step::Asking { connect, .. } => {
                 state.writer.sleep(waker);
-                (None, false)
+                (None, connect.poll_timeout(), false)
             }
-            Step::Open => (None, true),
-            Step::Failed => (None, false),
+            Step::Open => (None, None, true),
+            Step::Failed => (None, None, false),
         });
         match request {
             Some(request) => Output::Write(request),
-            None => self.inner.output(can_write && is_open, waker),
+            None => self.inner.output(can_write && is_open, waker).by(until),
         }
     }
 

@@ -14,7 +14,7 @@ use roadbed_core::error::{
     CloseReason, CommandError, ConfigError, PayloadError, ProtocolViolation, RequestError, WampError,
 };
 use roadbed_core::transport::ProxyError;
-use roadbed_core::transport::websocket::UpgradeError;
+use roadbed_core::transport::websocket::{Refusal, UpgradeError};
 use roadbed_core::uri::{Uri, UriError};
 use serde::de::DeserializeOwned;
 
@@ -131,11 +131,27 @@ impl Error {
 
     /// Returns the HTTP status with which the router refused a WebSocket, or the proxy the way to it.
     pub fn status(&self) -> Option<u16> {
+        self.refusal().map(Refusal::status)
+    }
+
+    /// Returns the HTTP answer with which the router refused a WebSocket, or the proxy the way to it: status, headers
+    /// and the beginning of its text.
+    ///
+    /// ```
+    /// use roadbed::Error;
+    ///
+    /// /// Where to log in, when the site in front of the router asks for that.
+    /// fn login(error: &Error) -> Option<&str> {
+    ///     let refusal = error.refusal()?;
+    ///     if refusal.status() == 302 { refusal.header("Location") } else { None }
+    /// }
+    /// ```
+    pub fn refusal(&self) -> Option<&Refusal> {
         match self.root() {
-            Self::Proxy(ProxyError::Refused { status, .. }) => Some(*status),
+            Self::Proxy(ProxyError::Refused(refusal)) => Some(refusal),
             Self::Ended(end) => match end.upgrade_error() {
                 // The others were found here.
-                Some(UpgradeError::Refused { status, .. }) => Some(*status),
+                Some(UpgradeError::Refused(refusal)) => Some(refusal),
                 _ => None,
             },
             _ => None,
@@ -218,7 +234,7 @@ impl Error {
             Self::Tls(error) => error.is_retryable(),
             Self::Proxy(ProxyError::Truncated { .. }) => true,
             // The proxy did not reach the router, this time.
-            Self::Proxy(ProxyError::Refused { status, .. }) => *status >= 500,
+            Self::Proxy(ProxyError::Refused(refusal)) => refusal.status() >= 500,
             _ => false,
         }
     }

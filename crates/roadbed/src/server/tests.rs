@@ -328,7 +328,7 @@ fn other_origins_and_fewer_paths_can_be_allowed() {
 fn a_router_without_websocket() {
     let world = World::with(Limits::default(), |builder| builder.websocket(None));
     let (said, is_end) = answer(&world, "/", "");
-    assert!(!said.contains("HTTP") && is_end, "{said}");
+    assert!(said.starts_with("HTTP/1.1 400 ") && said.contains("connect with rs://") && is_end, "{said}");
     drop(world.session_over_wire());
     world.assert_empty();
 }

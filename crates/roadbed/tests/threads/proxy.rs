@@ -75,8 +75,9 @@ fn a_session_through_a_proxy() {
 #[test]
 fn a_proxy_that_refuses() {
     let (server, path) = (Server::start(), Path::new());
-    let _seen = proxy(&server, &path, b"HTTP/1.1 403 Forbidden\r\n\r\n");
+    let _seen = proxy(&server, &path, b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno");
     let error = connect(&server, &path).wait().unwrap_err();
-    assert!(matches!(error.root(), Error::Proxy(ProxyError::Refused { status: 403, .. })), "{error}");
+    let Error::Proxy(ProxyError::Refused(refusal)) = error.root() else { panic!("{error}") };
+    assert_eq!((refusal.status(), &**refusal.text()), (403, "no"));
     server.assert_empty();
 }

@@ -202,10 +202,58 @@ fn refusals() {
         let (reason, is_clean) = closed(&mut client);
         assert_eq!((reason.is_retryable(), is_clean), (is_retryable, false), "{reason}");
         assert!(reason.to_string().contains(status), "{reason}");
-        let UpgradeError::Refused { status: found, text, .. } = upgrade_error(reason) else {
-            panic!("refused")
-        };
-        assert!(status.starts_with(&found.to_string()) && text == "sorry");
+        let UpgradeError::Refused(refusal) = upgrade_error(reason) else { panic!("refused") };
+        assert!(status.starts_with(&refusal.status().to_string()) && refusal.text() == "sorry");
+        assert_eq!(refusal.header("Retry-After"), Some("5"));
+    }
+}
+
+/// The text of a refusal is the same however it is cut, and however the stream ends behind it.
+#[test]
+fn a_refusal_is_waited_for() {
+    enum End {
+        Whole,
+        Eof,
+        Lost,
+        Moment,
+        JoinDeadline,
+    }
+
+    let head = "HTTP/1.1 403 Forbidden\r\nLocation: /elsewhere\r\n";
+    let limited = std::format!("{head}Content-Length: 11\r\n\r\ngo away now");
+    let chunked =
+        std::format!("{head}Transfer-Encoding: chunked\r\n\r\n3\r\ngo \r\n8\r\naway now\r\n0\r\n\r\n");
+    let endless = std::format!("{head}\r\ngo away now");
+    let short = std::format!("{head}Content-Length: 99\r\n\r\ngo away now");
+    for (answer, ends) in [
+        (limited, &[End::Whole][..]),
+        (chunked, &[End::Whole]),
+        (endless, &[End::Eof, End::Lost, End::Moment, End::JoinDeadline]),
+        (short, &[End::Eof, End::Lost, End::Moment, End::JoinDeadline]),
+    ] {
+        for (cut, end) in (0..=answer.len()).flat_map(|cut| ends.iter().map(move |end| (cut, end))) {
+            let Opened { mut client, .. } = open();
+            let mut input = BytesMut::from(&answer.as_bytes()[..cut]);
+            client.handle_input(T0, &mut input);
+            input.extend_from_slice(&answer.as_bytes()[cut..]);
+            client.handle_input(T0, &mut input);
+            match end {
+                End::Whole => {}
+                End::Eof => client.handle_eof(T0),
+                End::Lost => client.handle_lost(T0),
+                End::Moment => {
+                    let at = client.poll_timeout().expect("a deadline");
+                    assert_eq!(at, T0.saturating_add(SECOND));
+                    client.handle_timeout(at);
+                }
+                End::JoinDeadline => client.handle_timeout(T0.saturating_add(SECOND * 60)),
+            }
+            let (reason, is_clean) = closed(&mut client);
+            assert!(!reason.is_retryable() && !is_clean);
+            let UpgradeError::Refused(refusal) = upgrade_error(reason) else { panic!("refused") };
+            assert_eq!(refusal.text(), "go away now", "cut at {cut}");
+            assert_eq!(refusal.header("location"), Some("/elsewhere"));
+        }
     }
 }
 

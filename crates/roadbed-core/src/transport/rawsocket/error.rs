@@ -50,11 +50,14 @@ impl HandshakeError {
 #[non_exhaustive]
 pub enum RawSocketError {
     /// The first octet of the handshake is not 0x7F: the peer does not speak RawSocket.
-    #[error("not a RawSocket handshake: it begins with 0x{found:02X} instead of 0x7F")]
+    #[error("not a RawSocket handshake: it begins with 0x{found:02X} instead of 0x7F{}", hint(*.found))]
     BadMagic {
         /// The octet received.
         found: u8,
     },
+    /// On a client: the server answered in TLS.
+    #[error("this port wants TLS: connect with rss:// instead of rs://")]
+    WantsTls,
     /// The server refused the handshake; on a server, the refusal the owner asked for.
     #[error("handshake refused: {0}")]
     Refused(HandshakeError),
@@ -96,4 +99,12 @@ pub enum RawSocketError {
         /// The lower 24 bits.
         length: u32,
     },
+}
+
+/// What the first octet may mean.
+const fn hint(found: u8) -> &'static str {
+    match found {
+        b'H' => ", as HTTP does: connect with ws:// instead of rs://",
+        _ => "",
+    }
 }

@@ -5,6 +5,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use super::frame::{HEADER_LEN, Header, MAX_SEND};
 use super::{End, Phase, RawSocket, RawSocketError, handshake};
 use crate::time::Timestamp;
+use crate::transport::sniff::TLS_ALERT;
 use crate::transport::{FrameKind, TransportClose, TransportError, TransportEvent, TransportRole};
 
 /// What one step of reading came to.
@@ -65,6 +66,9 @@ impl RawSocket {
         match input.first() {
             None => return Ok(Step::NeedMore),
             Some(&handshake::MAGIC) => {}
+            Some(&TLS_ALERT) if self.role() == TransportRole::Client => {
+                return Err(RawSocketError::WantsTls.into());
+            }
             Some(&found) => return Err(RawSocketError::BadMagic { found }.into()),
         }
         let Some(&octets) = input.first_chunk::<{ handshake::LEN }>() else { return Ok(Step::NeedMore) };

@@ -23,7 +23,7 @@ pub use error::{FrameError, UpgradeError, WebSocketError};
 pub use handshake::{
     Agreed, AllowedOrigins, ClientHandshake, DeflateConfig, OriginPolicy, ServerHandshake, ServerStep,
 };
-pub use http::{HeadError, MAX_HEAD, MAX_HEADERS, UpgradeRequest};
+pub use http::{HeadError, MAX_HEAD, MAX_HEADERS, Refusal, UpgradeRequest};
 pub use params::DeflateParams;
 pub use socket::WebSocket;
 pub use stream::{MessageEvent, MessageKind, MessageStream, MessageStreamConfig};

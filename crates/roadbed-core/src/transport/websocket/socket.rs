@@ -213,7 +213,7 @@ impl WebSocket {
     pub fn handle_input(&mut self, now: Timestamp, input: &mut BytesMut) {
         self.now = self.now.max(now);
         let shaken = match &mut self.state {
-            State::Connecting(handshake, masks) => match handshake.read(input) {
+            State::Connecting(handshake, masks) => match handshake.read(now, input) {
                 Ok(None) => None,
                 Ok(Some(agreed)) => Some(Ok((agreed, Some(*masks)))),
                 Err(error) => Some(Err(Some(error))),
@@ -301,6 +301,14 @@ impl WebSocket {
         }
     }
 
+    /// On a server, before the handshake is done: answers that there is no WebSocket to be had, and closes.
+    pub(crate) fn turn_away(&mut self, error: UpgradeError) {
+        if let State::Accepting(_) = self.state {
+            self.head = Some(ServerHandshake::turn_away(&error));
+            self.end(TransportClose::Failed(WebSocketError::Upgrade(error).into()));
+        }
+    }
+
     /// The peer ended its stream: an error in the handshake or in a message, elsewhere the end.
     pub fn handle_eof(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
@@ -309,17 +317,31 @@ impl WebSocket {
             State::Open(stream) => stream.handle_eof(now),
             State::Closed => {}
             State::Connecting(..) | State::Accepting(_) => {
-                let error = UpgradeError::Truncated { received: self.left };
+                let truncated = UpgradeError::Truncated { received: self.left };
+                let error = self.give_up().unwrap_or(truncated);
                 self.end(TransportClose::Failed(WebSocketError::Upgrade(error).into()));
             }
         }
     }
 
-    /// Runs the timers due at `now`: liveness, and the wait for the peer's Close frame.
+    /// The refusal whose text is waited for.
+    fn give_up(&mut self) -> Option<UpgradeError> {
+        match &mut self.state {
+            State::Connecting(handshake, _) => handshake.give_up(),
+            _ => None,
+        }
+    }
+
+    /// Runs the timers due at `now`: liveness, and the waits for the peer's Close frame and for the text of a refusal.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
-        if let State::Open(stream) = &mut self.state {
-            stream.handle_timeout(now);
+        let refused = match &mut self.state {
+            State::Open(stream) => return stream.handle_timeout(now),
+            State::Connecting(handshake, _) => handshake.handle_timeout(self.now),
+            _ => None,
+        };
+        if let Some(error) = refused {
+            self.end(TransportClose::Failed(WebSocketError::Upgrade(error).into()));
         }
     }
 
@@ -337,7 +359,8 @@ impl WebSocket {
     }
 
     /// Closes from our side: with a Close frame behind what is queued, which the peer has 5 s to answer. After a
-    /// fault of the peer's the frame says what it was.
+    /// fault of the peer's the frame says what it was. While the text of a refusal is waited for, that refusal is
+    /// still why it ended.
     pub fn close(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
         match &mut self.state {
@@ -345,7 +368,10 @@ impl WebSocket {
                 self.batching.flush(now, self.subprotocol, stream);
                 stream.close(now, close::NORMAL, "");
             }
-            State::Connecting(..) | State::Accepting(_) => self.end(TransportClose::Local),
+            State::Connecting(..) | State::Accepting(_) => {
+                let refused = self.give_up().map(|error| WebSocketError::Upgrade(error).into());
+                self.end(refused.map_or(TransportClose::Local, TransportClose::Failed));
+            }
             State::Closed => {}
         }
     }
@@ -394,6 +420,7 @@ impl WebSocket {
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         match &self.state {
             State::Open(stream) => stream.poll_timeout(),
+            State::Connecting(handshake, _) => handshake.poll_timeout().map(|at| at.max(self.now.next())),
             _ => None,
         }
     }

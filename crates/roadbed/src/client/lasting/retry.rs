@@ -214,9 +214,11 @@ pub(super) fn may_help(error: &Error) -> bool {
 mod tests {
     use std::io;
 
+    use bytes::BytesMut;
     use roadbed_core::auth::AuthError;
     use roadbed_core::error::{CloseReason, ConfigError, Deadline, WampError};
-    use roadbed_core::transport::ProxyError;
+    use roadbed_core::time::Timestamp;
+    use roadbed_core::transport::HttpConnect;
     use roadbed_core::uri::Uri;
 
     use super::*;
@@ -323,7 +325,11 @@ mod tests {
         };
         let answer = |uri: &Uri| Error::from(WampError::new(uri.clone()));
         let io = |kind: io::ErrorKind| Error::from(io::Error::from(kind));
-        let refused = |status| Error::Proxy(ProxyError::Refused { status, reason: String::new().into() });
+        let refused = |status: u16| {
+            let answer = format!("HTTP/1.1 {status} x\r\nContent-Length: 0\r\n\r\n");
+            let mut connect = HttpConnect::new("router", 80).unwrap();
+            Error::Proxy(connect.read(Timestamp::ZERO, &mut BytesMut::from(&*answer)).unwrap_err())
+        };
         let retried = [
             io(io::ErrorKind::ConnectionRefused),
             io(io::ErrorKind::ConnectionReset),

@@ -335,9 +335,10 @@ fn unix_sockets_need_no_proxy() {
 #[test]
 fn a_proxy_that_opens_no_tunnel() {
     let world = World::new();
-    let refuses = Proxy(&["HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"]);
+    let refuses = Proxy(&["HTTP/1.1 407 Who are you?\r\nProxy-Authenticate: Basic\r\n\r\n", "tell me"]);
     let hosts = [
         ("refuses", refuses),
+        ("stays", Says(b"HTTP/1.1 407 Who?\r\nContent-Length: 99\r\n\r\ntell me")),
         ("ends", Ends),
         ("breaks", Proxy(&["HTTP/1.1 "])),
         ("odd", Says(b"\x05\x00\r\n")),
@@ -351,8 +352,14 @@ fn a_proxy_that_opens_no_tunnel() {
             other => panic!("{other:?}"),
         }
     };
-    let reason = "Proxy Authentication Required".into();
-    assert_eq!(join("http://refuses"), (ProxyError::Refused { status: 407, reason }, false));
+    let (ProxyError::Refused(refusal), false) = join("http://refuses") else { panic!("refused") };
+    assert_eq!((refusal.status(), &**refusal.text()), (407, "tell me"));
+    assert_eq!(refusal.header("proxy-authenticate"), Some("Basic"));
+    // A text that does not end is waited for no longer than a moment.
+    let start = world.sim.now();
+    let (ProxyError::Refused(refusal), false) = join("http://stays") else { panic!("refused") };
+    assert_eq!(world.sim.now().saturating_since(start), Duration::from_secs(1));
+    assert_eq!((refusal.status(), &**refusal.text()), (407, "tell me"));
     assert_eq!(join("http://ends"), (ProxyError::Truncated { received: 0 }, true));
     assert_eq!(join("http://breaks"), (ProxyError::Truncated { received: 9 }, true));
     assert!(matches!(join("http://odd"), (ProxyError::Head(_), false)));

@@ -10,6 +10,7 @@ use std::task::Waker;
 
 use bytes::{Bytes, BytesMut};
 use roadbed_core::time::Timestamp;
+use roadbed_core::transport::answer_without_tls;
 use roadbed_tls::{TlsError, TlsEvent, TlsLayer, TlsServerConfig, is_handshake};
 
 use super::{Drive, LINGER, Output, Room};
@@ -74,8 +75,8 @@ enum Mode {
     },
     /// It was not TLS, and that is allowed.
     Plain,
-    /// It was not TLS, and that is not allowed.
-    Refused,
+    /// It was not TLS, and that is not allowed. The answer is in plain text, and not taken yet.
+    Refused(Option<Bytes>),
     Tls(Box<TlsLayer>),
 }
 
@@ -133,7 +134,7 @@ impl<D: Drive> Secure<D> {
             state.mode = match (is_tls, is_required) {
                 (true, _) => Mode::Tls(Box::new(TlsLayer::server(config, now, utc))),
                 (false, false) => Mode::Plain,
-                (false, true) => Mode::Refused,
+                (false, true) => Mode::Refused(Some(answer_without_tls(input))),
             };
             (!is_tls && !is_required, !is_tls && is_required)
         });
@@ -230,6 +231,11 @@ impl State {
         let Mode::Tls(layer) = &mut self.mode else { return None };
         layer.send(&mut self.pending);
         layer.poll_transmit()
+    }
+
+    /// What is answered to who does not speak TLS: once.
+    fn refusal(&mut self) -> Option<Bytes> {
+        if let Mode::Refused(answer) = &mut self.mode { answer.take() } else { None }
     }
 
     /// Whether there would be something to write.
@@ -338,6 +344,9 @@ impl<D: Drive> Drive for Secure<D> {
         loop {
             let mut may_give = can_write;
             if can_write {
+                if let Some(answer) = self.with(State::refusal) {
+                    return Output::Write(answer);
+                }
                 let (bytes, is_free) = self.with(|state| (state.encrypt(), state.pending.is_empty()));
                 if let Some(bytes) = bytes {
                     return Output::Write(bytes);
@@ -372,6 +381,10 @@ impl<D: Drive> Drive for Secure<D> {
                 Output::End => {
                     let now = self.runtime.now();
                     return self.with(|state| state.close(can_write, now));
+                }
+                // Closed at once, it could lose the answer.
+                Output::Drop if self.with(|state| matches!(state.mode, Mode::Refused(_))) => {
+                    return if can_write { Output::End } else { Output::Idle(None) };
                 }
                 Output::Drop => return Output::Drop,
             }

@@ -3,11 +3,13 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use roadbed_core::connection::Endpoint;
 use roadbed_core::error::{CloseReason, Deadline};
 use roadbed_core::limits::Limits;
 use roadbed_core::serializer::Serializer;
 use roadbed_core::time::Timestamp;
 use roadbed_core::transport::TransportDetails;
+use roadbed_core::transport::websocket::WebSocketClientConfig;
 use roadbed_core::uri::Uri;
 
 use crate::Error;
@@ -138,9 +140,14 @@ fn a_ticket_may_go_through_tls_and_not_beside_it() {
 }
 
 fn join_plain(world: &World, settings: &Settings) -> Result<Session, Error> {
-    let (here, there) = pipe(16 << 10);
+    join_at(world, settings, Serializer::Json.into(), 16 << 10)
+}
+
+/// Joins without TLS, over a pipe that holds so many bytes.
+fn join_at(world: &World, settings: &Settings, endpoint: Endpoint, room: usize) -> Result<Session, Error> {
+    let (here, there) = pipe(room);
     let runtime = world.sim.runtime();
-    let (joining, driver) = open(settings, world.sim.runtime(), Serializer::Json, remote()).unwrap();
+    let (joining, driver) = open(settings, world.sim.runtime(), endpoint, remote()).unwrap();
     runtime.spawn(Box::pin(world.router.accept(there, remote())));
     runtime.spawn(Box::pin(driver.run(here)));
     world.sim.block_on(joining)
@@ -157,9 +164,17 @@ fn one_port_serves_both_unless_it_may_not() {
     world.assert_empty();
 
     let world = World::with(Limits::default(), |builder| builder.tls_required(server()));
-    let error = join_plain(&world, &settings()).unwrap_err();
-    let Error::Ended(reason) = error.root() else { panic!("{error}") };
-    assert_eq!(**reason, CloseReason::Eof);
+    // Who does not speak TLS is told so in its own terms, and does not come back.
+    let websocket = || Endpoint::websocket(WebSocketClientConfig::new("router", "/ws").unwrap());
+    for room in [1, 16 << 10] {
+        for (endpoint, told) in [
+            (Serializer::Json.into(), "this port wants TLS: connect with rss:// instead of rs://"),
+            (websocket(), "400 Bad Request: This port speaks TLS only: connect with wss:// or https://."),
+        ] {
+            let error = join_at(&world, &settings(), endpoint, room).unwrap_err();
+            assert!(error.to_string().ends_with(told) && !error.is_retryable(), "{error}");
+        }
+    }
     // It took no time.
     assert_eq!(world.sim.now(), Timestamp::ZERO);
     join(&world, &trusting()).unwrap();
@@ -184,8 +199,7 @@ fn a_router_that_nobody_vouches_for_is_told_nothing() {
 fn a_router_without_tls_is_told_from_one_with() {
     let world = World::new();
     let error = join(&world, &trusting()).unwrap_err();
-    // A RawSocket has no answer to that but to close.
-    assert!(matches!(error.root(), Error::Tls(TlsError::HandshakeTruncated)), "{error}");
+    assert!(matches!(error.root(), Error::Tls(TlsError::NotTls)) && !error.is_retryable(), "{error}");
     world.assert_empty();
 }
 

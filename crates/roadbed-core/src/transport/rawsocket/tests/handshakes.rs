@@ -114,7 +114,11 @@ fn another_protocol_is_seen_at_its_first_octet_and_gets_no_answer() {
         for mut transport in [client(), server()] {
             output(&mut transport);
             assert!(feed(&mut transport, &[found]).is_empty());
-            assert_eq!(events(&mut transport), [failed(RawSocketError::BadMagic { found })]);
+            let error = match (found, transport.role()) {
+                (0x15, TransportRole::Client) => RawSocketError::WantsTls,
+                _ => RawSocketError::BadMagic { found },
+            };
+            assert_eq!(events(&mut transport), [failed(error)]);
             assert!(output(&mut transport).is_empty());
         }
     }
@@ -125,7 +129,8 @@ fn errors_read_as_sentences() {
     for (error, text) in [
         (
             TransportError::from(RawSocketError::BadMagic { found: b'H' }),
-            "not a RawSocket handshake: it begins with 0x48 instead of 0x7F",
+            "not a RawSocket handshake: it begins with 0x48 instead of 0x7F, as HTTP does: connect with ws:// \
+             instead of rs://",
         ),
         (
             RawSocketError::Refused(HandshakeError::ConnectionLimit).into(),

@@ -2,7 +2,7 @@
 
 use bytestring::ByteString;
 
-use crate::transport::websocket::HeadError;
+use crate::transport::websocket::{HeadError, Refusal};
 
 /// Why an opening handshake failed.
 ///
@@ -20,7 +20,7 @@ pub enum UpgradeError {
         /// Bytes of the head that arrived.
         received: usize,
     },
-    /// On a server: the method is not GET. 405.
+    /// On a server: the method is neither GET nor HEAD. 405.
     #[error("HTTP method {method} instead of GET")]
     Method {
         /// The method.
@@ -71,16 +71,21 @@ pub enum UpgradeError {
     /// On a server: the owner takes no more connections. 503.
     #[error("the connection was refused: {0}")]
     Unavailable(ByteString),
+    /// On a server: the client begins TLS, which is not spoken here. 400.
+    #[error("the client speaks TLS, and this port does not")]
+    Tls,
+    /// On a server: the client speaks HTTP in the clear, and this port takes TLS only. 400.
+    #[error("the client does not speak TLS, and this port takes nothing else")]
+    NoTls,
+    /// On a server: HTTP is not spoken here, only RawSocket is. 400.
+    #[error("the client speaks HTTP, and this port speaks RawSocket only")]
+    NoHttp,
     /// On a client: the server answered with another status than 101.
-    #[error("the server refused the upgrade: {status} {reason}{separator}{text}", separator = if text.is_empty() { "" } else { ": " })]
-    Refused {
-        /// The HTTP status.
-        status: u16,
-        /// The reason phrase of the status line.
-        reason: ByteString,
-        /// The beginning of the body, as far as it had arrived: at most 256 bytes.
-        text: ByteString,
-    },
+    #[error("the server refused the upgrade: {0}")]
+    Refused(Refusal),
+    /// On a client: the server answered in TLS.
+    #[error("this port wants TLS: connect with wss:// instead of ws://")]
+    WantsTls,
     /// On a client: the status is 101, but a header that has to come with it is missing or wrong.
     #[error("the server's answer to the upgrade is malformed: {what}")]
     Answer {
@@ -107,24 +112,26 @@ pub enum UpgradeError {
 impl UpgradeError {
     /// On a client: whether connecting anew may help. The server, or a proxy in front of it, has too much to do,
     /// or the latter did not reach the former.
-    pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::Refused { status: 429 | 502..=504, .. })
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if matches!(refusal.status(), 429 | 502..=504))
     }
 
     /// The HTTP status that a server answers with; on a client, the one that it was answered with, if that
     /// is why the handshake failed.
-    pub const fn status(&self) -> Option<u16> {
+    pub fn status(&self) -> Option<u16> {
         Some(match self {
             Self::Head(error) => error.status(),
             Self::Target | Self::Host | Self::Request { .. } | Self::Key => 400,
             Self::NoCommonSubprotocol { .. } | Self::Extensions => 400,
+            Self::Tls | Self::NoTls | Self::NoHttp => 400,
             Self::Origin { .. } => 403,
             Self::Path { .. } => 404,
             Self::Method { .. } => 405,
             Self::NoUpgrade | Self::Version => 426,
             Self::Unavailable(_) => 503,
-            Self::Refused { status, .. } => *status,
+            Self::Refused(refusal) => refusal.status(),
             Self::Truncated { .. }
+            | Self::WantsTls
             | Self::Answer { .. }
             | Self::SubprotocolMismatch { .. }
             | Self::NoSubprotocol
@@ -144,7 +151,7 @@ mod tests {
         for (status, expected) in
             [(400, false), (403, false), (404, false), (429, true), (500, false), (503, true)]
         {
-            let error = UpgradeError::Refused { status, reason: "".into(), text: "".into() };
+            let error = UpgradeError::Refused(Refusal::of(status, ""));
             let error = TransportError::from(WebSocketError::from(error));
             let reason = CloseReason::PeerViolation(ProtocolViolation::from(error));
             assert_eq!(reason.is_retryable(), expected, "{status}");

@@ -3,17 +3,14 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
 
-use super::super::http::{Head, HeadFinder, StatusLine, check_answer, excerpt};
-use super::super::{Subprotocol, UpgradeError, WebSocketClientConfig};
+use super::super::http::{Answer, AnswerReader, Head, StatusLine, excerpt};
+use super::super::{HeadError, Subprotocol, UpgradeError, WebSocketClientConfig};
 use super::{Agreed, DeflateConfig, accept, extension};
+use crate::time::Timestamp;
 
-/// Bytes of the body of a refusal that are told.
-const MAX_TEXT: usize = 256;
-/// Answers that only announce the real one (status 100 to 199, but 101) before a client gives up.
-const MAX_INTERIM: u8 = 4;
 const MAX_SUBPROTOCOL: usize = 64;
 
 /// The handshake of the end that connects: its request, then [`read`](Self::read) until the answer is there.
@@ -21,6 +18,7 @@ const MAX_SUBPROTOCOL: usize = 64;
 /// ```
 /// use bytes::BytesMut;
 /// use roadbed_core::serializer::Serializer;
+/// use roadbed_core::time::Timestamp;
 /// use roadbed_core::transport::websocket::{ClientHandshake, WebSocketClientConfig};
 ///
 /// let config = WebSocketClientConfig::new("example.com", "/ws")?;
@@ -29,7 +27,7 @@ const MAX_SUBPROTOCOL: usize = 64;
 ///
 /// let mut input = BytesMut::from("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
 ///     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: wamp.2.cbor\r\n\r\n");
-/// let agreed = handshake.read(&mut input)?.unwrap();
+/// let agreed = handshake.read(Timestamp::ZERO, &mut input)?.unwrap();
 /// assert_eq!(agreed.subprotocol.unwrap().serializer, Serializer::Cbor);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -38,8 +36,7 @@ pub struct ClientHandshake {
     accept: String,
     subprotocols: Arc<[Subprotocol]>,
     deflate: Option<DeflateConfig>,
-    finder: HeadFinder,
-    interim: u8,
+    answer: AnswerReader,
 }
 
 impl ClientHandshake {
@@ -55,8 +52,7 @@ impl ClientHandshake {
             accept: accept::accept(key.as_bytes()),
             subprotocols: config.subprotocols.clone(),
             deflate,
-            finder: HeadFinder::default(),
-            interim: 0,
+            answer: AnswerReader::default(),
         }
     }
 
@@ -66,27 +62,35 @@ impl ClientHandshake {
     }
 
     /// Reads the answer: `None` while it is not whole. Pass the same buffer every time, only appended to. The
-    /// head of the answer is consumed, and nothing behind it.
+    /// head of the answer is consumed, and of what follows an upgrade nothing. The text of a refusal is waited for,
+    /// until [`poll_timeout`](Self::poll_timeout) or the end of the stream.
     ///
     /// # Errors
-    /// [`UpgradeError`]: `Head`, `Refused`, `Answer`, `SubprotocolMismatch`, `NoSubprotocol`, `Extensions`,
-    /// `ExtensionMismatch`. Nothing can be done with the connection then.
-    pub fn read(&mut self, input: &mut BytesMut) -> Result<Option<Agreed>, UpgradeError> {
-        loop {
-            check_answer(input)?;
-            let Some(len) = self.finder.find(input)? else { return Ok(None) };
-            self.finder = HeadFinder::default();
-            let (head, line) = Head::response(input.get(..len).unwrap_or_default())?;
-            input.advance(len);
-            match line.status {
-                101 => return self.check(&head, &line).map(Some),
-                100..200 if self.interim < MAX_INTERIM => self.interim = self.interim.saturating_add(1),
-                _ => {
-                    let text = excerpt(input, MAX_TEXT);
-                    return Err(UpgradeError::Refused { status: line.status, reason: line.reason, text });
-                }
-            }
+    /// [`UpgradeError`]: `Head`, `Refused`, `Answer`, `WantsTls`, `SubprotocolMismatch`, `NoSubprotocol`,
+    /// `Extensions`, `ExtensionMismatch`. Nothing can be done with the connection then.
+    pub fn read(&mut self, now: Timestamp, input: &mut BytesMut) -> Result<Option<Agreed>, UpgradeError> {
+        match self.answer.read(now, input, |status| status == 101) {
+            Ok(Answer::More) => Ok(None),
+            Ok(Answer::Wanted(head, line)) => self.check(&head, &line).map(Some),
+            Ok(Answer::Refused(refusal)) => Err(UpgradeError::Refused(refusal)),
+            Err(HeadError::Tls) => Err(UpgradeError::WantsTls),
+            Err(error) => Err(error.into()),
         }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout): while the text of a refusal is waited for.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.answer.poll_timeout()
+    }
+
+    /// The refusal, when its text has been waited for long enough.
+    pub fn handle_timeout(&mut self, now: Timestamp) -> Option<UpgradeError> {
+        self.answer.handle_timeout(now).map(UpgradeError::Refused)
+    }
+
+    /// The refusal whose text is waited for, with as much of it as there is: nothing more comes.
+    pub fn give_up(&mut self) -> Option<UpgradeError> {
+        self.answer.give_up().map(UpgradeError::Refused)
     }
 
     fn check(&self, head: &Head, line: &StatusLine) -> Result<Agreed, UpgradeError> {

@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::super::http::{HeadFinder, RequestLine, Response, Status, UpgradeRequest, excerpt};
+use super::super::http::{HeadFinder, RawRequest, Response, Status, UpgradeRequest, excerpt};
 use super::super::{HeadError, Subprotocol, UpgradeError, WebSocketServerConfig};
 use super::{Agreed, DeflateConfig, DeflateParams, accept, extension};
 use crate::uri::Uri;
@@ -89,42 +89,63 @@ impl ServerHandshake {
         Response::text(Status::Unavailable, body).retry_after(retry_after.as_secs().max(1)).encode()
     }
 
+    /// The answer for a connection on which there is no WebSocket to be had, whatever the request says.
+    pub(crate) fn turn_away(error: &UpgradeError) -> Bytes {
+        Response::text(status(error), [&*reply(error), "\n"].concat()).encode()
+    }
+
     /// Reads the request. Pass the same buffer every time, only appended to. The head is consumed, and
     /// nothing behind it. After anything but [`ServerStep::More`] the handshake is over.
     pub fn read(&mut self, input: &mut BytesMut) -> ServerStep {
         // Whoever speaks something else may never end a line, and would wait as long as it is let.
         if let Some(error) = not_http(input) {
-            return self.refused(error.into(), false);
+            return self.refused(error, false);
         }
         let len = match self.finder.find(input) {
             Ok(Some(len)) => len,
             Ok(None) => return ServerStep::More,
             Err(error) => return self.refused(error.into(), false),
         };
-        let parsed = UpgradeRequest::read(input.get(..len).unwrap_or_default());
+        let read = RawRequest::read(input.get(..len).unwrap_or_default());
         input.advance(len);
-        let (request, line) = match parsed {
-            Ok(parsed) => parsed,
-            Err(error) => return self.refused(error, false),
+        let raw = match read {
+            Ok(raw) => raw,
+            Err(error) => return self.refused(error.into(), false),
         };
-        match self.accept(&request, line) {
+        let (is_head, version) = match raw.method() {
+            "GET" => (false, raw.version()),
+            "HEAD" => (true, raw.version()),
+            method => {
+                let method = excerpt(method.as_bytes(), MAX_EXCERPT);
+                return self.refused(UpgradeError::Method { method }, false);
+            }
+        };
+        let request = match raw.parse() {
+            Ok(request) => request,
+            Err(error) => return self.refused(error, is_head),
+        };
+        match self.accept(&request, is_head, version) {
             Ok(Some(Accepted { agreed, realm, response })) => {
                 ServerStep::Upgraded { agreed, request: Arc::new(request.with_realm(realm)), response }
             }
-            Ok(None) => ServerStep::Answered { response: Response::html(PAGE).encode(), error: None },
-            Err(error) => self.refused(error, request.method(line) == "HEAD"),
+            Ok(None) => {
+                let response = Response::html(PAGE).bodiless(is_head).encode();
+                ServerStep::Answered { response, error: None }
+            }
+            Err(error) => self.refused(error, is_head),
         }
     }
 
-    /// `None` is for those who only look.
-    fn accept(&self, request: &UpgradeRequest, line: RequestLine) -> Result<Option<Accepted>, UpgradeError> {
+    /// `None` is for those who only look. HEAD does, whatever else it asks for.
+    fn accept(
+        &self,
+        request: &UpgradeRequest,
+        is_head: bool,
+        version: u8,
+    ) -> Result<Option<Accepted>, UpgradeError> {
         let head = request.head();
-        let method = request.method(line);
-        if method != "GET" {
-            return Err(UpgradeError::Method { method: excerpt(method.as_bytes(), MAX_EXCERPT) });
-        }
         let rule = self.config.paths.iter().find(|rule| rule.path == request.path());
-        if !head.has_element("upgrade", "websocket") {
+        if is_head || !head.has_element("upgrade", "websocket") {
             return match request.path() {
                 "/" => Ok(None),
                 _ if rule.is_some() => Err(UpgradeError::NoUpgrade),
@@ -132,7 +153,7 @@ impl ServerHandshake {
             };
         }
         let wrong = |what| UpgradeError::Request { what };
-        if line.version == 0 {
+        if version == 0 {
             return Err(wrong("its version is HTTP/1.0"));
         }
         if !head.has_element("connection", "upgrade") {
@@ -196,19 +217,12 @@ impl ServerHandshake {
     }
 
     fn refused(&self, error: UpgradeError, is_bodiless: bool) -> ServerStep {
-        let status = Status::from_code(error.status().unwrap_or(400));
         let mut text = match &error {
             UpgradeError::NoCommonSubprotocol { .. } => self.offered(),
-            UpgradeError::NoUpgrade => "Connect here with a WAMP client over WebSocket.".into(),
-            // What the client sent is not told back: a proxy in between might take it for something else.
-            UpgradeError::Path { .. } => "Nothing is found at this path.".into(),
-            UpgradeError::Method { .. } => "Only GET is understood here.".into(),
-            UpgradeError::Origin { .. } => "Pages of this origin are not allowed to connect.".into(),
-            UpgradeError::Version => "Only version 13 of WebSocket is spoken here.".into(),
-            other => alloc::format!("{other}."),
+            other => reply(other),
         };
         text.push('\n');
-        let response = Response::text(status, text).bodiless(is_bodiless).encode();
+        let response = Response::text(status(&error), text).bodiless(is_bodiless).encode();
         ServerStep::Answered { response, error: Some(error) }
     }
 
@@ -222,10 +236,33 @@ impl ServerHandshake {
     }
 }
 
+fn status(error: &UpgradeError) -> Status {
+    Status::from_code(error.status().unwrap_or(400))
+}
+
+/// What the client is told. Of what it sent nothing is told back: a proxy in between might take it for something else.
+fn reply(error: &UpgradeError) -> String {
+    let text = match error {
+        UpgradeError::NoUpgrade => "Connect here with a WAMP client over WebSocket.",
+        UpgradeError::Path { .. } => "Nothing is found at this path.",
+        UpgradeError::Method { .. } => "Only GET and HEAD are understood here.",
+        UpgradeError::Origin { .. } => "Pages of this origin are not allowed to connect.",
+        UpgradeError::Version => "Only version 13 of WebSocket is spoken here.",
+        UpgradeError::Tls => "This port does not speak TLS: connect with ws:// or rs://.",
+        UpgradeError::NoTls => "This port speaks TLS only: connect with wss:// or https://.",
+        UpgradeError::NoHttp => "This port speaks RawSocket only: connect with rs://.",
+        other => return alloc::format!("{other}."),
+    };
+    text.into()
+}
+
 /// A request begins with a letter, or with an empty line that does not count (RFC 9112, section 2.2).
-fn not_http(input: &[u8]) -> Option<HeadError> {
-    let is_http = input.first().is_none_or(|octet| octet.is_ascii_alphabetic() || *octet == b'\r');
-    (!is_http).then_some(HeadError::Malformed { what: "the first line" })
+fn not_http(input: &[u8]) -> Option<UpgradeError> {
+    match input.first()? {
+        0x16 => Some(UpgradeError::Tls),
+        octet if octet.is_ascii_alphabetic() || *octet == b'\r' => None,
+        _ => Some(HeadError::Malformed { what: "the first line" }.into()),
+    }
 }
 
 fn upgraded(

@@ -14,6 +14,7 @@ use super::super::{
 };
 use super::{Agreed, ClientHandshake, ServerHandshake, ServerStep};
 use crate::serializer::Serializer;
+use crate::time::Timestamp;
 use crate::uri::Uri;
 
 const NONCE: [u8; 16] = *b"the sample nonce";
@@ -87,10 +88,13 @@ fn refusals() {
         (ws(), head(&["GET /ws HTTP/1.1", "Host: h", "Connection: Upgrade", "Upgrade: h2c"]), 404, "path"),
         (one_path(), head(&["GET /ws HTTP/1.1", "Host: h"]), 426, "WAMP client"),
         (one_path(), head(&["GET /other HTTP/1.1", "Host: h"]), 404, "path"),
-        (ws(), request(0, "POST /ws HTTP/1.1", &[]), 405, "Allow: GET\r\n"),
-        (ws(), request(0, "HEAD / HTTP/1.1", &[]), 405, "Allow: GET\r\n"),
-        (ws(), request(0, "get /ws HTTP/1.1", &[]), 405, "Allow: GET\r\n"),
-        (ws(), request(0, "CONNECT example.com:443 HTTP/1.1", &[]), 400, "target"),
+        (ws(), request(0, "POST /ws HTTP/1.1", &[]), 405, "Allow: GET, HEAD\r\n"),
+        (ws(), request(0, "POST / HTTP/1.1", &[]), 405, "Allow: GET, HEAD\r\n"),
+        (ws(), request(0, "get /ws HTTP/1.1", &[]), 405, "Allow: GET, HEAD\r\n"),
+        (ws(), head(&["OPTIONS * HTTP/1.1", "Host: h"]), 405, "Allow: GET, HEAD\r\n"),
+        (ws(), request(0, "CONNECT example.com:443 HTTP/1.1", &[]), 405, "Allow: GET, HEAD\r\n"),
+        // It is only looked at, whatever else it says.
+        (ws(), request(0, "HEAD / HTTP/1.1", &[]), 200, "Content-Type: text/html"),
         // A request for an upgrade that is not in order.
         (ws(), request(0, "GET /ws HTTP/1.0", &[]), 400, "1.0"),
         (ws(), request(0, "GET ws HTTP/1.1", &[]), 400, "target"),
@@ -125,11 +129,37 @@ fn refusals() {
         assert!(!text.contains("script"), "told back what was sent: {text}");
         assert_eq!(error.is_none(), status == 200);
     }
-    let (_, text, _) = refused(WebSocketServerConfig::default(), &request(0, "HEAD / HTTP/1.1", &[]));
-    assert!(text.ends_with("\r\n\r\n"), "a text after HEAD: {text}");
+    // What TLS begins with, where TLS is not spoken.
+    let ServerStep::Answered { response, error } = serve(ws(), "\x16\x03\x01") else { panic!("answered") };
+    assert!(response.starts_with(b"HTTP/1.1 400 ") && response.ends_with(b"connect with ws:// or rs://.\n"));
+    assert_eq!(error, Some(UpgradeError::Tls));
     let busy = ServerHandshake::refuse("too many connections", core::time::Duration::from_millis(1500));
     assert!(busy.starts_with(b"HTTP/1.1 503 Service Unavailable\r\n"));
     assert!(String::from_utf8(busy.to_vec()).unwrap().contains("\r\nRetry-After: 1\r\n"));
+}
+
+/// HEAD gets what GET gets, but for the body.
+#[test]
+fn head_is_get_without_a_body() {
+    let one_path = || WebSocketServerConfig::default().path(PathRule::new("/ws").unwrap());
+    for (target, host, status) in [
+        ("/", "Host: h", 200),
+        ("/ws", "Host: h", 426),
+        ("/other", "Host: h", 404),
+        ("/", "", 400),
+        ("*", "Host: h", 400),
+    ] {
+        let ask = |method: &str| {
+            let line = format!("{method} {target} HTTP/1.1");
+            let lines: Vec<_> = [&*line, host].into_iter().filter(|line| !line.is_empty()).collect();
+            refused(one_path(), &head(&lines))
+        };
+        let ((found, get, error), (_, head, head_error)) = (ask("GET"), ask("HEAD"));
+        assert_eq!((found, error), (status, head_error), "{target}");
+        let (fields, body) = get.split_once("\r\n\r\n").unwrap();
+        assert!(!body.is_empty());
+        assert_eq!(head, format!("{fields}\r\n\r\n"));
+    }
 }
 
 #[test]
@@ -265,7 +295,10 @@ fn answer(replaced: usize, line: &str, added: &[&str]) -> String {
 }
 
 fn read(answer: &str) -> Result<Option<Agreed>, UpgradeError> {
-    ClientHandshake::new(&client_config(), NONCE).read(&mut BytesMut::from(answer))
+    let mut handshake = ClientHandshake::new(&client_config(), NONCE);
+    let result = handshake.read(Timestamp::ZERO, &mut BytesMut::from(answer));
+    // The stream ends.
+    handshake.give_up().map_or(result, Err)
 }
 
 #[test]
@@ -306,6 +339,7 @@ fn answers_that_a_client_refuses() {
         ("HTTP/1.1 404 Not Found\r\n\r\n".into(), "404 Not Found"),
         ("HTTP/1.1 302 Found\r\nLocation: ws://b\r\n\r\n".into(), "302 Found"),
         ("SSH-2.0-x\r\n\r\n".into(), "malformed"),
+        ("\x15\x03\x03\0\x02\x02\x46".into(), "wss://"),
         ("HTTP/1.1 101 x\n".into(), "malformed"),
         (format!("HTTP/1.1 101 {}", "x".repeat(9000)), "8192"),
     ] {
@@ -314,8 +348,8 @@ fn answers_that_a_client_refuses() {
         assert!(text.contains(holds), "{text}: {answer}");
     }
     let long = format!("HTTP/1.1 503 {}\r\n\r\n\x1b{}", "r".repeat(500), "t".repeat(500));
-    let Err(UpgradeError::Refused { status: 503, reason, text }) = read(&long) else { panic!() };
-    assert_eq!((reason.len(), text.len()), (128, 255));
+    let Err(UpgradeError::Refused(refusal)) = read(&long) else { panic!() };
+    assert_eq!((refusal.status(), refusal.reason().len(), refusal.text().len()), (503, 128, 255));
 }
 
 /// Request and answer, cut in two at every byte, with frames behind them.
@@ -341,11 +375,11 @@ fn every_split_gives_the_same_and_leaves_what_follows() {
     for cut in 0..=answer.len() {
         let mut handshake = ClientHandshake::new(&client_config(), NONCE);
         let mut input = BytesMut::from(&answer[..cut]);
-        let mut agreed = handshake.read(&mut input).unwrap();
+        let mut agreed = handshake.read(Timestamp::ZERO, &mut input).unwrap();
         assert_eq!(agreed.is_some(), cut >= answer.len() - 6, "{cut}");
         input.extend_from_slice(&answer.as_bytes()[cut..]);
         if agreed.is_none() {
-            agreed = handshake.read(&mut input).unwrap();
+            agreed = handshake.read(Timestamp::ZERO, &mut input).unwrap();
         }
         assert_eq!(agreed.unwrap().subprotocol, Some(JSON));
         assert_eq!(input, "frames");
@@ -375,7 +409,7 @@ fn shake(
     let mut handshake = ClientHandshake::new(client, NONCE);
     let step = ServerHandshake::new(Arc::new(server)).read(&mut BytesMut::from(&handshake.request()[..]));
     let ServerStep::Upgraded { agreed, response, .. } = step else { panic!("{step:?}") };
-    let answer = handshake.read(&mut BytesMut::from(&response[..]));
+    let answer = handshake.read(Timestamp::ZERO, &mut BytesMut::from(&response[..]));
     (agreed, answer.map(Option::unwrap))
 }
 

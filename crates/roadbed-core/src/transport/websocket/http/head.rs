@@ -2,12 +2,13 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::str;
+use core::{fmt, str};
 
 use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::excerpt;
+use crate::transport::sniff::TLS_ALERT;
 
 /// Bytes of the largest head, the empty line at its end included.
 pub const MAX_HEAD: usize = 8 << 10;
@@ -32,6 +33,9 @@ pub enum HeadError {
         /// Headers allowed.
         limit: usize,
     },
+    /// It begins a record of TLS: one end speaks TLS, and the other does not. 400.
+    #[error("it is TLS, not HTTP")]
+    Tls,
     /// It breaks the rules of HTTP/1.1. 400.
     #[error("the HTTP head is malformed: {what}")]
     Malformed {
@@ -45,7 +49,7 @@ impl HeadError {
     pub const fn status(&self) -> u16 {
         match self {
             Self::TooLarge { .. } | Self::TooManyHeaders { .. } => 431,
-            Self::Malformed { .. } => 400,
+            Self::Tls | Self::Malformed { .. } => 400,
         }
     }
 }
@@ -72,6 +76,9 @@ const fn malformed(what: &'static str) -> HeadError {
 /// Whether an answer may become HTTP/1, as far as it is there: what speaks something else may never end a
 /// line.
 pub(in crate::transport) fn check_answer(input: &[u8]) -> Result<(), HeadError> {
+    if input.first() == Some(&TLS_ALERT) {
+        return Err(HeadError::Tls);
+    }
     match input.iter().zip(b"HTTP/1.").all(|(byte, expected)| byte == expected) {
         true => Ok(()),
         false => Err(malformed("the version")),
@@ -160,12 +167,19 @@ pub(super) struct RequestParts {
 }
 
 /// The first line of an answer.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::transport) struct StatusLine {
     pub(in crate::transport) status: u16,
     pub(in crate::transport) reason: ByteString,
     /// The minor version of HTTP/1.
     pub(in crate::transport) version: u8,
+}
+
+/// The names of the headers: values may be secrets.
+impl fmt::Debug for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.fields().map(|(name, _)| name)).finish()
+    }
 }
 
 impl Head {
@@ -200,7 +214,7 @@ impl Head {
     }
 
     /// The headers in their order: the name as it was written, the value without spaces around it.
-    pub(super) fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
+    pub(in crate::transport) fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.fields.iter().map(|&(name, value)| (self.text(name), self.slice(value)))
     }
 
@@ -372,9 +386,11 @@ mod tests {
             ("h", false),
             ("HTTP/2", false),
             ("\x7F", false),
+            ("\x15\x03\x03", false),
         ] {
             assert_eq!(check_answer(start.as_bytes()).is_ok(), is_answer, "{start:?}");
         }
+        assert_eq!(check_answer(b"\x15"), Err(HeadError::Tls));
     }
 
     #[test]

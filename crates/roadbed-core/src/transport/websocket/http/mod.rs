@@ -1,12 +1,18 @@
 //! As much of HTTP/1.1 (RFC 9112) as an upgrade needs.
 
+mod answer;
+mod body;
+mod date;
 mod head;
 mod request;
 mod response;
 
-pub(in crate::transport) use head::{Head, HeadFinder, StatusLine, check_answer};
+pub use answer::Refusal;
+pub(in crate::transport) use answer::{Answer, AnswerReader};
+pub(super) use head::HeadFinder;
+pub(in crate::transport) use head::{Head, StatusLine};
 pub use head::{HeadError, MAX_HEAD, MAX_HEADERS};
-pub(super) use request::RequestLine;
+pub(super) use request::RawRequest;
 pub use request::UpgradeRequest;
 pub(in crate::transport) use request::is_host;
 pub(super) use response::{Response, Status};

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::{fmt, str};
 
-use super::head::{Head, RequestParts, Span};
+use super::head::{Head, HeadError, RequestParts, Span};
 use crate::transport::websocket::UpgradeError;
 use crate::uri::Uri;
 
@@ -34,12 +34,42 @@ pub struct UpgradeRequest {
     realm: Option<Uri>,
 }
 
-/// The first line of a request, as far as the handshake needs it beside [`UpgradeRequest`].
-#[derive(Clone, Copy, Debug)]
-pub(in crate::transport::websocket) struct RequestLine {
-    method: Span,
+/// A head of a request whose target and host nobody has looked at yet.
+pub(in crate::transport::websocket) struct RawRequest {
+    head: Head,
+    parts: RequestParts,
+}
+
+impl RawRequest {
+    pub(in crate::transport::websocket) fn read(head: &[u8]) -> Result<Self, HeadError> {
+        let (head, parts) = Head::request(head)?;
+        Ok(Self { head, parts })
+    }
+
+    pub(in crate::transport::websocket) fn method(&self) -> &str {
+        self.head.text(self.parts.method)
+    }
+
     /// The minor version of HTTP/1.
-    pub(in crate::transport::websocket) version: u8,
+    pub(in crate::transport::websocket) const fn version(&self) -> u8 {
+        self.parts.version
+    }
+
+    pub(in crate::transport::websocket) fn parse(self) -> Result<UpgradeRequest, UpgradeError> {
+        let Self { head, parts: RequestParts { target, version, .. } } = self;
+        let (authority, path, query) = split_target(head.text(target)).ok_or(UpgradeError::Target)?;
+        let header = head.single("host").map_err(|()| UpgradeError::Host)?;
+        let header = match header.map(str::from_utf8) {
+            // Only HTTP/1.1 asks for the header.
+            None if version == 0 => "",
+            Some(Ok(host)) if is_host(host) => host,
+            _ => return Err(UpgradeError::Host),
+        };
+        // RFC 9112, section 3.2.2: the absolute form of a target overrides the header.
+        let host = authority.unwrap_or(header);
+        let (path, query, host) = (head.span(path), query.map(|query| head.span(query)), head.span(host));
+        Ok(UpgradeRequest { head, path, query, host, realm: None })
+    }
 }
 
 impl UpgradeRequest {
@@ -52,23 +82,7 @@ impl UpgradeRequest {
     /// # Errors
     /// [`UpgradeError`] `Head`, `Target` or `Host`.
     pub fn parse(head: &[u8]) -> Result<Self, UpgradeError> {
-        Ok(Self::read(head)?.0)
-    }
-
-    pub(in crate::transport::websocket) fn read(head: &[u8]) -> Result<(Self, RequestLine), UpgradeError> {
-        let (head, RequestParts { method, target, version }) = Head::request(head)?;
-        let (authority, path, query) = split_target(head.text(target)).ok_or(UpgradeError::Target)?;
-        let header = head.single("host").map_err(|()| UpgradeError::Host)?;
-        let header = match header.map(str::from_utf8) {
-            // Only HTTP/1.1 asks for the header.
-            None if version == 0 => "",
-            Some(Ok(host)) if is_host(host) => host,
-            _ => return Err(UpgradeError::Host),
-        };
-        // RFC 9112, section 3.2.2: the absolute form of a target overrides the header.
-        let host = authority.unwrap_or(header);
-        let (path, query, host) = (head.span(path), query.map(|query| head.span(query)), head.span(host));
-        Ok((Self { head, path, query, host, realm: None }, RequestLine { method, version }))
+        RawRequest::read(head)?.parse()
     }
 
     /// Sets [`UpgradeRequest::realm`].
@@ -144,10 +158,6 @@ impl UpgradeRequest {
 
     pub(in crate::transport::websocket) const fn head(&self) -> &Head {
         &self.head
-    }
-
-    pub(in crate::transport::websocket) fn method(&self, line: RequestLine) -> &str {
-        self.head.text(line.method)
     }
 }
 

@@ -61,7 +61,7 @@ impl Response {
     /// An answer in plain text.
     pub(in crate::transport::websocket) fn text(status: Status, body: impl Into<String>) -> Self {
         let headers = match status {
-            Status::MethodNotAllowed => "Allow: GET\r\n",
+            Status::MethodNotAllowed => "Allow: GET, HEAD\r\n",
             Status::UpgradeRequired => "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
             _ => "",
         };
