@@ -14,10 +14,11 @@ use slab::Slab;
 
 use crate::events::RouterEvent;
 use crate::fanout::{Fanout, Refused};
+use crate::index::UriIndex;
 use crate::realm::{Context, check_passthru};
 use crate::session::{Membership, Session, SessionInfo};
 use crate::stats::count;
-use crate::tables::{HashMap, Keyed, Relax};
+use crate::tables::{Keyed, Relax};
 
 /// A topic that somebody is subscribed to.
 struct Subscription {
@@ -28,7 +29,7 @@ struct Subscription {
 }
 
 pub(crate) struct Broker {
-    topics: HashMap<Uri, usize>,
+    topics: UriIndex<usize, usize>,
     subscriptions: Slab<Subscription>,
     last_id: u64,
     last_order: u64,
@@ -36,7 +37,7 @@ pub(crate) struct Broker {
 
 impl Broker {
     pub(crate) fn new(hasher: Keyed) -> Self {
-        Self { topics: HashMap::with_hasher(hasher), subscriptions: Slab::new(), last_id: 0, last_order: 0 }
+        Self { topics: UriIndex::new(hasher), subscriptions: Slab::new(), last_id: 0, last_order: 0 }
     }
 
     pub(crate) fn subscribe(
@@ -59,7 +60,7 @@ impl Broker {
         }
         let limit = context.config.limits.subscriptions;
         let Some(session) = context.sessions.get_mut(key) else { return Ok(()) };
-        let slot = self.topics.get(topic).copied();
+        let slot = self.topics.get(topic, MatchPolicy::Exact);
         let existing = slot.and_then(|slot| self.subscriptions.get(slot));
         if let Some(subscription) = existing.filter(|known| session.subscriptions.contains_key(&known.id)) {
             let subscription = subscription.id;
@@ -135,7 +136,7 @@ impl Broker {
         if is_acknowledged {
             let _ = context.reply(key, Published { request, publication });
         }
-        let slot = self.topics.get(&topic).copied();
+        let slot = self.topics.get(&topic, MatchPolicy::Exact);
         let Some(subscription) = slot.and_then(|slot| self.subscriptions.get(slot)) else { return Ok(()) };
         let receivers = Receivers::new(&mut options);
         context.out.prepare_arena();
@@ -196,7 +197,7 @@ impl Broker {
         let mut members = 0_usize;
         for (slot, subscription) in &self.subscriptions {
             let Subscription { id, topic, subscribers } = subscription;
-            if self.topics.get(topic) != Some(&slot) || subscribers.is_empty() {
+            if self.topics.get(topic, MatchPolicy::Exact) != Some(slot) || subscribers.is_empty() {
                 return Err(format!("{id:?} ({topic}) has no subscriber, or its topic leads elsewhere"));
             }
             for (&order, &key) in subscribers {
@@ -221,7 +222,7 @@ impl Broker {
         let topic = topic.detach();
         let subscription = Subscription { id, topic: topic.clone(), subscribers: BTreeMap::new() };
         let slot = self.subscriptions.insert(subscription);
-        self.topics.insert(topic, slot);
+        self.topics.insert(&topic, MatchPolicy::Exact, slot);
         slot
     }
 
@@ -231,9 +232,8 @@ impl Broker {
         subscription.subscribers.remove(&membership.order);
         if subscription.subscribers.is_empty() {
             let subscription = self.subscriptions.remove(membership.slot);
-            self.topics.remove(&subscription.topic);
+            self.topics.remove(&subscription.topic, MatchPolicy::Exact);
             self.subscriptions.relax();
-            self.topics.relax();
         }
     }
 }

@@ -12,11 +12,12 @@ use roadbed_core::uri::{MatchPolicy, Uri};
 use slab::Slab;
 
 use crate::events::RouterEvent;
+use crate::index::UriIndex;
 use crate::invocations::{Invocations, Pending};
 use crate::realm::{Context, check_passthru};
 use crate::session::Session;
 use crate::stats::count;
-use crate::tables::{HashMap, Keyed, Relax};
+use crate::tables::{Keyed, Relax};
 use crate::text::short_text;
 use crate::uris::{Names, check};
 
@@ -28,7 +29,7 @@ struct Registration {
 }
 
 pub(crate) struct Dealer {
-    procedures: HashMap<Uri, usize>,
+    procedures: UriIndex<usize, usize>,
     registrations: Slab<Registration>,
     invocations: Invocations,
     last_id: u64,
@@ -37,7 +38,7 @@ pub(crate) struct Dealer {
 impl Dealer {
     pub(crate) fn new(hasher: Keyed) -> Self {
         Self {
-            procedures: HashMap::with_hasher(hasher),
+            procedures: UriIndex::new(hasher),
             registrations: Slab::new(),
             invocations: Invocations::default(),
             last_id: 0,
@@ -61,7 +62,7 @@ impl Dealer {
             context.refuse(key, kind, *request, &uris::INVALID_URI, &text);
             return Ok(());
         }
-        if self.procedures.contains_key(procedure) {
+        if self.procedures.get(procedure, MatchPolicy::Exact).is_some() {
             let text = format!("{procedure} is registered already");
             context.refuse(key, kind, *request, &uris::PROCEDURE_ALREADY_EXISTS, &text);
             return Ok(());
@@ -77,7 +78,7 @@ impl Dealer {
         let procedure = procedure.detach();
         let registration = Registration { id, procedure: procedure.clone(), callee: key };
         let slot = self.registrations.insert(registration);
-        self.procedures.insert(procedure, slot);
+        self.procedures.insert(&procedure, MatchPolicy::Exact, slot);
         session.registrations.insert(id, slot);
         let _ = context.reply(key, Registered { request: *request, registration: id });
         Ok(())
@@ -153,7 +154,7 @@ impl Dealer {
             context.refuse_limit(key, kind, request, "pending_calls", limit);
             return Ok(());
         }
-        let slot = self.procedures.get(&procedure).copied();
+        let slot = self.procedures.best(&procedure);
         let Some(registration) = slot.and_then(|slot| self.registrations.get(slot)) else {
             let text = format!("nobody registered {procedure}");
             context.refuse(key, kind, request, &uris::NO_SUCH_PROCEDURE, &text);
@@ -328,7 +329,7 @@ impl Dealer {
         }
         for (slot, Registration { id, procedure, callee }) in &self.registrations {
             let known = sessions.get(*callee).and_then(|session| session.registrations.get(id));
-            if self.procedures.get(procedure) != Some(&slot) || known != Some(&slot) {
+            if self.procedures.get(procedure, MatchPolicy::Exact) != Some(slot) || known != Some(&slot) {
                 return Err(format!("{id:?} ({procedure}) does not agree with its callee, slot {callee}"));
             }
         }
@@ -364,9 +365,8 @@ impl Dealer {
 
     fn release(&mut self, slot: usize) {
         if let Some(registration) = self.registrations.try_remove(slot) {
-            self.procedures.remove(&registration.procedure);
+            self.procedures.remove(&registration.procedure, MatchPolicy::Exact);
             self.registrations.relax();
-            self.procedures.relax();
         }
     }
 }

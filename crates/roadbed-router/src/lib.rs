@@ -168,7 +168,7 @@ mod events;
 mod fanout;
 mod gate;
 mod ids;
-#[allow(dead_code, reason = "patterns are refused until broker and dealer use it")]
+#[allow(dead_code, reason = "broker and dealer refuse patterns so far")]
 mod index;
 mod invocations;
 #[allow(dead_code, reason = "the tables move onto it one by one")]

@@ -17,7 +17,7 @@ impl<K: Copy> Exact<K> {
     }
 
     pub(super) fn insert(&mut self, uri: &Uri, key: K) -> Option<K> {
-        self.0.insert(uri.detach(), key)
+        self.0.insert(uri.clone(), key)
     }
 
     pub(super) fn remove(&mut self, uri: &Uri) -> Option<K> {

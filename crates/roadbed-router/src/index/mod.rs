@@ -73,7 +73,8 @@ impl<K: Copy, S: Copy + Ord> UriIndex<K, S> {
         }
     }
 
-    /// Puts `key` under a URI or pattern, and returns what it replaces. Patterns of more components than masks
+    /// Puts `key` under a URI or pattern, which is shared and so must be [detached](Uri::detach), and returns
+    /// what it replaces. Patterns of more components than masks
     /// have bits, which [`check`](Self::check) refuses, are not put anywhere.
     pub(crate) fn insert(&mut self, pattern: &Uri, policy: MatchPolicy, key: K) -> Option<K> {
         match policy {

@@ -73,7 +73,7 @@ impl<K: Copy, S: Copy + Ord> Wildcards<K, S> {
             return Some(core::mem::replace(&mut entry.key, key));
         }
         self.masks.add(shape, self.salt(shape));
-        let entry = Entry { hash, shape, pattern: pattern.detach(), key };
+        let entry = Entry { hash, shape, pattern: pattern.clone(), key };
         self.table.insert_unique(hash, entry, |entry| entry.hash);
         None
     }
