@@ -74,6 +74,42 @@ fn a_bomb_costs_no_more_than_twice_the_limit() {
     assert!(usage.peak <= 2 * LIMIT, "{usage:?}");
 }
 
+/// Small messages that inflate to large ones, all in one write: they are not inflated ahead of who takes them.
+#[test]
+fn many_bombs_at_once_cost_no_more_than_twice_the_limit() {
+    const LIMIT: usize = 1 << 20;
+    const MESSAGES: usize = 64;
+    let whole = frame(0xC2, &bomb(LIMIT / 258));
+    let halves = [frame(0x42, &bomb(LIMIT / 258)[..20]), frame(0x80, &bomb(LIMIT / 258)[20..])].concat();
+    for message in [whole, halves] {
+        let stream = message.repeat(MESSAGES);
+        let (taken, usage) = measure(|| {
+            let mut server = server(LIMIT, true);
+            let mut input = BytesMut::from(&stream[..]);
+            let mut taken = 0;
+            // No poll for as long as it wants input; then all there is.
+            while taken < MESSAGES {
+                while server.wants_input() && !input.is_empty() {
+                    server.handle_input(NOW, &mut input);
+                }
+                let mut polled = 0;
+                while let Some(event) = server.poll_event() {
+                    let MessageEvent::Message { body, .. } = event else { panic!("{event:?}") };
+                    assert_eq!(body.len(), 1 + LIMIT / 258 * 258);
+                    polled += 1;
+                }
+                assert!((1..=2).contains(&polled), "{polled} messages were inflated ahead");
+                taken += polled;
+            }
+            taken
+        });
+        assert_eq!(taken, MESSAGES);
+        // The last one moves once more while it grows.
+        let bound = 3 * LIMIT + 2 * stream.len() + (64 << 10);
+        assert!(usage.peak <= bound, "{usage:?}, bound {bound}");
+    }
+}
+
 /// T-80: fragments cost their bytes, and no more than 5/3 of the limit while the buffer grows.
 #[test]
 fn fragments_cost_their_bytes() {
@@ -104,7 +140,7 @@ fn fragments_cost_their_bytes() {
 #[test]
 fn a_slow_loris_holds_little() {
     let config = LinkConfig::default().websocket(WebSocketServerConfig::default());
-    let half_frame = [REQUEST, &[0x81, 0xFE, 0x40, 0x00, 0, 0, 0, 0, b'[']].concat();
+    let half_frame = [REQUEST, &[0x81, 0xFE, 0x10, 0x00, 0, 0, 0, 0, b'[']].concat();
     let half_message = [REQUEST, &frame(0x01, b"[1,")].concat();
     let half_head = &REQUEST[..REQUEST.len() - 1];
     for (stage, bytes) in [

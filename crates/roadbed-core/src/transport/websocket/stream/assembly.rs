@@ -78,6 +78,11 @@ impl Assembly {
         Ok((written, self.body.len() == self.body.capacity()))
     }
 
+    /// Bytes that the message holds so far.
+    pub(super) const fn capacity(&self) -> usize {
+        self.body.capacity()
+    }
+
     /// Makes room for `more` bytes: twice as much as before, but never above `limit`, and at once up to it
     /// when two thirds are reached. While the body moves, no more than 5/3 of the limit is held.
     pub(super) fn reserve(&mut self, more: usize, limit: usize) {

@@ -99,6 +99,8 @@ pub struct MessageStream {
     /// The stream ended while stalled.
     eof: bool,
     events: VecDeque<MessageEvent>,
+    /// Bytes that the waiting events, and those polled since there was none, hold beside the read buffer.
+    gathered: usize,
     messages: OutputQueue,
     /// PONGs to be sent, oldest first.
     pongs: VecDeque<Bytes>,
@@ -175,6 +177,7 @@ impl MessageStream {
             held: false,
             eof: false,
             events: VecDeque::new(),
+            gathered: 0,
             messages: OutputQueue::default(),
             pongs: VecDeque::new(),
             ping_due: false,
@@ -264,7 +267,11 @@ impl MessageStream {
 
     /// The next event, in order; [`MessageEvent::Closed`] is the last one and comes exactly once.
     pub fn poll_event(&mut self) -> Option<MessageEvent> {
-        self.events.pop_front()
+        let event = self.events.pop_front();
+        if self.events.is_empty() {
+            self.gathered = 0;
+        }
+        event
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout); strictly later than the last `now`.
@@ -290,12 +297,16 @@ impl MessageStream {
         wish.min(frame).saturating_sub(self.left).max(1)
     }
 
-    /// Whether to read on: false while 64 events wait to be polled, while events wait to be polled ahead of
+    /// Whether to read on: false while 64 events wait to be polled, while those that are no slices of the read
+    /// buffer (because they were fragmented or compressed) hold as much as the receive limit, while events wait to be polled ahead of
     /// something that has to wait for them, and after the end. When it is true again, call `handle_input` even
     /// without new bytes.
     pub fn wants_input(&self) -> bool {
         match self.phase {
-            Phase::Open => self.events.len() < MAX_EVENTS && (self.events.is_empty() || !self.held),
+            Phase::Open => {
+                self.events.is_empty()
+                    || (self.events.len() < MAX_EVENTS && self.gathered < self.receive_limit && !self.held)
+            }
             Phase::Closing(_) => true,
             Phase::Faulted(_) | Phase::Closed => false,
         }
@@ -362,6 +373,7 @@ impl MessageStream {
     pub(super) fn fault(&mut self, error: TransportError, code: u16) {
         if self.phase == Phase::Open {
             self.events.clear();
+            self.gathered = 0;
             self.finish(TransportClose::Failed(error));
             self.phase = Phase::Faulted(code);
         }

@@ -285,9 +285,11 @@ impl MessageStream {
                 let ended = self.end_inflating();
                 self.lasting(ended)?;
             }
+            let held = self.assembly.capacity();
             let finished = self.assembly.finish();
             let (kind, body) = self.lasting(finished)?;
             self.events.push_back(MessageEvent::Message { kind, body });
+            self.gathered = self.gathered.saturating_add(held);
         }
         self.reading = Reading::Header;
         Ok(Step::Done)
