@@ -30,7 +30,7 @@ pub(crate) struct Peer {
     pub(crate) transport: TransportDetails,
     pub(crate) stage: Stage,
     /// HELLOs that were refused.
-    pub(crate) refusals: usize,
+    pub(crate) refusals: u32,
     /// Names the question to the driver that is open, if any; older answers do not count.
     pub(crate) round: u32,
     /// What is left of the peer's share of the time to WELCOME, at `share_since`.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use roadbed::server::{Authentication, RouterConfig, RouterHandle, TicketTable};
+use roadbed_core::limits::Limits;
 use roadbed_core::serializer::Serializer;
 use roadbed_core::time::Timestamp;
 use roadbed_core::uri::Uri;
@@ -26,6 +27,11 @@ static COUNTING: Counting = Counting;
 /// which is there while half of something is in it.
 const PLAIN: usize = (4 << 10) + READ;
 const READ: usize = 2 << 10;
+/// The most without a session: HELLO is 8 KiB at most, AUTHENTICATE 32, and lies in a buffer that doubles.
+const HELLO_AT_MOST: usize = PLAIN + (16 << 10);
+const PROOF_AT_MOST: usize = PLAIN + (64 << 10);
+/// What is kept of HELLO while CHALLENGE is unanswered.
+const NAMES_AT_MOST: usize = PLAIN + (4 << 10);
 /// The same with a session.
 const SESSION: usize = 8 << 10;
 /// Without a session inside TLS, with everything.
@@ -70,11 +76,64 @@ fn stages() -> Vec<Stage> {
         all.push(stage(name("half a header"), &[&request, &hello[..1]]));
         all.push(stage(name("half a frame"), &[&request, &hello[..hello.len() / 2]]));
         all.push(stage(name("CHALLENGE unanswered"), &[&request, &ticket]));
-        // A large frame is announced, and nothing of it comes.
-        let large = framing.frame(if carrier.is_websocket() { 0x81 } else { 0 }, &vec![b' '; 60_000]);
-        all.push(stage(name("a large frame, announced"), &[&request, &large[..14]]));
+        // More than is read of anybody at this stage: it is refused when it is announced.
+        all.push(stage(name("a large frame, announced"), &[&request, &frame(framing, 60_000)[..14]]));
     }
     all
+}
+
+/// The largest messages that are read, all but their last octet; and the largest identities in a HELLO that is
+/// answered with CHALLENGE.
+fn largest(framing: Framing) -> Vec<Stage> {
+    let carrier = framing.carrier;
+    let limits = Limits::default();
+    let (request, ticket) = (framing.request(), framing.message(WITH_TICKET));
+    let all_but_one = |size: usize| {
+        let mut frame = frame(framing, size);
+        frame.pop();
+        frame
+    };
+    let (hello, proof) = (limits.handshake_message_size, limits.authentication_message_size);
+    let name = "x".repeat(limits.identity_length);
+    let methods = vec!["ticket"; 100].join("\",\"");
+    let identities = format!(
+        r#"[1,"realm1",{{"roles":{{"caller":{{}}}},"authid":"{name}","authrole":"{name}","agent":"{name}","authmethods":["{methods}"],"authextra":{{"x":"{name}"}}}}]"#
+    );
+    vec![
+        stage(format!("{carrier:?}: all of a large frame"), &[&request, &frame(framing, 60_000)]),
+        stage(format!("{carrier:?}: nearly all of the largest HELLO"), &[&request, &all_but_one(hello)]),
+        stage(format!("{carrier:?}: nearly all of a proof"), &[&request, &ticket, &all_but_one(proof)]),
+        stage(format!("{carrier:?}: long names, challenged"), &[&request, &framing.message(&identities)]),
+    ]
+}
+
+/// What a peer that sends the most there is makes a router hold for its five seconds: the buffer that the message
+/// lies in, which is up to twice as large.
+#[test]
+fn the_most_that_a_peer_without_session_costs() {
+    for carrier in [Carrier::RawSocket, Carrier::WebSocket, Carrier::Batched] {
+        let framing = Framing { carrier, serializer: Serializer::Json, is_client: true };
+        let bounds = [PLAIN, HELLO_AT_MOST, PROOF_AT_MOST, NAMES_AT_MOST];
+        for (stage, bound) in largest(framing).iter().zip(bounds) {
+            let (clock, router) = router(config(), None);
+            let mut crowd = gather(&router);
+            for bytes in &stage.says {
+                clock.advance(Duration::from_millis(100));
+                // Octets arrive as a network brings them.
+                for piece in bytes.chunks(1400) {
+                    crowd.iter_mut().for_each(|peer| peer.say(piece));
+                }
+            }
+            assert_eq!(crowd[0].has_ended(), stage.name.ends_with("large frame"), "{}", stage.name);
+            check_held(&stage.name, &crowd, bound);
+            check_deadline(&stage.name, &clock, &router, crowd);
+        }
+    }
+}
+
+/// A frame with so many spaces.
+fn frame(framing: Framing, size: usize) -> Vec<u8> {
+    framing.frame(if framing.carrier.is_websocket() { 0x81 } else { 0 }, &vec![b' '; size])
 }
 
 #[test]

@@ -78,11 +78,16 @@ impl Batch {
         };
         if self.is_binary {
             self.rest.advance(LENGTH);
-            return Some(Ok(self.rest.split_to(len)));
         }
         let message = self.rest.split_to(len);
-        self.separator = self.rest.first().copied();
-        self.rest.advance(1);
+        if !self.is_binary {
+            self.separator = self.rest.first().copied();
+            self.rest.advance(1);
+        }
+        if self.rest.is_empty() {
+            // An empty slice would still pin the whole read buffer.
+            self.rest = Bytes::new();
+        }
         Some(Ok(message))
     }
 

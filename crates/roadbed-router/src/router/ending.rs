@@ -92,7 +92,8 @@ impl Router {
     pub(super) fn turn_away(&mut self, key: usize, refusal: Refusal) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         peer.refusals = peer.refusals.saturating_add(1);
-        if peer.refusals >= self.config.limits.join_attempts {
+        let limit = u32::try_from(self.config.limits.join_attempts).unwrap_or(u32::MAX);
+        if peer.refusals >= limit {
             return self.refuse(key, refusal, CloseReason::Local);
         }
         peer.stage = Stage::Gated(Gated::Hello(After::Refusal));
