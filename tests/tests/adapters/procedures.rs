@@ -82,7 +82,7 @@ pub(crate) async fn handlers_that_fail<A: Adapter>(world: &World<A>) -> Outcome 
         Ok(())
     };
     let _panics = callee.register("com.example.panics", panics).await?;
-    let fails = |_| async { Err::<(), _>(std::io::Error::other("not for others").into()) };
+    let fails = |_| async { Err::<(), _>(HandlerError::internal("not for others")) };
     let _fails = callee.register("com.example.fails", fails).await?;
     let caller = world.session().await;
     for name in ["com.example.panics", "com.example.fails"] {

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use roadbed::client::{HandlerError, Invocation, Session, Subscription};
+use roadbed::client::{HandlerError, Internal, Invocation, Session, Subscription};
 use roadbed::{Error, Reply};
 use roadbed_core::options::CancelMode;
 use roadbed_core::payload::Binary;
@@ -161,7 +161,7 @@ fn offer(session: &Session, prefix: &str, interrupted: Sender<()>) -> Result<(),
         let started = started.clone();
         async move {
             let _spade = spade;
-            started.send(())?;
+            started.send(()).internal()?;
             std::future::pending::<Result<(), HandlerError>>().await
         }
     };
@@ -171,7 +171,7 @@ fn offer(session: &Session, prefix: &str, interrupted: Sender<()>) -> Result<(),
     let digging = Arc::new(Mutex::new(digging));
     let digging = move |_: Invocation| {
         let digging = Arc::clone(&digging);
-        async move { Ok(digging.lock().unwrap().recv_timeout(SOON)?) }
+        async move { Ok(digging.lock().unwrap().recv_timeout(SOON).internal()?) }
     };
     session.register(uri("digging"), digging).wait()?.detach();
     Ok(())

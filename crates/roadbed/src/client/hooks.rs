@@ -52,7 +52,8 @@ pub struct UserError {
 #[derive(Clone, Default)]
 pub(crate) struct Hooks {
     pub(crate) on_connect: Option<Hook<TransportDetails>>,
-    pub(crate) on_challenge: Option<Verdict<Challenge, String>>,
+    /// By the method that each answers.
+    pub(crate) on_challenge: Vec<(ByteString, Verdict<Challenge, String>)>,
     pub(crate) on_welcome: Option<Verdict<WelcomeDetails, ()>>,
     pub(crate) on_join: Option<Arc<dyn Fn(Session) -> Joined + Send + Sync>>,
     pub(crate) on_ready: Option<Hook<Session>>,

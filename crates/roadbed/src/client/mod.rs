@@ -38,7 +38,7 @@ pub use call::{Call, CallResult, Calling, Returning, ReturningFuture};
 pub use connect::{Connect, Connector};
 pub use ending::{Ended, Ending};
 pub use event::{Event, Lagged};
-pub use handler::{ArgumentError, HandlerError};
+pub use handler::{ApplicationError, ArgumentError, HandlerError, Internal};
 pub use hooks::{Challenge, Closed, UserError};
 pub use invocation::Invocation;
 pub use lasting::{

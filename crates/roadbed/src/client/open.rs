@@ -100,8 +100,7 @@ fn prepare(
     let connection = Connection::client(config, endpoint, runtime.seed(), now, runtime.utc());
     let (opening, opened) = oneshot::channel();
     let state = State::new(connection, opening);
-    let Settings { hooks, request_timeout, queues, .. } = settings.clone();
-    let shared = Arc::new(Shared::new(state, runtime, hooks, request_timeout, queues));
+    let shared = Arc::new(Shared::new(state, runtime, settings.clone()));
     // Dropped before the session is joined, it gives up.
     let session = Session::new(Arc::clone(&shared));
     let place = Arc::new(OnceLock::new());

@@ -237,7 +237,7 @@ impl Serving {
     /// Answers with an error.
     pub(crate) fn fails(mut self, error: HandlerError) {
         self.is_answered = true;
-        let wamp = error.to_wamp();
+        let wamp = error.to_wamp(self.shared.exposes_errors);
         self.answer_error(wamp);
         if error.is_internal() {
             tell(&self.shared, self.procedure.clone(), error);

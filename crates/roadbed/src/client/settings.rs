@@ -44,6 +44,7 @@ pub struct Settings {
     pub(crate) serializers: Vec<Serializer>,
     pub(crate) request_timeout: Option<Duration>,
     pub(crate) queues: QueueLimits,
+    pub(crate) exposes_errors: bool,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<roadbed_tls::TlsClientConfig>,
     pub(crate) websocket: WebSocketSettings,
@@ -79,6 +80,7 @@ impl Settings {
             serializers: PREFERENCE.to_vec(),
             request_timeout: Some(REQUEST_TIMEOUT),
             queues: QueueLimits::default(),
+            exposes_errors: false,
             #[cfg(feature = "tls")]
             tls: None,
             websocket: WebSocketSettings::default(),
@@ -205,6 +207,12 @@ setters! {
         self.queues.invocations = invocations.max(1);
     }
 
+    /// Sets whether callers get the texts of the internal errors of handlers, and of panics, with
+    /// `wamp.error.runtime_error`. For development: they may name files, addresses and people. Default: no.
+    fn expose_errors(is_exposing: bool) self {
+        self.exposes_errors = is_exposing;
+    }
+
     /// Sets whom to trust, and which certificate to show, where TLS is spoken. Default: whom the operating
     /// system trusts, and none.
     #[cfg(feature = "tls")]
@@ -242,14 +250,16 @@ setters! {
         self.hooks.on_connect = Some(Arc::new(hook));
     }
 
-    /// Offers an authentication method that `hook` answers: it returns the signature. It runs on the
-    /// driver, so it should not take long.
+    /// Offers an authentication method that `hook` answers: it returns the signature. It is asked for challenges by
+    /// this method alone; every other method has a hook of its own. It runs on the driver, so it should not take
+    /// long.
     fn on_challenge(
         method: impl Into<ByteString>,
         hook: impl Fn(&Challenge) -> Result<String, Veto> + Send + Sync + 'static
     ) self {
-        self.config = self.config.external_auth_method(method);
-        self.hooks.on_challenge = Some(Arc::new(hook));
+        let method = method.into();
+        self.config = self.config.external_auth_method(method.clone());
+        self.hooks.on_challenge.push((method, Arc::new(hook)));
     }
 
     /// Calls `hook` when the router lets the client in; it may refuse the session.

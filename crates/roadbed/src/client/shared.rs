@@ -16,7 +16,7 @@ use roadbed_core::time::Timestamp;
 use super::ending::Ending;
 use super::hooks::{self, Challenge, Closed, Hooks};
 use super::serving::Target;
-use super::settings::QueueLimits;
+use super::settings::{QueueLimits, Settings};
 use super::state::State;
 use crate::error::{Error, Veto};
 use crate::guard::Guarded;
@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) hooks: Hooks,
     pub(crate) request_timeout: Option<Duration>,
     pub(crate) queues: QueueLimits,
+    /// Whether callers see the texts of internal errors.
+    pub(crate) exposes_errors: bool,
     /// Set once the session is joined, so that handles find it without the lock.
     pub(crate) joined: OnceLock<Joined>,
     /// How many were told something since the driver asked last.
@@ -118,19 +120,15 @@ impl Deliver for End {
 }
 
 impl Shared {
-    pub(crate) fn new(
-        state: State,
-        runtime: Arc<dyn Runtime>,
-        hooks: Hooks,
-        request_timeout: Option<Duration>,
-        queues: QueueLimits,
-    ) -> Self {
+    pub(crate) fn new(state: State, runtime: Arc<dyn Runtime>, settings: Settings) -> Self {
+        let Settings { hooks, request_timeout, queues, exposes_errors, .. } = settings;
         Self {
             state: Guarded::new(state),
             runtime,
             hooks,
             request_timeout,
             queues,
+            exposes_errors,
             joined: OnceLock::new(),
             told: AtomicUsize::new(0),
             has_more: AtomicBool::new(false),
@@ -197,7 +195,8 @@ impl Shared {
     }
 
     fn challenged(self: &Arc<Self>, challenge: &Challenge) {
-        let hook = self.hooks.on_challenge.as_ref();
+        let hooks = &self.hooks.on_challenge;
+        let hook = hooks.iter().find(|(method, _)| *method == challenge.method).map(|(_, hook)| hook);
         let none = || Err(Veto::new("nothing answers the router's challenge"));
         match hook.map_or_else(none, |hook| hooks::ask(|| hook(challenge))) {
             Ok(signature) => {

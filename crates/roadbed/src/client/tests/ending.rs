@@ -145,7 +145,9 @@ fn handlers_that_fail_tell_no_more_than_they_should() {
                 })
                 .await?
                 .detach();
-            let fails = |_| async { Err::<(), _>(std::io::Error::other("secret two").into()) };
+            let fails = |_| async {
+                Err::<(), _>(crate::client::HandlerError::internal(std::io::Error::other("secret two")))
+            };
             callee.register("com.a.fails", fails).await?.detach();
             let unsendable = |_| async { Ok(Unsendable) };
             callee.register("com.a.unsendable", unsendable).await?.detach();

@@ -106,6 +106,17 @@ fn challenges_are_answered_by_a_hook() {
     };
     let session = sim.block_on(router.attach_local(&with("secret")).unwrap()).unwrap();
     assert_eq!(session.details().authrole.as_deref(), Some("user"));
+    // Each is asked for challenges by its own method, whatever the order.
+    let both =
+        |settings: Settings| settings.on_challenge("com.example.token", |_| Ok("another secret".to_owned()));
+    for settings in
+        [both(with("secret")), both(settings().authid("joe")).on_challenge("ticket", |_| Ok("secret".into()))]
+    {
+        let session = sim.block_on(router.attach_local(&settings).unwrap()).unwrap();
+        assert_eq!(session.details().authmethod.as_deref(), Some("ticket"));
+    }
+    let twice = with("secret").on_challenge("ticket", |_| Ok("guess".to_owned()));
+    assert!(matches!(router.attach_local(&twice), Err(Error::Config(_))));
     let error = sim.block_on(router.attach_local(&with("guess")).unwrap()).unwrap_err();
     assert!(!error.is_retryable());
     let settings = settings().authid("joe").on_challenge("ticket", |_| Err(Veto::new("no")));

@@ -4,6 +4,7 @@ mod basics;
 mod connecting;
 mod dropping;
 mod ending;
+mod failing;
 mod forgetting;
 mod giving_up;
 mod hooks;
