@@ -12,8 +12,8 @@ use crate::id::RequestId;
 const SPAN: u64 = 64;
 /// How often the number of entries in the ring its span may be.
 const SPAN_FACTOR: u64 = 4;
-/// The room in slots for which a ring keeps its memory.
-const SPARE: usize = 128;
+/// The room in slots for which a ring that is not used keeps its memory: every session has some.
+const SPARE: usize = 16;
 
 /// A map whose keys are request ids in flight.
 ///

@@ -1,7 +1,5 @@
 //! The callee: REGISTER, UNREGISTER, INVOCATION and its answers, INTERRUPT, revocation.
 
-use alloc::collections::BTreeMap;
-
 use super::grants::Release;
 use super::pending::Request;
 use super::plan::{Change, Plan, check_room, check_uri, refuse};
@@ -14,6 +12,7 @@ use crate::message::{
 };
 use crate::options::{CancelMode, RegisterOptions, YieldOptions};
 use crate::payload::Payload;
+use crate::ring::IdRing;
 use crate::role::{Feature, Role};
 use crate::serializer::{Malformed, Serializer};
 use crate::time::Timestamp;
@@ -23,7 +22,7 @@ use crate::uri::{MatchPolicy, Uri};
 #[derive(Debug, Default)]
 pub(super) struct Invocations {
     /// Whether each was interrupted in mode `kill`.
-    active: BTreeMap<RequestId, bool>,
+    active: IdRing<bool>,
     last: Option<RequestId>,
 }
 
@@ -33,7 +32,7 @@ impl Invocations {
     }
 
     pub(super) fn remove(&mut self, id: RequestId) {
-        self.active.remove(&id);
+        self.active.remove(id);
     }
 }
 
@@ -163,7 +162,7 @@ impl Session {
     fn active_invocation(&self, invocation: InvocationId) -> Result<RequestId, CommandError> {
         self.require(Role::Callee, Role::Dealer)?;
         let request = invocation.request();
-        let is_active = invocation.epoch() == self.epoch && self.invocations.active.contains_key(&request);
+        let is_active = invocation.epoch() == self.epoch && self.invocations.active.contains(request);
         if is_active { Ok(request) } else { Err(CommandError::NotActive) }
     }
 
@@ -251,7 +250,7 @@ impl Session {
             let kind = ViolationKind::NonSequential { found: request, expected };
             return Err(ProtocolViolation::new(Some(MessageType::Invocation), kind));
         }
-        if self.invocations.active.contains_key(&request) {
+        if self.invocations.active.contains(request) {
             let state = "with the id of an invocation that is not answered yet";
             return Err(ProtocolViolation::unexpected(MessageType::Invocation, state));
         }
@@ -269,7 +268,7 @@ impl Session {
     pub(super) fn on_interrupt(&mut self, interrupt: Interrupt) {
         let Interrupt { request, options } = interrupt;
         let mode = options.mode.unwrap_or_default();
-        let Some(is_interrupted) = self.invocations.active.get_mut(&request) else {
+        let Some(is_interrupted) = self.invocations.active.get_mut(request) else {
             // It crossed with our answer.
             return self.count_late();
         };

@@ -1,12 +1,11 @@
 //! Requests of ours that wait for an answer.
 
-use alloc::collections::BTreeMap;
-
 use super::grants::Target;
 use crate::error::{ProtocolViolation, ViolationKind};
 use crate::id::{IdSequence, RegisterId, RequestId, SubscribeId};
 use crate::message::MessageType;
 use crate::options::CancelMode;
+use crate::ring::IdRing;
 use crate::time::Timestamp;
 
 /// A request that waits for its answer.
@@ -48,7 +47,7 @@ pub(super) struct Pending {
     ids: IdSequence,
     /// The largest id issued; after a wrap-around that is the largest there is.
     highest: Option<RequestId>,
-    requests: BTreeMap<RequestId, Request>,
+    requests: IdRing<Request>,
     counts: Counts,
 }
 
@@ -78,7 +77,7 @@ impl Counts {
 impl Pending {
     /// The id that the next request takes. Nothing changes until [`issue`](Self::issue).
     pub(super) fn next_id(&self) -> RequestId {
-        self.ids.clone().next_free(|id| self.requests.contains_key(&id))
+        self.ids.clone().next_free(|id| self.requests.contains(id))
     }
 
     /// Uses `id`, which [`next_id`](Self::next_id) returned; `request` waits for an answer.
@@ -101,7 +100,7 @@ impl Pending {
         message_type: MessageType,
         id: RequestId,
     ) -> Result<Option<Request>, ProtocolViolation> {
-        match self.requests.get(&id) {
+        match self.requests.get(id) {
             Some(request) if request.message_type() == message_type => Ok(self.remove(id)),
             Some(_) => Err(ProtocolViolation::unexpected(answer, "for a request of another type")),
             None if self.was_issued(id) => Ok(None),
@@ -110,7 +109,7 @@ impl Pending {
     }
 
     pub(super) fn remove(&mut self, id: RequestId) -> Option<Request> {
-        let request = self.requests.remove(&id)?;
+        let request = self.requests.remove(id)?;
         if let Some(count) = self.counts.of(&request) {
             *count = count.saturating_sub(1);
         }
@@ -118,22 +117,22 @@ impl Pending {
     }
 
     pub(super) fn call(&self, id: RequestId) -> Option<&Call> {
-        match self.requests.get(&id) {
+        match self.requests.get(id) {
             Some(Request::Call(call)) => Some(call),
             _ => None,
         }
     }
 
     pub(super) fn call_mut(&mut self, id: RequestId) -> Option<&mut Call> {
-        match self.requests.get_mut(&id) {
+        match self.requests.get_mut(id) {
             Some(Request::Call(call)) => Some(call),
             _ => None,
         }
     }
 
     /// Takes everything out, in the order of ids; the sequence starts anew.
-    pub(super) fn drain(&mut self) -> BTreeMap<RequestId, Request> {
-        core::mem::take(self).requests
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = (RequestId, Request)> + use<> {
+        core::mem::take(self).requests.drain()
     }
 
     fn was_issued(&self, id: RequestId) -> bool {
