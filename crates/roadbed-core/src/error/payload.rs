@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 
+use crate::payload::PayloadPart;
 use crate::serializer::{ReadError, Serializer};
 
 /// A payload (or an option) that cannot be built, read as the type asked for, or carried to another
@@ -10,19 +11,19 @@ use crate::serializer::{ReadError, Serializer};
 #[non_exhaustive]
 pub enum PayloadError {
     /// The value has another shape than the type it was read as.
-    #[error("{part} cannot be read as {type_name}: {reason}")]
+    #[error("{part}: {reason}")]
     Type {
-        /// `args`, `kwargs`, or the key of an option.
+        /// Where it stands: `argument 2`, `keyword argument "from"`, `argument 1[3].size`, the key of an option.
         part: String,
         /// The Rust type asked for.
         type_name: &'static str,
-        /// What the deserializer said.
+        /// What was expected and what came, in words that are the same for every serializer.
         reason: String,
     },
     /// The value cannot be written: its `Serialize` failed, or it is no list or dict where one is needed.
     #[error("{part} cannot be written as {serializer}: {reason}")]
     Encode {
-        /// `args`, `kwargs`, or the key of an option.
+        /// `arguments`, `keyword arguments`, or the key of an option.
         part: String,
         /// The serializer.
         serializer: Serializer,
@@ -41,10 +42,17 @@ pub enum PayloadError {
         /// The serializer it should go to.
         to: Serializer,
     },
-    /// The encoded bytes are not well-formed. Only payloads given as raw bytes can show this.
+    /// The encoded bytes are not well-formed, or hold what no peer can be given. Only payloads given as raw
+    /// bytes can show this.
     #[error("the encoded payload is malformed {0}")]
     Malformed(#[from] ReadError),
-    /// Typed MessagePack needs the `std` feature.
-    #[error("typed access to {0} needs the std feature")]
-    Unavailable(Serializer),
+    /// The payload came framed well and holds what no peer can be given: text that is not UTF-8, `NaN` in
+    /// JSON, keyword arguments whose names are no text or stand twice. Nothing of it can be read.
+    #[error("the {part} cannot be read: {error}")]
+    Unreadable {
+        /// The part it stands in.
+        part: PayloadPart,
+        /// What it is, and where: bytes from the start of the message.
+        error: ReadError,
+    },
 }

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use super::wire::{Attribute, Decoder, Encoder};
 use crate::error::PayloadError;
 use crate::id::SessionId;
+use crate::serializer::typed::Place;
 use crate::serializer::{Kind, Malformed, ReadError, Reader, Serializer, Writer, holds_binary, typed};
 use crate::value::Value;
 
@@ -93,7 +94,7 @@ impl RawDict {
     /// [`PayloadError::Type`] when it is no `T`.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, PayloadError> {
         match self.raw(key) {
-            Some((value, serializer)) => typed::decode_serde(serializer, key, value).map(Some),
+            Some((value, serializer)) => typed::decode_serde(serializer, Place::Named(key), value).map(Some),
             None => Ok(None),
         }
     }
@@ -157,7 +158,8 @@ impl RawDict {
             let what = "the dict of unknown keys";
             return Err(d.error(Malformed::TooLong { what, found, limit: MAX_RAW_KEYS, unit: "entries" }));
         }
-        let value = d.raw(1)?;
+        // What no peer can be given is ignored with a key that nobody knows.
+        let Ok(value) = d.raw(1)? else { return d.check_envelope() };
         if self.entries.len() == self.entries.capacity() {
             // A vector would begin with room for four: too much for a dict of one short key.
             self.entries.reserve_exact(self.entries.len().max(1));

@@ -6,7 +6,8 @@ use super::attributes::RawDict;
 use super::element::Elements;
 use super::wire::{Attribute, Decoder, Encoder};
 use crate::error::PayloadError;
-use crate::payload::Payload;
+use crate::payload::{Payload, PayloadPart};
+use crate::serializer::keys::skip_kwargs;
 use crate::serializer::{Kind, Malformed, ReadError, Reader, Seq, Writer};
 
 /// What may follow the required elements: a payload, a dict, nothing.
@@ -120,15 +121,23 @@ impl Tail for Payload {
             return Ok(Self::EMPTY);
         }
         d.element = Some("arguments");
+        d.forget_blemish();
         let start = d.reader.value_start();
+        let mut blemish = None;
         let args = match d.reader.list() {
-            Ok(seq) => d.part(start, seq)?,
+            Ok(seq) => d.args(start, seq)?.unwrap_or_else(|error| {
+                blemish = Some((PayloadPart::Args, error));
+                None
+            }),
             Err(error) => match error.kind {
                 Malformed::WrongType { found: Kind::Null, .. } => d.pass_null()?,
                 Malformed::WrongType { found: Kind::Binary | Kind::Text, .. } if d.is_bare_allowed => {
                     let bare = d.raw(0)?;
                     d.element = None;
-                    return Ok(Self::from_wire_bare(d.serializer, bare));
+                    return Ok(match bare {
+                        Ok(bare) => Self::from_wire_bare(d.serializer, bare),
+                        Err(blemish) => Self::from_blemish(d.serializer, PayloadPart::Bare, &blemish),
+                    });
                 }
                 _ => return Err(error),
             },
@@ -138,7 +147,10 @@ impl Tail for Payload {
             d.element = Some("keyword arguments");
             let start = d.reader.value_start();
             kwargs = match d.reader.dict() {
-                Ok(seq) => d.part(start, seq)?,
+                Ok(seq) => d.kwargs(start, seq)?.unwrap_or_else(|error| {
+                    blemish = blemish.take().or(Some((PayloadPart::Kwargs, error)));
+                    None
+                }),
                 Err(error) => match error.kind {
                     Malformed::WrongType { found: Kind::Null, .. } => d.pass_null()?,
                     _ => return Err(error),
@@ -146,7 +158,10 @@ impl Tail for Payload {
             };
         }
         d.element = None;
-        Ok(Self::from_parts(d.serializer, args, kwargs))
+        Ok(match blemish {
+            None => Self::from_parts(d.serializer, args, kwargs),
+            Some((part, blemish)) => Self::from_blemish(d.serializer, part, &blemish),
+        })
     }
 
     fn tail_count(&self) -> usize {
@@ -154,6 +169,7 @@ impl Tail for Payload {
     }
 
     fn write_tail<'o, W: Writer<'o>>(&self, e: &mut Encoder<W>) -> Result<(), PayloadError> {
+        self.check()?;
         match self.raw_args().or(self.raw_bare()) {
             Some(args) => e.part(args, self.serializer())?,
             None if self.raw_kwargs().is_some() => {
@@ -181,15 +197,33 @@ impl<'a, R: Reader<'a>> Decoder<'_, R> {
         Ok(None)
     }
 
-    /// The list or dict that begins at `start` and has just been opened, still encoded; none if it is
-    /// empty. The keys of a dict are text; deeper ones may be anything.
+    /// The list that begins at `start` and has just been opened, still encoded; none if it is empty. The
+    /// inner error is what makes it a list that no peer can be given.
     #[inline]
-    fn part(&mut self, start: usize, opened: Seq) -> Result<Option<Bytes>, ReadError> {
+    fn args(&mut self, start: usize, opened: Seq) -> Result<Result<Option<Bytes>, ReadError>, ReadError> {
         let mut seq = opened;
         if !self.reader.more(&mut seq)? {
-            return Ok(None);
+            return Ok(Ok(None));
         }
         self.reader.skip_entries(opened)?;
-        Ok(Some(self.reader.slice(start..self.reader.offset())))
+        Ok(match self.reader.blemish() {
+            None => Ok(Some(self.reader.slice(start..self.reader.offset()))),
+            Some(blemish) => Err(blemish),
+        })
+    }
+
+    /// As [`args`](Self::args), for a dict. Its keys are text, each once; deeper ones may be anything.
+    #[inline]
+    fn kwargs(&mut self, start: usize, opened: Seq) -> Result<Result<Option<Bytes>, ReadError>, ReadError> {
+        let mut seq = opened;
+        let first = self.reader.offset();
+        if !self.reader.more(&mut seq)? {
+            return Ok(Ok(None));
+        }
+        self.reader.rewind(first);
+        Ok(match skip_kwargs(&mut self.reader, opened)? {
+            None => Ok(Some(self.reader.slice(start..self.reader.offset()))),
+            Some(blemish) => Err(blemish),
+        })
     }
 }

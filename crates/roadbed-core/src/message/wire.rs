@@ -75,11 +75,21 @@ impl<'a, R: Reader<'a>> Decoder<'_, R> {
         Ok(())
     }
 
-    /// One value of any type, still encoded. `outer` as in [`Reader::skip`].
-    pub(crate) fn raw(&mut self, outer: usize) -> Result<Bytes, ReadError> {
+    /// What was passed over so far is not kept, so what is wrong inside it does not matter.
+    pub(super) fn forget_blemish(&mut self) {
+        let _ = self.reader.blemish();
+    }
+
+    /// One value of any type, still encoded; the inner error is what makes it a value that no peer can be
+    /// given. `outer` as in [`Reader::skip`].
+    pub(crate) fn raw(&mut self, outer: usize) -> Result<Result<Bytes, ReadError>, ReadError> {
         let start = self.reader.value_start();
+        self.forget_blemish();
         self.reader.skip(outer)?;
-        Ok(self.reader.slice(start..self.reader.offset()))
+        Ok(match self.reader.blemish() {
+            None => Ok(self.reader.slice(start..self.reader.offset())),
+            Some(blemish) => Err(blemish),
+        })
     }
 
     /// Reads a list of `T`, sized beforehand so that nothing is allocated for elements not there.

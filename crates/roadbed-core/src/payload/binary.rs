@@ -10,6 +10,8 @@ use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 use serde::ser::{Serialize, Serializer};
 
+use crate::serializer::typed::BINARY;
+
 /// Bytes in a payload: binary in MessagePack and CBOR, the string `"\u0000"` + base64 in JSON, as WAMP
 /// has it. Use it wherever a typed payload holds bytes; `Vec<u8>` is a list of numbers to serde.
 ///
@@ -78,13 +80,19 @@ impl From<Binary> for Bytes {
 
 impl Serialize for Binary {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() {
-            let mut text = Base64::encode_string(&self.0);
-            text.insert(0, '\0');
-            serializer.serialize_str(&text)
-        } else {
-            serializer.serialize_bytes(&self.0)
-        }
+        serialize_binary(&self.0, serializer)
+    }
+}
+
+/// Writes bytes as binary. In JSON that is text like any other to serde, so it is marked: text that only
+/// looks like binary is refused there.
+pub(crate) fn serialize_binary<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    if serializer.is_human_readable() {
+        let mut text = Base64::encode_string(bytes);
+        text.insert(0, '\0');
+        serializer.serialize_newtype_struct(BINARY, &text)
+    } else {
+        serializer.serialize_bytes(bytes)
     }
 }
 

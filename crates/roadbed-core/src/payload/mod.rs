@@ -1,8 +1,8 @@
 //! Payloads: the arguments of calls, results, errors and events, which stay encoded.
 
 mod binary;
+mod blemish;
 mod part;
-mod shape;
 #[cfg(test)]
 mod tests;
 
@@ -14,11 +14,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use binary::Binary;
+pub(crate) use binary::serialize_binary;
+pub use blemish::PayloadPart;
 
+use self::blemish::Blemish;
 use self::part::{ARGS, KWARGS, Part};
-use self::shape::{Dict, List, Shaped};
 use crate::error::PayloadError;
-use crate::serializer::{Serializer, parts, transcode_value, typed};
+use crate::serializer::typed::Place;
+use crate::serializer::{ReadError, Serializer, parts, transcode_value, typed};
 use crate::uri::detach_bytes;
 
 /// Args and kwargs of a message, encoded in the serializer they came in or will leave in.
@@ -41,6 +44,9 @@ use crate::uri::detach_bytes;
 /// assert_eq!(payload.kwargs::<Options>()?.unit, "celsius");
 /// # Ok::<(), roadbed_core::error::PayloadError>(())
 /// ```
+///
+/// What becomes of the values of other languages and serializers in Rust, and the other way, stands in
+/// docs/values.md.
 ///
 /// Two payloads are equal when they have the same encodings; missing and empty args (or kwargs) are the
 /// same, and so are all empty payloads whatever their serializer.
@@ -69,11 +75,14 @@ pub struct Payload {
     /// `first` is the opaque element, and there are no kwargs.
     is_bare: bool,
     serializer: Serializer,
+    /// Why nothing of it can be read; there are no parts then.
+    blemish: Option<Blemish>,
 }
 
 impl Payload {
     /// No args and no kwargs.
-    pub const EMPTY: Self = Self { first: None, kwargs: None, is_bare: false, serializer: Serializer::Json };
+    pub const EMPTY: Self =
+        Self { first: None, kwargs: None, is_bare: false, serializer: Serializer::Json, blemish: None };
 
     /// No args and no kwargs; the same as [`Payload::EMPTY`].
     pub const fn new() -> Self {
@@ -87,10 +96,9 @@ impl Payload {
     /// 32 or 64 bits, never of 16: many peers cannot read those.
     ///
     /// # Errors
-    /// * [`PayloadError::Encode`]: a `Serialize` failed; `args` is no list (a struct with named fields is
-    ///   a dict) or `kwargs` no dict with text keys; it nests deeper than 256 levels; for JSON, an integer
-    ///   beyond 64 bits, or text that begins with NUL, which is how JSON marks [`Binary`].
-    /// * [`PayloadError::Unavailable`]: MessagePack without the `std` feature.
+    /// [`PayloadError::Encode`]: a `Serialize` failed; `args` is no list (a struct with named fields is a
+    /// dict) or `kwargs` no dict; it nests deeper than 256 levels; an integer beyond 64 bits; for JSON, NaN
+    /// and infinities, and text that begins with NUL, which is how JSON marks [`Binary`].
     pub fn build<A, K>(serializer: Serializer, args: &A, kwargs: &K) -> Result<Self, PayloadError>
     where
         A: Serialize + ?Sized,
@@ -163,17 +171,32 @@ impl Payload {
         args: Option<Bytes>,
         kwargs: Option<Bytes>,
     ) -> Self {
-        Self { first: args, kwargs, is_bare: false, serializer }
+        Self { first: args, kwargs, is_bare: false, serializer, blemish: None }
     }
 
     /// The bare element a reader has sliced out of a message and thereby checked.
     pub(crate) const fn from_wire_bare(serializer: Serializer, element: Bytes) -> Self {
-        Self { first: Some(element), kwargs: None, is_bare: true, serializer }
+        Self { first: Some(element), kwargs: None, is_bare: true, serializer, blemish: None }
     }
 
-    /// Whether there are neither args nor kwargs nor a bare element.
+    /// What came in place of a payload and no peer can be given.
+    #[cold]
+    pub(crate) fn from_blemish(serializer: Serializer, part: PayloadPart, error: &ReadError) -> Self {
+        Self { serializer, blemish: Some(Blemish::new(part, error)), ..Self::EMPTY }
+    }
+
+    /// Checks that the payload can be read and passed on, whatever is in it.
+    ///
+    /// # Errors
+    /// [`PayloadError::Unreadable`] when it came from a peer with something in it that no peer can be given.
+    /// Any other access, and encoding the message it is in, has the same error.
+    pub fn check(&self) -> Result<(), PayloadError> {
+        self.blemish.map_or(Ok(()), |blemish| Err(blemish.into()))
+    }
+
+    /// Whether there are neither args nor kwargs nor a bare element, readable or not.
     pub const fn is_empty(&self) -> bool {
-        self.first.is_none() && self.kwargs.is_none()
+        self.first.is_none() && self.kwargs.is_none() && self.blemish.is_none()
     }
 
     /// The serializer it is encoded in. Means nothing where [`is_empty`](Self::is_empty).
@@ -207,12 +230,10 @@ impl Payload {
     /// are an empty list.
     ///
     /// # Errors
-    /// [`PayloadError::Type`] when they have another shape, or the payload is a bare element;
-    /// [`PayloadError::Unavailable`] for MessagePack without the `std` feature.
+    /// [`PayloadError::Type`] when they have another shape, or the payload is a bare element; [`PayloadError::Unreadable`] when
+    /// it came from a peer with something in it that no peer can be given.
     pub fn args<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
-        self.refuse_bare::<T>(ARGS.name)?;
-        let shaped: Shaped<T, List> = self.decode::<T, _>(&ARGS, self.raw_args())?;
-        Ok(shaped.0)
+        self.decode(&ARGS, self.raw_args())
     }
 
     /// Reads one of the args, passing over those before it.
@@ -228,15 +249,18 @@ impl Payload {
     /// # Errors
     /// As [`args`](Self::args); also [`PayloadError::Type`] when there are not so many.
     pub fn arg<T: DeserializeOwned>(&self, index: usize) -> Result<T, PayloadError> {
-        let part = format!("args[{index}]");
-        self.refuse_bare::<T>(&part)?;
+        self.refuse_bare::<T>(ARGS.name)?;
         let found = match self.raw_args() {
             Some(args) => parts::element(self.serializer, args, index)?,
             None => Err(0),
         };
         match found {
-            Ok(element) => typed::decode_serde(self.serializer, &part, &element),
-            Err(count) => Err(typed::type_error::<T>(&part, format!("there are only {count} args"))),
+            Ok(element) => typed::decode_serde(self.serializer, Place::Arg(index), &element),
+            Err(count) => {
+                let place = format!("argument {}", index.saturating_add(1));
+                let plural = if count == 1 { "" } else { "s" };
+                Err(typed::type_error::<T>(place, format!("there are only {count} argument{plural}")))
+            }
         }
     }
 
@@ -245,9 +269,7 @@ impl Payload {
     /// # Errors
     /// As [`args`](Self::args).
     pub fn kwargs<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
-        self.refuse_bare::<T>(KWARGS.name)?;
-        let shaped: Shaped<T, Dict> = self.decode::<T, _>(&KWARGS, self.raw_kwargs())?;
-        Ok(shaped.0)
+        self.decode(&KWARGS, self.raw_kwargs())
     }
 
     /// Reads the bare element of payload transparency, if it is one, as [`Binary`], or as `String` where the
@@ -262,11 +284,14 @@ impl Payload {
     /// ```
     ///
     /// # Errors
-    /// [`PayloadError::Type`] when it is something else; [`PayloadError::Unavailable`] for MessagePack
-    /// without the `std` feature.
+    /// [`PayloadError::Type`] when it is something else, [`PayloadError::Unreadable`] as for
+    /// [`args`](Self::args).
     pub fn bare<T: DeserializeOwned>(&self) -> Result<Option<T>, PayloadError> {
+        self.check()?;
         let element = self.raw_bare();
-        element.map(|element| typed::decode_serde(self.serializer, "payload", element)).transpose()
+        element
+            .map(|element| typed::decode_serde(self.serializer, Place::Named("payload"), element))
+            .transpose()
     }
 
     /// A copy that does not share the buffer this one was read from, to be kept for long.
@@ -284,6 +309,7 @@ impl Payload {
         if to == self.serializer {
             return Ok(self.clone());
         }
+        self.check()?;
         let carry = |part: &Bytes| {
             let mut out = BytesMut::with_capacity(part.len());
             transcode_value(self.serializer, to, part, depth, &mut out)?;
@@ -294,24 +320,22 @@ impl Payload {
         Ok(Self { first, kwargs, serializer: to, ..*self })
     }
 
-    fn refuse_bare<T>(&self, part: &str) -> Result<(), PayloadError> {
+    fn refuse_bare<T>(&self, place: &str) -> Result<(), PayloadError> {
+        self.check()?;
         if self.is_bare {
-            return Err(typed::type_error::<T>(part, "the payload is one opaque element".into()));
+            return Err(typed::type_error::<T>(place.into(), "the payload is one opaque element".into()));
         }
         Ok(())
     }
 
-    /// Reads a part in its shape; errors name `T`.
-    fn decode<T, S: DeserializeOwned>(&self, part: &Part, raw: Option<&Bytes>) -> Result<S, PayloadError> {
-        let decoded = match raw {
-            Some(raw) => typed::decode_serde(self.serializer, part.name, raw),
-            // Nothing is nothing in every format, and JSON is always there.
-            None => typed::decode_serde(Serializer::Json, part.name, &Bytes::from_static(part.nothing)),
-        };
-        decoded.map_err(|error| match error {
-            PayloadError::Type { reason, .. } => typed::type_error::<T>(part.name, reason),
-            other => other,
-        })
+    /// Reads a part in its shape.
+    fn decode<T: DeserializeOwned>(&self, part: &Part, raw: Option<&Bytes>) -> Result<T, PayloadError> {
+        self.refuse_bare::<T>(part.name)?;
+        match raw {
+            Some(raw) => typed::decode_part(self.serializer, part.shape, raw),
+            // Nothing is nothing in every format.
+            None => typed::decode_part(Serializer::Json, part.shape, &Bytes::from_static(part.nothing)),
+        }
     }
 }
 
@@ -326,6 +350,7 @@ impl PartialEq for Payload {
         self.first == other.first
             && self.kwargs == other.kwargs
             && self.is_bare == other.is_bare
+            && self.blemish == other.blemish
             && (self.is_empty() || self.serializer == other.serializer)
     }
 }
@@ -343,6 +368,9 @@ impl fmt::Debug for Payload {
             if let Some(part) = part {
                 payload.field(name, &format_args!("{} bytes", part.len()));
             }
+        }
+        if let Some(blemish) = self.blemish {
+            payload.field("unreadable", &PayloadError::from(blemish));
         }
         payload.finish()
     }

@@ -7,18 +7,22 @@ use serde::Serialize;
 
 use crate::error::PayloadError;
 use crate::limits::MAX_DEPTH;
-use crate::serializer::{Kind, Malformed, ReadError, Serializer, parts, typed};
+use crate::serializer::typed::Shape;
+use crate::serializer::{Kind, ReadError, Serializer, parts, typed};
 
 /// Args or kwargs.
 pub(super) struct Part {
     pub(super) name: &'static str,
+    pub(super) shape: Shape,
     /// An empty one, in JSON.
     pub(super) nothing: &'static [u8],
     check: fn(Serializer, &Bytes, usize) -> Result<(), ReadError>,
 }
 
-pub(super) const ARGS: Part = Part { name: "args", nothing: b"[]", check: parts::check_list };
-pub(super) const KWARGS: Part = Part { name: "kwargs", nothing: b"{}", check: parts::check_dict };
+pub(super) const ARGS: Part =
+    Part { name: "arguments", shape: Shape::List, nothing: b"[]", check: parts::check_list };
+pub(super) const KWARGS: Part =
+    Part { name: "keyword arguments", shape: Shape::Dict, nothing: b"{}", check: parts::check_dict };
 
 /// Encodes a part, and makes sure that a strict peer will take it.
 pub(super) fn encode<T>(serializer: Serializer, part: &Part, value: &T) -> Result<Option<Bytes>, PayloadError>
@@ -29,12 +33,10 @@ where
     if parts::kind(serializer, &encoded) == Ok(Kind::Null) {
         return Ok(None);
     }
-    (part.check)(serializer, &encoded, MAX_DEPTH).map_err(|error| {
-        let reason = match error.kind {
-            Malformed::InvalidBinary => "text that begins with NUL would be taken for binary".into(),
-            kind => kind.to_string(),
-        };
-        PayloadError::Encode { part: part.name.into(), serializer, reason }
+    (part.check)(serializer, &encoded, MAX_DEPTH).map_err(|error| PayloadError::Encode {
+        part: part.name.into(),
+        serializer,
+        reason: error.kind.to_string(),
     })?;
     Ok(Some(encoded))
 }

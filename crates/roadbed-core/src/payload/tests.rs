@@ -88,9 +88,9 @@ fn missing_and_empty_are_the_same() {
             payload.kwargs::<()>().unwrap();
             assert_eq!(payload.args::<Vec<u8>>().unwrap(), [0_u8; 0]);
             assert_eq!(payload.kwargs::<BTreeMap<String, u8>>().unwrap(), nothing);
-            assert!(type_reason(payload.args::<(u8,)>()).contains("length 0"));
-            assert!(type_reason(payload.kwargs::<Point>()).contains("missing field"));
-            assert_eq!(type_reason(payload.arg::<u8>(0)), "there are only 0 args");
+            assert_eq!(type_reason(payload.args::<(u8,)>()), "expected 1 argument, found 0");
+            assert_eq!(type_reason(payload.kwargs::<Point>()), "the key \"x\" is missing");
+            assert_eq!(type_reason(payload.arg::<u8>(0)), "there are only 0 arguments");
         }
         let kwargs_only = Payload::build(serializer, &(), &point()).unwrap();
         assert!(kwargs_only.raw_args().is_none() && kwargs_only.raw_kwargs().is_some());
@@ -132,24 +132,25 @@ fn wrong_shapes_are_refused_alike() {
         type_reason(payload.args::<BTreeMap<String, u8>>());
         type_reason(payload.kwargs::<Vec<u8>>());
         type_reason(payload.kwargs::<()>());
-        assert_eq!(type_reason(payload.arg::<u8>(2)), "there are only 2 args");
+        assert_eq!(type_reason(payload.arg::<u8>(2)), "there are only 2 arguments");
         // An inner tuple that leaves something unread must not shift what comes behind it.
         let nested = Payload::from_args(serializer, &((1, 2), 3)).unwrap();
         type_reason(nested.args::<((u8,), u8)>());
         let error = payload.args::<(u8, u8)>().unwrap_err().to_string();
-        assert!(error.starts_with("args cannot be read as (u8, u8): "), "{error}");
+        assert_eq!(error, "argument 2: expected an integer from 0 to 255, found text");
     }
 }
 
 #[test]
 fn keys_are_text() {
     let numbers = BTreeMap::from([(1, 2)]);
-    let json = Payload::build(Serializer::Json, &(), &numbers).unwrap();
-    assert_eq!(json.raw_kwargs().unwrap(), r#"{"1":2}"#);
-    for serializer in [Serializer::MsgPack, Serializer::Cbor] {
-        let reason = encode_reason(Payload::build(serializer, &(), &numbers));
-        assert_eq!(reason, "a dict key is an integer, only text is allowed");
-        Payload::from_args(serializer, &[&numbers]).unwrap();
+    for serializer in ALL {
+        let payload = Payload::build(serializer, &[&numbers], &numbers).unwrap();
+        assert_eq!(payload.kwargs::<BTreeMap<String, u8>>().unwrap(), BTreeMap::from([("1".to_owned(), 2)]));
+        assert_eq!(payload.kwargs::<BTreeMap<u64, u8>>().unwrap(), BTreeMap::from([(1, 2)]));
+        assert_eq!(payload.args::<(BTreeMap<i8, u8>,)>().unwrap().0, BTreeMap::from([(1, 2)]));
+        let reason = encode_reason(Payload::from_args(serializer, &[BTreeMap::from([((1, 2), 3)])]));
+        assert_eq!(reason, "a dict key is no text");
     }
 }
 
@@ -199,7 +200,7 @@ fn binary_is_binary_on_every_wire() {
 #[test]
 fn text_that_begins_with_nul() {
     let reason = encode_reason(Payload::from_args(Serializer::Json, &["\0text!"]));
-    assert_eq!(reason, "text that begins with NUL would be taken for binary");
+    assert_eq!(reason, "text that begins with NUL");
     for serializer in [Serializer::MsgPack, Serializer::Cbor] {
         let payload = Payload::from_args(serializer, &["\0text!"]).unwrap();
         assert_eq!(payload.args::<(String,)>().unwrap().0, "\0text!");
@@ -219,8 +220,6 @@ fn numbers_keep_their_value() {
         let payload = Payload::from_args(serializer, &numbers).unwrap();
         assert_eq!(payload.args::<(u64, i64, f64, f64, f64, f64, f64)>().unwrap(), numbers, "{serializer}");
     }
-    let reason = encode_reason(Payload::from_args(Serializer::Json, &[u128::MAX]));
-    assert_eq!(reason, "the number is out of range");
 }
 
 #[test]
@@ -259,10 +258,19 @@ fn raw_parts_are_checked() {
             assert!(raw(Some(&args[..end]), None, serializer, 64).is_err());
         }
     }
-    for bad in [&b"[1]]"[..], b"[1,]", b"[\"\xff\"]", b"[1e999]", b"[\"\\ud800\"]", b"null", b""] {
+    for bad in [&b"[1]]"[..], b"[1,]", b"[\"\xff\"]", b"[NaN]", b"[\"\\u0000x\"]", b"null", b""] {
         assert!(raw(Some(bad), None, Serializer::Json, 64).is_err());
     }
     assert!(raw(None, Some(b"\x81\x01\x02"), Serializer::MsgPack, 64).is_err());
+    assert!(raw(None, Some(b"\x82\xa1a\x02\xa1a\x03"), Serializer::MsgPack, 64).is_err());
+    assert!(raw(None, Some(br#"{"a":1,"\u0061":2}"#), Serializer::Json, 64).is_err());
+    // JSON that only some peers understand is theirs to refuse.
+    for odd in [&b"[1e999]"[..], b"[18446744073709551616]", b"[\"\\ud800\"]"] {
+        let payload = raw(Some(odd), None, Serializer::Json, 64).unwrap();
+        assert_eq!(payload.raw_args().unwrap(), odd);
+        assert!(payload.args::<(serde_json::Value,)>().is_err());
+        assert!(payload.args::<(crate::value::Value,)>().is_err());
+    }
 }
 
 #[test]
@@ -332,7 +340,7 @@ fn typed_access_goes_equally_deep_everywhere() {
             move || deepest.args::<Vec<serde_json::Value>>().map(drop).and(deepest.args::<Lists>().map(drop));
         std::thread::Builder::new().stack_size(768 << 10).spawn(read).unwrap().join().unwrap().unwrap();
         let reason = type_reason(nested(serializer, typed::TYPED_DEPTH + 1).args::<Lists>());
-        assert!(reason.contains("limit"), "{reason}");
+        assert_eq!(reason, "nested deeper than 127 levels");
     }
 }
 

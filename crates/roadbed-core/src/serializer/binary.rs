@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::reader::{Kind, Malformed};
+use super::reader::Malformed;
 
 /// What can be wrong with the bytes of one value, small enough to travel in a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,8 +11,6 @@ pub(super) enum Flaw {
     Byte(u8),
     Utf8,
     Deep,
-    /// A dict key that is no text.
-    Key(Kind),
 }
 
 impl Flaw {
@@ -23,7 +21,6 @@ impl Flaw {
             Self::Byte(byte) => Malformed::UnexpectedByte(byte),
             Self::Utf8 => Malformed::InvalidUtf8,
             Self::Deep => Malformed::TooDeep { limit: depth },
-            Self::Key(found) => Malformed::NonTextKey(found),
         }
     }
 }

@@ -52,11 +52,7 @@ impl Lengths {
                         *slot = u32::try_from(entries).map_err(|_| too_many(&walk, entries))?;
                     }
                 }
-                Step::Key => match walk.reader.key() {
-                    Ok(_) => {}
-                    Err(ReadError { kind: Malformed::NonTextKey(_), .. }) => walk.skip()?,
-                    Err(error) => return Err(error),
-                },
+                Step::Key => walk.skip_key()?,
                 Step::Leaf => walk.skip()?,
                 Step::Done => return Ok(()),
             }

@@ -28,6 +28,7 @@ mod binary;
 mod cbor;
 mod envelope;
 mod json;
+pub(crate) mod keys;
 mod lengths;
 mod msgpack;
 mod outbound;

@@ -2,10 +2,10 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::json::check_binary;
+use super::keys::skip_kwargs;
 use super::{Kind, Malformed, ReadError, Reader, Serializer, Writer};
 
-/// Checks that `bytes` is one well-formed list, nested at most `depth` levels.
+/// Checks that `bytes` is one well-formed list, nested at most `depth` levels, that a peer can be given.
 pub(crate) fn check_list(serializer: Serializer, bytes: &Bytes, depth: usize) -> Result<(), ReadError> {
     fn check<'a, R: Reader<'a>>(bytes: &'a Bytes, depth: usize) -> Result<(), ReadError> {
         let mut reader = R::new(bytes, depth);
@@ -13,13 +13,14 @@ pub(crate) fn check_list(serializer: Serializer, bytes: &Bytes, depth: usize) ->
         reader.list()?;
         reader.rewind(start);
         reader.skip(0)?;
-        reader.finish()
+        reader.finish()?;
+        reader.blemish().map_or(Ok(()), Err)
     }
-    with_format!(serializer, (Reader, _Writer) => check::<Reader<'_>>(bytes, depth))?;
-    check_text(serializer, bytes)
+    with_format!(serializer, (Reader, _Writer) => check::<Reader<'_>>(bytes, depth))
 }
 
-/// Checks that `bytes` is one well-formed dict whose keys are text, nested at most `depth` levels.
+/// Checks that `bytes` is one well-formed dict whose keys are text, each once, nested at most `depth`
+/// levels, that a peer can be given.
 pub(crate) fn check_dict(serializer: Serializer, bytes: &Bytes, depth: usize) -> Result<(), ReadError> {
     fn check<'a, R: Reader<'a>>(bytes: &'a Bytes, depth: usize) -> Result<(), ReadError> {
         let mut reader = R::new(bytes, depth);
@@ -28,19 +29,11 @@ pub(crate) fn check_dict(serializer: Serializer, bytes: &Bytes, depth: usize) ->
         if depth == 0 {
             return Err(ReadError::new(start, Malformed::TooDeep { limit: depth }));
         }
-        let mut dict = opened;
-        if reader.more(&mut dict)? {
-            reader.skip_entries(opened)?;
-        }
-        reader.finish()
+        let blemish = skip_kwargs(&mut reader, opened)?;
+        reader.finish()?;
+        blemish.map_or(Ok(()), Err)
     }
-    with_format!(serializer, (Reader, _Writer) => check::<Reader<'_>>(bytes, depth))?;
-    check_text(serializer, bytes)
-}
-
-/// What passes in JSON as text and would be no value to its reader.
-fn check_text(serializer: Serializer, bytes: &Bytes) -> Result<(), ReadError> {
-    if serializer == Serializer::Json { check_binary(bytes) } else { Ok(()) }
+    with_format!(serializer, (Reader, _Writer) => check::<Reader<'_>>(bytes, depth))
 }
 
 /// The type of an encoded value, as far as it can be seen at its beginning.

@@ -122,6 +122,9 @@ pub enum Malformed {
     /// A required key that is missing.
     #[error("the key {0:?} is missing")]
     MissingKey(&'static str),
+    /// `NaN`, `Infinity` or `-Infinity` in JSON, which has no such numbers.
+    #[error("NaN and infinities are not JSON")]
+    NonFinite,
     /// A JSON string that begins with NUL and is not base64 behind it.
     #[error("the binary string is not valid base64")]
     InvalidBinary,
@@ -143,9 +146,17 @@ impl Malformed {
                 | Self::UnknownValue { .. }
                 | Self::InvalidId(_)
                 | Self::NumberOutOfRange
+                | Self::NonFinite
+                | Self::LoneSurrogate
+                | Self::InvalidUtf8
                 | Self::MissingKey(_)
                 | Self::TooLong { .. }
         )
+    }
+
+    /// Whether a dict key was well-formed and only no text.
+    pub(crate) const fn is_bad_key(&self) -> bool {
+        matches!(self, Self::NonTextKey(_) | Self::InvalidUtf8 | Self::LoneSurrogate)
     }
 }
 
@@ -243,14 +254,26 @@ pub(crate) trait Reader<'a>: Sized {
     /// become integers where they fit and are `NumberOutOfRange` where they do not.
     fn scalar(&mut self) -> Result<Scalar<'a>, ReadError>;
 
-    /// Passes over one value of any type and validates it: well-formed, text is UTF-8, no more than
-    /// `depth - outer` levels deep. `outer` counts the containers already open that belong to the same
-    /// payload. Never recurses, never allocates beyond a small stack bounded by the depth limit.
+    /// Passes over one value of any type and validates it: well-formed, no more than `depth - outer`
+    /// levels deep. `outer` counts the containers already open that belong to the same payload. Never
+    /// recurses, never allocates beyond a small stack bounded by the depth limit. Of what no peer can be
+    /// given the first is noted as [`blemish`](Self::blemish).
     fn skip(&mut self, outer: usize) -> Result<(), ReadError>;
 
-    /// Passes over all entries of a list or dict that has just been opened, is not empty, and begins a
-    /// payload; validates them as [`skip`](Self::skip) does. Its keys, if it is a dict, must be text.
+    /// Passes over a dict key of any type, as [`skip`](Self::skip) over a value; the reader then stands
+    /// before the entry's value.
+    fn skip_key(&mut self, outer: usize) -> Result<(), ReadError>;
+
+    /// Passes over all entries of a list that has just been opened, is not empty, and begins a payload;
+    /// validates them as [`skip`](Self::skip) does.
     fn skip_entries(&mut self, seq: Seq) -> Result<(), ReadError>;
+
+    /// Takes the first thing passed over that is framed well and still nothing a peer can be given: text
+    /// that is not UTF-8, JSON's binary without base64, `NaN` and infinities as JSON tokens.
+    fn blemish(&mut self) -> Option<ReadError>;
+
+    /// Levels that containers may nest where this reader passes over them.
+    fn depth(&self) -> usize;
 
     /// Checks that nothing (JSON: nothing but white space) follows.
     fn finish(&mut self) -> Result<(), ReadError>;

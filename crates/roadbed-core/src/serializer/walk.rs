@@ -62,10 +62,18 @@ impl<'a, R: Reader<'a>> Walk<R> {
         self.start
     }
 
-    /// Passes over what [`Step::Key`] (in the binary formats) or [`Step::Leaf`] spoke of.
+    /// Passes over what [`Step::Leaf`] spoke of.
     pub(crate) fn skip(&mut self) -> Result<(), ReadError> {
-        let outer = self.depth.saturating_sub(self.levels).saturating_add(self.open.len());
-        self.reader.skip(outer)
+        self.reader.skip(self.outer())
+    }
+
+    /// Passes over what [`Step::Key`] spoke of.
+    pub(crate) fn skip_key(&mut self) -> Result<(), ReadError> {
+        self.reader.skip_key(self.outer())
+    }
+
+    fn outer(&self) -> usize {
+        self.depth.saturating_sub(self.levels).saturating_add(self.open.len())
     }
 
     /// Goes on. What [`Step::Key`] and [`Step::Leaf`] spoke of must have been read before.

@@ -1,5 +1,7 @@
 //! What the three canonical writers have in common.
 
+use core::ops::Range;
+
 use bytes::{Bytes, BytesMut};
 
 /// A canonical writer: shortest forms, definite lengths, no white space, keys in the order given.
@@ -17,6 +19,10 @@ pub(crate) trait Writer<'o>: Sized {
     fn dict(&mut self, len: usize);
     fn key(&mut self, key: &str);
     fn end_dict(&mut self);
+
+    /// Writes the head of a list or dict again, with another length: `head` is where it stands, everything
+    /// behind that belongs to it. JSON has no lengths.
+    fn correct_len(&mut self, head: Range<usize>, is_dict: bool, len: usize);
 
     fn null(&mut self);
     fn bool(&mut self, value: bool);

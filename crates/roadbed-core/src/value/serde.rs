@@ -14,6 +14,7 @@ use serde::ser::{self, Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use super::{Dict, Value};
 use crate::limits::MAX_DEPTH;
+use crate::payload::serialize_binary;
 
 /// Entries for which room is made before they are seen.
 const TRUSTED_HINT: usize = 64;
@@ -74,10 +75,7 @@ impl Serialize for Shallow<'_> {
                 Err(ser::Error::custom("text that begins with NUL would be read as binary"))
             }
             Value::Text(text) => serializer.serialize_str(text),
-            Value::Binary(bytes) if serializer.is_human_readable() => {
-                serializer.serialize_str(&format!("\0{}", Base64::encode_string(bytes)))
-            }
-            Value::Binary(bytes) => serializer.serialize_bytes(bytes),
+            Value::Binary(bytes) => serialize_binary(bytes, serializer),
             Value::List(values) => {
                 let levels = inside(self.levels).map_err(ser::Error::custom)?;
                 let mut list = serializer.serialize_seq(Some(values.len()))?;

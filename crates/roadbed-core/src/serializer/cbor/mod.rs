@@ -15,7 +15,6 @@ mod writer;
 
 pub(crate) use reader::CborReader;
 pub(crate) use tokens::holds_binary;
-pub(super) use tokens::widen_halves;
 pub(crate) use writer::CborWriter;
 
 use super::binary::{Flaw, Part, be8, be16, be32, be64, length, take};
@@ -72,8 +71,17 @@ fn argument(initial: u8, rest: &[u8]) -> Part<'_, u64> {
     }
 }
 
-/// The next chunk of a string of indefinite length and of this major type: `None` at its end.
+/// The next chunk of a string of indefinite length and of this major type: `None` at its end. Text is
+/// checked.
 fn chunk(rest: &[u8], of: u8) -> Part<'_, Option<&[u8]>> {
+    match chunk_bytes(rest, of)? {
+        (Some(bytes), _) if of == TEXT && core::str::from_utf8(bytes).is_err() => Err(Flaw::Utf8),
+        chunk => Ok(chunk),
+    }
+}
+
+/// As [`chunk`], unchecked.
+fn chunk_bytes(rest: &[u8], of: u8) -> Part<'_, Option<&[u8]>> {
     let (initial, rest) = be8(rest)?;
     if initial == BREAK {
         return Ok((None, rest));
@@ -83,9 +91,6 @@ fn chunk(rest: &[u8], of: u8) -> Part<'_, Option<&[u8]>> {
     }
     let (length, rest) = length(argument(initial, rest)?)?;
     let (chunk, rest) = take(rest, length)?;
-    if of == TEXT && core::str::from_utf8(chunk).is_err() {
-        return Err(Flaw::Utf8);
-    }
     Ok((Some(chunk), rest))
 }
 

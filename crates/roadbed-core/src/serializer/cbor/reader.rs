@@ -20,6 +20,7 @@ pub(crate) struct CborReader<'a> {
     input: &'a Bytes,
     rest: &'a [u8],
     depth: usize,
+    noted: skip::Noted<'a>,
 }
 
 impl<'a> CborReader<'a> {
@@ -164,7 +165,7 @@ impl<'a> CborReader<'a> {
 impl<'a> Reader<'a> for CborReader<'a> {
     #[inline]
     fn new(input: &'a Bytes, depth: usize) -> Self {
-        Self { input, rest: input, depth: depth.min(MAX_DEPTH) }
+        Self { input, rest: input, depth: depth.min(MAX_DEPTH), noted: None }
     }
 
     #[inline]
@@ -289,7 +290,7 @@ impl<'a> Reader<'a> for CborReader<'a> {
 
     #[inline]
     fn skip(&mut self, outer: usize) -> Result<(), ReadError> {
-        match skip::skip(self.rest, self.depth.saturating_sub(outer)) {
+        match skip::skip(self.rest, self.depth.saturating_sub(outer), &mut self.noted) {
             Ok(rest) => {
                 self.rest = rest;
                 Ok(())
@@ -299,9 +300,25 @@ impl<'a> Reader<'a> for CborReader<'a> {
     }
 
     #[inline]
+    fn skip_key(&mut self, outer: usize) -> Result<(), ReadError> {
+        self.skip(outer)
+    }
+
+    #[inline]
+    fn blemish(&mut self) -> Option<ReadError> {
+        let noted = self.noted.take()?;
+        Some(self.flaw(Flaw::Utf8, noted))
+    }
+
+    #[inline]
+    fn depth(&self) -> usize {
+        self.depth
+    }
+
+    #[inline]
     fn skip_entries(&mut self, seq: Seq) -> Result<(), ReadError> {
         let Some(levels) = self.depth.checked_sub(1) else { return Err(self.flaw(Flaw::Deep, self.rest)) };
-        match skip::skip_entries(self.rest, seq.remaining, seq.is_dict, levels) {
+        match skip::skip_entries(self.rest, seq.remaining, levels, &mut self.noted) {
             Ok(rest) => {
                 self.rest = rest;
                 Ok(())

@@ -1,7 +1,6 @@
 //! Passing over CBOR items without recursion.
 
 use super::super::binary::{pass, pass_text, room};
-use super::head::Head;
 use super::*;
 use crate::limits::MAX_DEPTH;
 
@@ -26,62 +25,68 @@ enum Step<'a> {
 /// What is wrong, and the bytes from the item on that is at fault.
 type Fault<'a> = (Flaw, &'a [u8]);
 
+/// Where the first text begins that is not UTF-8. It is passed over all the same.
+pub(super) type Noted<'a> = Option<&'a [u8]>;
+
 /// Passes over one item that nests at most `levels` deep.
-pub(super) fn skip(input: &[u8], levels: usize) -> Result<&[u8], Fault<'_>> {
-    match step(input) {
+pub(super) fn skip<'a>(input: &'a [u8], levels: usize, noted: &mut Noted<'a>) -> Result<&'a [u8], Fault<'a>> {
+    match step_on(input, noted) {
         Ok(Step::Passed(rest)) => Ok(rest),
         Ok(Step::Opened { items, rest }) => match levels.checked_sub(1) {
             None => Err((Flaw::Deep, input)),
             Some(_) if items == 0 => Ok(rest),
-            Some(levels) => skip_inside(rest, items, levels, false),
+            Some(levels) => skip_inside(rest, items, levels, noted),
         },
         Ok(Step::Break(_)) => Err((Flaw::Byte(BREAK), input)),
         Err(flaw) => Err((flaw, input)),
     }
 }
 
-/// Passes over the entries of a list or dict, `None` if their number is not given, which nest at most
-/// `levels` deep. The keys of a dict must be text.
-pub(super) fn skip_entries(
-    input: &[u8],
+/// Passes over the entries of a list, `None` if their number is not given, which nest at most `levels`
+/// deep.
+pub(super) fn skip_entries<'a>(
+    input: &'a [u8],
     entries: Option<usize>,
-    is_dict: bool,
     levels: usize,
-) -> Result<&[u8], Fault<'_>> {
-    let items = match (entries, is_dict) {
-        (Some(entries), false) => entries,
-        (Some(entries), true) => entries.saturating_mul(2),
-        (None, false) => OPEN_LIST,
-        (None, true) => OPEN_DICT_KEY,
-    };
-    skip_inside(input, items, levels, is_dict)
+    noted: &mut Noted<'a>,
+) -> Result<&'a [u8], Fault<'a>> {
+    skip_inside(input, entries.unwrap_or(OPEN_LIST), levels, noted)
 }
 
-/// Passes over the inside of a container, so many items that nest at most `levels` deep. If these are the
-/// keys and values of a dict, its keys may have to be text.
-fn skip_inside(input: &[u8], items: usize, levels: usize, text_keys: bool) -> Result<&[u8], Fault<'_>> {
+/// Passes over the inside of a container, so many items that nest at most `levels` deep.
+fn skip_inside<'a>(
+    input: &'a [u8],
+    items: usize,
+    levels: usize,
+    noted: &mut Noted<'a>,
+) -> Result<&'a [u8], Fault<'a>> {
     let levels = levels.min(MAX_DEPTH);
-    match walk::<SHALLOW>(input, items, levels, text_keys) {
+    match walk::<SHALLOW>(input, items, levels, noted) {
         Ok(Some(rest)) => Ok(rest),
-        Ok(None) => skip_deep(input, items, levels, text_keys),
+        Ok(None) => skip_deep(input, items, levels, noted),
         Err(fault) => Err(fault),
     }
 }
 
 #[cold]
-fn skip_deep(input: &[u8], items: usize, levels: usize, text_keys: bool) -> Result<&[u8], Fault<'_>> {
+fn skip_deep<'a>(
+    input: &'a [u8],
+    items: usize,
+    levels: usize,
+    noted: &mut Noted<'a>,
+) -> Result<&'a [u8], Fault<'a>> {
     // The stack is as tall as `levels` can be, so there is always an answer.
-    walk::<MAX_DEPTH>(input, items, levels, text_keys)?.ok_or((Flaw::Deep, input))
+    walk::<MAX_DEPTH>(input, items, levels, noted)?.ok_or((Flaw::Deep, input))
 }
 
 /// `None` when `N` levels of stack did not suffice.
 #[inline(always)]
-fn walk<const N: usize>(
-    input: &[u8],
+fn walk<'a, const N: usize>(
+    input: &'a [u8],
     items: usize,
     levels: usize,
-    text_keys: bool,
-) -> Result<Option<&[u8]>, Fault<'_>> {
+    noted: &mut Noted<'a>,
+) -> Result<Option<&'a [u8]>, Fault<'a>> {
     // What is still to come in each container around the innermost one.
     let mut stack = [0_usize; N];
     let mut height = 0_usize;
@@ -89,15 +94,7 @@ fn walk<const N: usize>(
     let mut left = items;
     let mut rest = input;
     loop {
-        if text_keys
-            && height == 0
-            && left.is_multiple_of(2)
-            && !is_text(rest)
-            && let Some(flaw) = no_key(rest)
-        {
-            return Err((flaw, rest));
-        }
-        match step(rest) {
+        match step_on(rest, noted) {
             Ok(Step::Passed(behind)) => rest = behind,
             Ok(Step::Opened { items, rest: behind }) => {
                 if height >= levels {
@@ -145,21 +142,30 @@ fn walk<const N: usize>(
     }
 }
 
+/// As [`step`], on over text that is not UTF-8.
 #[inline(always)]
-fn is_text(rest: &[u8]) -> bool {
-    rest.first().is_some_and(|&initial| major(initial) == TEXT)
+fn step_on<'a>(rest: &'a [u8], noted: &mut Noted<'a>) -> Result<Step<'a>, Flaw> {
+    match step(rest) {
+        Err(Flaw::Utf8) => note_text(rest, noted),
+        step => step,
+    }
 }
 
-/// What is wrong with a key that does not begin as text does, if anything is.
+/// Passes over text again, without looking at its bytes.
 #[cold]
-fn no_key(rest: &[u8]) -> Option<Flaw> {
-    if rest.first() == Some(&BREAK) {
-        return None;
+fn note_text<'a>(text: &'a [u8], noted: &mut Noted<'a>) -> Result<Step<'a>, Flaw> {
+    noted.get_or_insert(text);
+    let (initial, mut rest) = be8(text)?;
+    if info(initial) != INDEFINITE {
+        let (length, rest) = length(argument(initial, rest)?)?;
+        return Ok(Step::Passed(pass(rest, length)?));
     }
-    match Head::read(rest, MAX_DEPTH) {
-        Ok(head) if head.major() == TEXT => None,
-        Ok(head) => Some(Flaw::Key(head.kind())),
-        Err(flaw) => Some(flaw),
+    loop {
+        let (chunk, behind) = chunk_bytes(rest, TEXT)?;
+        rest = behind;
+        if chunk.is_none() {
+            return Ok(Step::Passed(rest));
+        }
     }
 }
 

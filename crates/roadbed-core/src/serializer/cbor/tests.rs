@@ -16,8 +16,21 @@ fn with<T>(bytes: &[u8], read: impl FnOnce(&mut CborReader<'_>) -> T) -> T {
     read(&mut CborReader::new(&bytes, DEPTH))
 }
 
+/// Passes over one value with nothing in it that has to be noted.
 fn skip(bytes: &[u8]) -> Result<usize, Malformed> {
-    with(bytes, |reader| reader.skip(0).map(|()| reader.offset()).map_err(|error| error.kind))
+    with(bytes, |reader| {
+        reader.skip(0).map_err(|error| error.kind)?;
+        let end = reader.offset();
+        reader.blemish().map_or(Ok(end), |noted| Err(noted.kind))
+    })
+}
+
+/// Passes over one value and says what was noted on the way.
+fn noted(bytes: &[u8]) -> (usize, ReadError) {
+    with(bytes, |reader| {
+        reader.skip(0).unwrap();
+        (reader.offset(), reader.blemish().unwrap())
+    })
 }
 
 fn u64(bytes: &[u8]) -> Result<u64, Malformed> {
@@ -174,6 +187,13 @@ fn bytes_that_cannot_stand_are_refused() {
     assert_eq!(skip(&[0x7f, 0x61, 0xc3, 0x61, 0xa4, BREAK]), Err(Malformed::InvalidUtf8));
     assert_eq!(skip(&[0x62, 0xc3, 0x28]), Err(Malformed::InvalidUtf8));
     assert_eq!(skip(&[0x42, 0xc3, 0x28]), Ok(3));
+    // It is passed over all the same, wherever it stands; the first one is noted.
+    let utf8 = |offset| ReadError::new(offset, Malformed::InvalidUtf8);
+    assert_eq!(noted(&[0x62, 0xc3, 0x28]), (3, utf8(0)));
+    assert_eq!(noted(&[0x83, 1, 0x7f, 0x61, 0xc3, 0x78, 1, 0xa4, BREAK, 2]), (10, utf8(2)));
+    assert_eq!(noted(&[0xbf, 0xc1, 0x61, 0x80, 0x9f, 0x61, 0xff, BREAK, BREAK]), (9, utf8(2)));
+    refused(&[0x7f, 0x61, 0xff, 0x01, BREAK], 0x01);
+    assert_eq!(skip(&[0x7f, 0x61, 0xff]), Err(Malformed::UnexpectedEnd));
 }
 
 #[test]

@@ -9,6 +9,10 @@
 //!   overflow to infinity is out of range, one that underflows is 0.0;
 //! * `-0` is the float −0.0, which is what the peers mean that write it.
 //!
+//! Passing over a value asks for less: numbers out of range and halves of surrogate pairs are JSON, and
+//! pass. `NaN`, `Infinity` and `-Infinity` are no JSON; they are passed over and noted, like text that is
+//! not UTF-8 and binary that is not base64.
+//!
 //! A string that begins with NUL is binary wherever a value stands; dict keys are always text.
 
 mod binary;
@@ -21,7 +25,6 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use binary::check_binary;
 pub(crate) use reader::JsonReader;
 pub(crate) use writer::JsonWriter;
 

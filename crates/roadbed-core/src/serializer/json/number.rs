@@ -3,10 +3,7 @@
 use super::unexpected;
 use crate::serializer::{Kind, Malformed, ReadError};
 
-/// With up to so many digits before the point, a number without exponent is finite.
-const FINITE_DIGITS: usize = 308;
-
-/// A number whose grammar and range have been checked.
+/// A number whose grammar has been checked; its value may be out of range.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Number {
     /// Offset behind its last byte.
@@ -68,43 +65,38 @@ fn scan_unusual(input: &[u8], from: usize) -> Result<Number, ReadError> {
         _ => {}
     }
     if matches!(input.get(end), Some(b'.' | b'e' | b'E')) {
-        return scan_float(input, from, digits, end);
+        return scan_float(input, end);
     }
-    let out_of_range = ReadError::new(from, Malformed::NumberOutOfRange);
-    let magnitude = unsigned(input, first, end).ok_or_else(|| out_of_range.clone())?;
-    let class = match (first > from, magnitude) {
+    let class = match (first > from, input.get(first)) {
         (false, _) => Class::Unsigned,
-        (true, 0) => Class::Float,
-        (true, _) if 0_i64.checked_sub_unsigned(magnitude).is_some() => Class::Negative,
-        (true, _) => return Err(out_of_range),
+        (true, Some(b'0')) => Class::Float,
+        (true, _) => Class::Negative,
     };
     Ok(Number { end, class })
 }
 
-/// Goes on behind the integer part, which has `whole` digits and ends at `at`.
-fn scan_float(input: &[u8], from: usize, whole: usize, mut at: usize) -> Result<Number, ReadError> {
+/// Goes on behind the integer part, which ends at `at`.
+fn scan_float(input: &[u8], mut at: usize) -> Result<Number, ReadError> {
     if input.get(at) == Some(&b'.') {
         at = some_digits(input, at.wrapping_add(1))?;
     }
-    let mut exponent = 0;
     if matches!(input.get(at), Some(b'e' | b'E')) {
         at = at.wrapping_add(1);
-        let sign = input.get(at).copied();
-        if matches!(sign, Some(b'+' | b'-')) {
+        if matches!(input.get(at), Some(b'+' | b'-')) {
             at = at.wrapping_add(1);
         }
-        let end = some_digits(input, at)?;
-        if sign != Some(b'-') {
-            exponent =
-                unsigned(input, at, end).and_then(|size| usize::try_from(size).ok()).unwrap_or(usize::MAX);
-        }
-        at = end;
-    }
-    // Only a number that may be too large is worth a full conversion.
-    if whole.saturating_add(exponent) > FINITE_DIGITS && float(input, from, at).is_none() {
-        return Err(ReadError::new(from, Malformed::NumberOutOfRange));
+        at = some_digits(input, at)?;
     }
     Ok(Number { end: at, class: Class::Float })
+}
+
+/// Passes over `NaN`, `Infinity` or `-Infinity` at `at`: no JSON, but what Python writes by default.
+#[cold]
+pub(super) fn non_finite(input: &[u8], at: usize) -> Option<usize> {
+    let rest = input.get(at..).unwrap_or_default();
+    let words: [&[u8]; 3] = [b"NaN", b"Infinity", b"-Infinity"];
+    let word = words.into_iter().find(|word| rest.starts_with(word))?;
+    Some(at.wrapping_add(word.len()))
 }
 
 fn some_digits(input: &[u8], from: usize) -> Result<usize, ReadError> {

@@ -8,12 +8,9 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::number::{self, Class};
-use super::{literal, next, skip, string, unexpected};
+use super::{binary, literal, next, skip, string, unexpected};
 use crate::limits::MAX_DEPTH;
 use crate::serializer::{Kind, Malformed, ReadError, Reader, Scalar, Seq};
-
-/// How a string begins that is binary. A raw NUL is not JSON, so there is no other way to write it.
-pub(super) const BINARY_MARK: &[u8] = b"\"\\u0000";
 
 /// A strict pull reader over one JSON text.
 #[derive(Debug)]
@@ -22,6 +19,7 @@ pub(crate) struct JsonReader<'a> {
     input: &'a [u8],
     at: usize,
     depth: usize,
+    noted: Option<ReadError>,
 }
 
 impl<'a> JsonReader<'a> {
@@ -42,7 +40,7 @@ impl<'a> JsonReader<'a> {
     }
 
     fn is_binary(&self) -> bool {
-        self.input.get(self.at..).unwrap_or_default().starts_with(BINARY_MARK)
+        self.input.get(self.at..).unwrap_or_default().starts_with(binary::MARK)
     }
 
     #[inline(always)]
@@ -67,10 +65,10 @@ impl<'a> JsonReader<'a> {
         Ok(text)
     }
 
-    /// Reads the string whose opening quote is next and which begins with [`BINARY_MARK`].
+    /// Reads the string whose opening quote is next and which begins with [`MARK`](binary::MARK).
     fn binary(&mut self) -> Result<Cow<'a, [u8]>, ReadError> {
         let invalid = ReadError::new(self.at, Malformed::InvalidBinary);
-        let from = self.at.wrapping_add(BINARY_MARK.len());
+        let from = self.at.wrapping_add(binary::MARK.len());
         let plain = string::plain(self.input, from);
         let bytes = if self.input.get(plain.end) == Some(&b'"') && plain.is_ascii() {
             self.at = plain.end.wrapping_add(1);
@@ -90,6 +88,9 @@ impl<'a> JsonReader<'a> {
         let Some(b'-' | b'0'..=b'9') = self.peek() else {
             return Err(self.wrong_type(EXPECTED));
         };
+        if number::non_finite(self.input, self.at).is_some() {
+            return Err(self.wrong_type(EXPECTED));
+        }
         let number = number::scan(self.input, self.at)?;
         if number.class != Class::Unsigned {
             let found = number.class.kind();
@@ -110,7 +111,7 @@ impl<'a> JsonReader<'a> {
 impl<'a> Reader<'a> for JsonReader<'a> {
     #[inline]
     fn new(input: &'a Bytes, depth: usize) -> Self {
-        Self { shared: input, input, at: 0, depth: depth.min(MAX_DEPTH) }
+        Self { shared: input, input, at: 0, depth: depth.min(MAX_DEPTH), noted: None }
     }
 
     #[inline]
@@ -142,6 +143,7 @@ impl<'a> Reader<'a> for JsonReader<'a> {
             Some(b'"') => Kind::Text,
             Some(b'[') => Kind::List,
             Some(b'{') => Kind::Dict,
+            Some(b'-' | b'N' | b'I') if number::non_finite(input, self.at).is_some() => Kind::Float,
             Some(b'-' | b'0'..=b'9') => number::scan(input, self.at)?.class.kind(),
             Some(b't') => literal(input, self.at, b"true").map(|_| Kind::Bool)?,
             Some(b'f') => literal(input, self.at, b"false").map(|_| Kind::Bool)?,
@@ -234,6 +236,9 @@ impl<'a> Reader<'a> for JsonReader<'a> {
         match self.peek() {
             Some(b'"') if self.is_binary() => self.binary().map(Scalar::Binary),
             Some(b'"') => self.string().map(Scalar::Text),
+            Some(b'-' | b'N' | b'I') if number::non_finite(self.input, self.at).is_some() => {
+                Err(ReadError::new(self.at, Malformed::NonFinite))
+            }
             Some(b'-' | b'0'..=b'9') => {
                 let number = number::scan(self.input, self.at)?;
                 let (input, from, end) = (self.input, self.at, number.end);
@@ -254,14 +259,30 @@ impl<'a> Reader<'a> for JsonReader<'a> {
 
     #[inline]
     fn skip(&mut self, outer: usize) -> Result<(), ReadError> {
-        self.at = skip::value(self.input, self.at, self.depth.saturating_sub(outer), self.depth)?;
+        let room = self.depth.saturating_sub(outer);
+        self.at = skip::value(self.input, self.at, room, self.depth, &mut self.noted)?;
+        Ok(())
+    }
+
+    fn skip_key(&mut self, _outer: usize) -> Result<(), ReadError> {
+        self.at = skip::key(self.input, self.at, &mut self.noted)?;
         Ok(())
     }
 
     #[inline]
-    fn skip_entries(&mut self, seq: Seq) -> Result<(), ReadError> {
-        self.at = skip::entries(self.input, self.at, seq.is_dict, self.depth, self.depth)?;
+    fn skip_entries(&mut self, _seq: Seq) -> Result<(), ReadError> {
+        self.at = skip::entries(self.input, self.at, self.depth, &mut self.noted)?;
         Ok(())
+    }
+
+    #[inline]
+    fn blemish(&mut self) -> Option<ReadError> {
+        self.noted.take()
+    }
+
+    #[inline]
+    fn depth(&self) -> usize {
+        self.depth
     }
 
     #[inline]

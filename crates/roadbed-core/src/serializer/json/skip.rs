@@ -31,32 +31,44 @@ impl Open {
 }
 
 /// Passes over the value at `at`, in which containers may nest `room` levels (at most [`MAX_DEPTH`]).
-/// `limit` is what [`Malformed::TooDeep`] names.
-pub(super) fn value(input: &[u8], at: usize, room: usize, limit: usize) -> Result<usize, ReadError> {
-    walk(input, at, Open { depth: 0, in_dict: false, outer: [0; MAX_DEPTH / 64] }, room, limit)
+/// `limit` is what [`Malformed::TooDeep`] names; of what no peer can be given the first is noted.
+pub(super) fn value(
+    input: &[u8],
+    at: usize,
+    room: usize,
+    limit: usize,
+    noted: &mut Option<ReadError>,
+) -> Result<usize, ReadError> {
+    walk(input, at, Open { depth: 0, in_dict: false, outer: [0; MAX_DEPTH / 64] }, room, limit, noted)
 }
 
-/// As [`value`], from the first entry of a list or dict on; `room` includes that.
+/// As [`value`], from the first entry of a list on; the levels include that.
 pub(super) fn entries(
     input: &[u8],
     at: usize,
-    in_dict: bool,
-    room: usize,
     limit: usize,
+    noted: &mut Option<ReadError>,
 ) -> Result<usize, ReadError> {
-    if room == 0 {
+    if limit == 0 {
         return Err(ReadError::new(at, Malformed::TooDeep { limit }));
     }
-    let at = if in_dict { key(input, at)? } else { at };
-    walk(input, at, Open { depth: 1, in_dict, outer: [0; MAX_DEPTH / 64] }, room, limit)
+    walk(input, at, Open { depth: 1, in_dict: false, outer: [0; MAX_DEPTH / 64] }, limit, limit, noted)
 }
 
 #[inline(always)]
-fn walk(input: &[u8], mut at: usize, mut open: Open, room: usize, limit: usize) -> Result<usize, ReadError> {
+fn walk(
+    input: &[u8],
+    mut at: usize,
+    mut open: Open,
+    room: usize,
+    limit: usize,
+    noted: &mut Option<ReadError>,
+) -> Result<usize, ReadError> {
     loop {
         let behind = at.wrapping_add(1);
         match input.get(at) {
-            Some(b'"') => at = string::skip(input, behind)?,
+            Some(b'"') => at = string::skip_value(input, behind, noted)?,
+            Some(b'-') if input.get(behind) == Some(&b'I') => at = non_finite(input, at, noted)?,
             Some(b'-' | b'0'..=b'9') => at = number::scan(input, at)?.end,
             Some(&bracket @ (b'{' | b'[')) => {
                 if open.depth >= room {
@@ -68,7 +80,7 @@ fn walk(input: &[u8], mut at: usize, mut open: Open, room: usize, limit: usize) 
                 if byte != Some(bracket.wrapping_add(2)) {
                     open.push(bracket == b'{');
                     if open.in_dict {
-                        at = key(input, at)?;
+                        at = key(input, at, noted)?;
                     }
                     continue;
                 }
@@ -81,7 +93,7 @@ fn walk(input: &[u8], mut at: usize, mut open: Open, room: usize, limit: usize) 
                 at = next(input, at).0;
                 continue;
             }
-            _ => return Err(unexpected(input, at)),
+            _ => at = non_finite(input, at, noted)?,
         }
         // A value has ended, and with it perhaps the containers around it.
         loop {
@@ -91,7 +103,7 @@ fn walk(input: &[u8], mut at: usize, mut open: Open, room: usize, limit: usize) 
             let behind = at.wrapping_add(1);
             match input.get(at) {
                 Some(b',') => {
-                    at = if open.in_dict { key(input, behind)? } else { behind };
+                    at = if open.in_dict { key(input, behind, noted)? } else { behind };
                     break;
                 }
                 Some(b'}') if open.in_dict => open.pop(),
@@ -107,14 +119,22 @@ fn walk(input: &[u8], mut at: usize, mut open: Open, room: usize, limit: usize) 
     }
 }
 
+/// Passes over a number that JSON does not have, and notes it; anything else is malformed.
+#[cold]
+fn non_finite(input: &[u8], at: usize, noted: &mut Option<ReadError>) -> Result<usize, ReadError> {
+    let Some(end) = number::non_finite(input, at) else { return Err(unexpected(input, at)) };
+    noted.get_or_insert(ReadError::new(at, Malformed::NonFinite));
+    Ok(end)
+}
+
 /// Passes over a key and the colon behind it.
 #[inline(always)]
-fn key(input: &[u8], at: usize) -> Result<usize, ReadError> {
+pub(super) fn key(input: &[u8], at: usize, noted: &mut Option<ReadError>) -> Result<usize, ReadError> {
     let at = if input.get(at) == Some(&b'"') { at } else { next(input, at).0 };
     if input.get(at) != Some(&b'"') {
         return Err(unexpected(input, at));
     }
-    colon(input, string::skip(input, at.wrapping_add(1))?)
+    colon(input, string::skip(input, at.wrapping_add(1), noted)?)
 }
 
 /// Passes over the colon behind a key.

@@ -6,7 +6,7 @@
 
 use alloc::string::String;
 
-use super::unexpected;
+use super::{binary, unexpected};
 use crate::serializer::{Malformed, ReadError};
 
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
@@ -161,7 +161,7 @@ fn find_end_escaped(input: &[u8], mut part: Plain) -> Result<End, ReadError> {
             Some(b'"') => return Ok(End { at, has_escapes, is_ascii }),
             Some(b'\\') => {
                 has_escapes = true;
-                part = plain(input, escape(input, at)?.1);
+                part = plain(input, escape_end(input, at)?);
             }
             Some(_) => return Err(ReadError::new(at, Malformed::ControlCharacter)),
             None => return Err(unexpected(input, at)),
@@ -169,14 +169,39 @@ fn find_end_escaped(input: &[u8], mut part: Plain) -> Result<End, ReadError> {
     }
 }
 
-/// Passes over a string and checks all of it; the offset behind the closing quote.
+/// Passes over a string and checks all of it; the offset behind the closing quote. Halves of surrogate
+/// pairs pass: they are JSON, and only who needs the text has to refuse them.
 #[inline(always)]
-pub(super) fn skip(input: &[u8], from: usize) -> Result<usize, ReadError> {
+pub(super) fn skip(input: &[u8], from: usize, noted: &mut Option<ReadError>) -> Result<usize, ReadError> {
     let end = find_end(input, from)?;
     if !end.is_ascii {
-        check_utf8(input, from, end.at)?;
+        note_utf8(input, from, end.at, noted);
     }
     Ok(end.at.wrapping_add(1))
+}
+
+/// As [`skip`], for a string that may be binary.
+#[inline(always)]
+pub(super) fn skip_value(
+    input: &[u8],
+    from: usize,
+    noted: &mut Option<ReadError>,
+) -> Result<usize, ReadError> {
+    let end = find_end(input, from)?;
+    if !end.is_ascii {
+        note_utf8(input, from, end.at, noted);
+    }
+    if end.has_escapes {
+        binary::note(input, from, end.at, noted);
+    }
+    Ok(end.at.wrapping_add(1))
+}
+
+#[inline(never)]
+fn note_utf8(input: &[u8], from: usize, to: usize, noted: &mut Option<ReadError>) {
+    if let Err(error) = check_utf8(input, from, to) {
+        noted.get_or_insert(error);
+    }
 }
 
 /// The bytes `from..to` as text.
@@ -203,6 +228,17 @@ fn escape(input: &[u8], at: usize) -> Result<(char, usize), ReadError> {
     Ok((plain, at.wrapping_add(2)))
 }
 
+/// The offset behind the escape at `at`, of which one `\uXXXX` may be half of a surrogate pair.
+fn escape_end(input: &[u8], at: usize) -> Result<usize, ReadError> {
+    let letter = at.wrapping_add(1);
+    match input.get(letter) {
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at.wrapping_add(2)),
+        Some(b'u') => code_unit(input, at).map(|_| at.wrapping_add(6)),
+        Some(_) => Err(ReadError::new(at, Malformed::InvalidEscape)),
+        None => Err(unexpected(input, letter)),
+    }
+}
+
 /// `\uXXXX`, or two of them that are a surrogate pair.
 fn unicode_escape(input: &[u8], at: usize) -> Result<(char, usize), ReadError> {
     let lone = ReadError::new(at, Malformed::LoneSurrogate);
@@ -214,12 +250,8 @@ fn unicode_escape(input: &[u8], at: usize) -> Result<(char, usize), ReadError> {
     if high >= 0xdc00 {
         return Err(lone);
     }
-    for (offset, expected) in [(behind, b'\\'), (behind.wrapping_add(1), b'u')] {
-        match input.get(offset) {
-            Some(&byte) if byte == expected => {}
-            Some(_) => return Err(lone),
-            None => return Err(unexpected(input, offset)),
-        }
+    if !input.get(behind..).is_some_and(|rest| rest.starts_with(b"\\u")) {
+        return Err(lone);
     }
     let low = code_unit(input, behind)?;
     if !(0xdc00..0xe000).contains(&low) {

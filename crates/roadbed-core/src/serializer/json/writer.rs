@@ -1,6 +1,7 @@
 //! The canonical writer.
 
 use core::fmt::Write as _;
+use core::ops::Range;
 
 use base64ct::{Base64, Encoding};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -121,6 +122,8 @@ impl<'o> Writer<'o> for JsonWriter<'o> {
         self.out.put_u8(b'}');
         self.fresh = false;
     }
+
+    fn correct_len(&mut self, _head: Range<usize>, _is_dict: bool, _len: usize) {}
 
     fn null(&mut self) {
         self.value(b"null");

@@ -17,6 +17,7 @@ pub(crate) struct MsgPackReader<'a> {
     input: &'a Bytes,
     rest: &'a [u8],
     depth: usize,
+    noted: skip::Noted<'a>,
 }
 
 impl<'a> MsgPackReader<'a> {
@@ -79,7 +80,7 @@ impl<'a> MsgPackReader<'a> {
 impl<'a> Reader<'a> for MsgPackReader<'a> {
     #[inline]
     fn new(input: &'a Bytes, depth: usize) -> Self {
-        Self { input, rest: input, depth: depth.min(MAX_DEPTH) }
+        Self { input, rest: input, depth: depth.min(MAX_DEPTH), noted: None }
     }
 
     #[inline]
@@ -223,7 +224,7 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
 
     #[inline]
     fn skip(&mut self, outer: usize) -> Result<(), ReadError> {
-        match skip::skip(self.rest, self.depth.saturating_sub(outer)) {
+        match skip::skip(self.rest, self.depth.saturating_sub(outer), &mut self.noted) {
             Ok(rest) => {
                 self.rest = rest;
                 Ok(())
@@ -233,11 +234,26 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
     }
 
     #[inline]
+    fn skip_key(&mut self, outer: usize) -> Result<(), ReadError> {
+        self.skip(outer)
+    }
+
+    #[inline]
+    fn blemish(&mut self) -> Option<ReadError> {
+        let noted = self.noted.take()?;
+        Some(self.flaw(Flaw::Utf8, noted))
+    }
+
+    #[inline]
+    fn depth(&self) -> usize {
+        self.depth
+    }
+
+    #[inline]
     fn skip_entries(&mut self, seq: Seq) -> Result<(), ReadError> {
-        let entries = seq.remaining.unwrap_or_default();
-        let values = if seq.is_dict { entries.saturating_mul(2) } else { entries };
+        let values = seq.remaining.unwrap_or_default();
         let Some(levels) = self.depth.checked_sub(1) else { return Err(self.flaw(Flaw::Deep, self.rest)) };
-        match skip::skip_inside(self.rest, values, levels, seq.is_dict) {
+        match skip::skip_inside(self.rest, values, levels, &mut self.noted) {
             Ok(rest) => {
                 self.rest = rest;
                 Ok(())
@@ -255,7 +271,7 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
     }
 }
 
-pub(super) fn kind(rest: &[u8]) -> Result<Kind, Flaw> {
+fn kind(rest: &[u8]) -> Result<Kind, Flaw> {
     let (marker, behind) = be8(rest)?;
     Ok(match marker {
         0..FIXMAP | NEGATIVE_FIXINT.. | UINT8..=INT64 => Kind::Integer,
@@ -274,7 +290,7 @@ pub(super) fn kind(rest: &[u8]) -> Result<Kind, Flaw> {
 
 /// The bytes of the next value if it is text.
 #[inline(always)]
-fn text_bytes(rest: &[u8]) -> Option<Part<'_, &[u8]>> {
+pub(super) fn text_bytes(rest: &[u8]) -> Option<Part<'_, &[u8]>> {
     let (length, rest) = match rest.split_first() {
         Some((&marker @ FIXSTR..=FIXSTR_MAX, rest)) => (usize::from(marker & 0x1f), rest),
         Some((&marker @ STR8..=STR32, rest)) => match wide_length(marker, STR8, rest) {

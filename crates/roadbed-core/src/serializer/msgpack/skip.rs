@@ -1,7 +1,7 @@
 //! Passing over MessagePack values without recursion.
 
 use super::super::binary::{Flaw, be8, be16, be32, length, pass, pass_text, room};
-use super::reader::kind;
+use super::reader::text_bytes;
 use super::*;
 use crate::limits::MAX_DEPTH;
 
@@ -18,49 +18,56 @@ enum Step<'a> {
 /// What is wrong, and the bytes from the value on that is at fault.
 type Fault<'a> = (Flaw, &'a [u8]);
 
+/// Where the first text begins that is not UTF-8. It is passed over all the same.
+pub(super) type Noted<'a> = Option<&'a [u8]>;
+
 /// Passes over one value that nests at most `levels` deep.
-pub(super) fn skip(input: &[u8], levels: usize) -> Result<&[u8], Fault<'_>> {
-    match step(input) {
+pub(super) fn skip<'a>(input: &'a [u8], levels: usize, noted: &mut Noted<'a>) -> Result<&'a [u8], Fault<'a>> {
+    match step_on(input, noted) {
         Ok(Step::Passed(rest)) => Ok(rest),
         Ok(Step::Opened { values, rest }) => match levels.checked_sub(1) {
             None => Err((Flaw::Deep, input)),
             Some(_) if values == 0 => Ok(rest),
-            Some(levels) => skip_inside(rest, values, levels, false),
+            Some(levels) => skip_inside(rest, values, levels, noted),
         },
         Err(flaw) => Err((flaw, input)),
     }
 }
 
-/// Passes over the inside of a container, so many values that nest at most `levels` deep. If these are
-/// the keys and values of a dict, its keys may have to be text.
-pub(super) fn skip_inside(
-    input: &[u8],
+/// Passes over the inside of a container, so many values that nest at most `levels` deep.
+pub(super) fn skip_inside<'a>(
+    input: &'a [u8],
     values: usize,
     levels: usize,
-    text_keys: bool,
-) -> Result<&[u8], Fault<'_>> {
+    noted: &mut Noted<'a>,
+) -> Result<&'a [u8], Fault<'a>> {
     let levels = levels.min(MAX_DEPTH);
-    match walk::<SHALLOW>(input, values, levels, text_keys) {
+    match walk::<SHALLOW>(input, values, levels, noted) {
         Ok(Some(rest)) => Ok(rest),
-        Ok(None) => skip_deep(input, values, levels, text_keys),
+        Ok(None) => skip_deep(input, values, levels, noted),
         Err(fault) => Err(fault),
     }
 }
 
 #[cold]
-fn skip_deep(input: &[u8], values: usize, levels: usize, text_keys: bool) -> Result<&[u8], Fault<'_>> {
+fn skip_deep<'a>(
+    input: &'a [u8],
+    values: usize,
+    levels: usize,
+    noted: &mut Noted<'a>,
+) -> Result<&'a [u8], Fault<'a>> {
     // The stack is as tall as `levels` can be, so there is always an answer.
-    walk::<MAX_DEPTH>(input, values, levels, text_keys)?.ok_or((Flaw::Deep, input))
+    walk::<MAX_DEPTH>(input, values, levels, noted)?.ok_or((Flaw::Deep, input))
 }
 
 /// `None` when `N` levels of stack did not suffice.
 #[inline(always)]
-fn walk<const N: usize>(
-    input: &[u8],
+fn walk<'a, const N: usize>(
+    input: &'a [u8],
     values: usize,
     levels: usize,
-    text_keys: bool,
-) -> Result<Option<&[u8]>, Fault<'_>> {
+    noted: &mut Noted<'a>,
+) -> Result<Option<&'a [u8]>, Fault<'a>> {
     // Values still to come in each container around the innermost one.
     let mut stack = [0_usize; N];
     let mut height = 0_usize;
@@ -68,10 +75,7 @@ fn walk<const N: usize>(
     let mut left = values;
     let mut rest = input;
     loop {
-        if text_keys && height == 0 && left.is_multiple_of(2) && !is_text(rest) {
-            return Err((no_key(rest), rest));
-        }
-        match step(rest) {
+        match step_on(rest, noted) {
             Ok(Step::Passed(behind)) => rest = behind,
             Ok(Step::Opened { values, rest: behind }) => {
                 if height >= levels {
@@ -99,14 +103,20 @@ fn walk<const N: usize>(
     }
 }
 
+/// As [`step`], on over text that is not UTF-8.
 #[inline(always)]
-fn is_text(rest: &[u8]) -> bool {
-    matches!(rest.first(), Some(FIXSTR..=FIXSTR_MAX | STR8..=STR32))
+fn step_on<'a>(rest: &'a [u8], noted: &mut Noted<'a>) -> Result<Step<'a>, Flaw> {
+    match step(rest) {
+        Err(Flaw::Utf8) => note_text(rest, noted),
+        step => step,
+    }
 }
 
 #[cold]
-fn no_key(rest: &[u8]) -> Flaw {
-    kind(rest).map_or_else(|flaw| flaw, Flaw::Key)
+fn note_text<'a>(rest: &'a [u8], noted: &mut Noted<'a>) -> Result<Step<'a>, Flaw> {
+    noted.get_or_insert(rest);
+    let (_, behind) = text_bytes(rest).unwrap_or(Err(Flaw::Utf8))?;
+    Ok(Step::Passed(behind))
 }
 
 /// Passes over one scalar, or the head of one container.

@@ -15,8 +15,21 @@ fn with<T>(bytes: &[u8], read: impl FnOnce(&mut MsgPackReader<'_>) -> T) -> T {
     read(&mut MsgPackReader::new(&bytes, DEPTH))
 }
 
+/// Passes over one value with nothing in it that has to be noted.
 fn skip(bytes: &[u8]) -> Result<usize, Malformed> {
-    with(bytes, |reader| reader.skip(0).map(|()| reader.offset()).map_err(|error| error.kind))
+    with(bytes, |reader| {
+        reader.skip(0).map_err(|error| error.kind)?;
+        let end = reader.offset();
+        reader.blemish().map_or(Ok(end), |noted| Err(noted.kind))
+    })
+}
+
+/// Passes over one value and says what was noted on the way.
+fn noted(bytes: &[u8]) -> (usize, ReadError) {
+    with(bytes, |reader| {
+        reader.skip(0).unwrap();
+        (reader.offset(), reader.blemish().unwrap())
+    })
 }
 
 fn written(write: impl FnOnce(&mut MsgPackWriter<'_>)) -> Vec<u8> {
@@ -142,6 +155,12 @@ fn text_is_checked_and_binary_may_stand_for_it() {
     assert_eq!(skip(&[0xa2, 0xc3, 0x28]), Err(Malformed::InvalidUtf8));
     assert_eq!(skip(&[0xd9, 1, 0x80]), Err(Malformed::InvalidUtf8));
     assert_eq!(skip(&[0xc4, 1, 0x80]), Ok(3));
+    // It is passed over all the same, wherever it stands; the first one is noted.
+    let utf8 = |offset| ReadError::new(offset, Malformed::InvalidUtf8);
+    assert_eq!(noted(&[0xa2, 0xc3, 0x28]), (3, utf8(0)));
+    assert_eq!(noted(&[0x93, 1, 0xa1, 0x80, 0xda, 0, 1, 0xff]), (8, utf8(2)));
+    assert_eq!(noted(&[0x82, 0xdb, 0, 0, 0, 1, 0xff, 1, 2, 0x91, 0xa1, 0x80]), (12, utf8(1)));
+    assert_eq!(skip(&[0xa2, 0xff]), Err(Malformed::UnexpectedEnd));
     assert_eq!(with(&[0xa2, b'h', b'i'], |reader| reader.text()).unwrap(), "hi");
     assert_eq!(with(&[0xc4, 2, b'h', b'i'], |reader| reader.text()).unwrap(), "hi");
     with(&[0xc4, 1, 0x80], |reader| {

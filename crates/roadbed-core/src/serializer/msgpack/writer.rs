@@ -1,5 +1,7 @@
 //! Writing canonical MessagePack.
 
+use core::ops::Range;
+
 use bytes::{Bytes, BytesMut};
 
 use super::super::Writer;
@@ -90,6 +92,17 @@ impl<'o> Writer<'o> for MsgPackWriter<'o> {
 
     #[inline]
     fn end_dict(&mut self) {}
+
+    fn correct_len(&mut self, head: Range<usize>, is_dict: bool, len: usize) {
+        let body = self.out.get(head.end..).unwrap_or_default().to_vec();
+        self.out.truncate(head.start);
+        if is_dict {
+            self.dict(len);
+        } else {
+            self.list(len);
+        }
+        self.out.extend_from_slice(&body);
+    }
 
     #[inline]
     fn null(&mut self) {

@@ -11,6 +11,8 @@
 //! | text | as it is | as it is | as it is |
 //! | text that begins with NUL | refused: it would become binary | as it is | as it is |
 //! | binary | NUL and base64 | `bin` | byte string |
+//! | JSON number beyond 64 bits or `f64` | – | refused | refused |
+//! | JSON string with half of a surrogate pair | – | refused | refused |
 //! | JSON string that begins with NUL | – | binary; refused if it is no base64 | the same |
 //! | dict key that begins with NUL | as it is: keys are never binary | as it is | as it is |
 //! | dict key that is another scalar | refused | as it is | as it is |
@@ -99,13 +101,14 @@ impl Route {
         reader: &mut R,
         writer: &mut W,
     ) -> Result<(), PayloadError> {
+        let offset = reader.value_start();
         match reader.key() {
             Ok(key) => {
                 check_len(self.to, key.len()).map_err(|what| self.refused(what, reader.offset()))?;
                 writer.key(&key);
                 Ok(())
             }
-            Err(ReadError { kind: Malformed::NonTextKey(kind), offset }) if self.from.is_binary() => {
+            Err(ReadError { kind: Malformed::NonTextKey(kind), .. }) if self.from.is_binary() => {
                 if self.to.is_binary() && !matches!(kind, Kind::List | Kind::Dict) {
                     // In the binary formats a key is written like any other value.
                     self.leaf(reader, writer)
@@ -113,7 +116,7 @@ impl Route {
                     Err(self.refused("a dict key that is not text", offset))
                 }
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(self.unfit(error, offset)),
         }
     }
 
@@ -123,19 +126,24 @@ impl Route {
         writer: &mut W,
     ) -> Result<(), PayloadError> {
         let offset = reader.value_start();
-        let scalar = reader.scalar().map_err(|error| match error.kind {
-            Malformed::WrongType { found: Kind::Other, .. } => {
-                self.refused("a value of no WAMP type", offset)
-            }
-            Malformed::NumberOutOfRange if self.from == Serializer::Cbor => {
-                self.refused("an integer beyond 64 bits", offset)
-            }
-            Malformed::InvalidBinary => {
-                self.refused("a string that begins with NUL and is not base64", offset)
-            }
-            _ => error.into(),
-        })?;
+        let scalar = reader.scalar().map_err(|error| self.unfit(error, offset))?;
         write_scalar(writer, self.to, &scalar).map_err(|what| self.refused(what, offset))
+    }
+
+    /// The error for a scalar or key that has no counterpart; what is left is malformed.
+    #[cold]
+    fn unfit(self, error: ReadError, offset: usize) -> PayloadError {
+        let what = match error.kind {
+            Malformed::WrongType { found: Kind::Other, .. } => "a value of no WAMP type",
+            Malformed::NumberOutOfRange if self.from == Serializer::Cbor => "an integer beyond 64 bits",
+            Malformed::NumberOutOfRange => "a number beyond 64 bits",
+            Malformed::LoneSurrogate => "text with half of a surrogate pair",
+            Malformed::InvalidUtf8 => "text that is not UTF-8",
+            Malformed::NonFinite => "NaN or an infinity",
+            Malformed::InvalidBinary => "a string that begins with NUL and is not base64",
+            _ => return error.into(),
+        };
+        self.refused(what, offset)
     }
 
     #[cold]

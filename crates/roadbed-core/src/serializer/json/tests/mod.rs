@@ -19,7 +19,8 @@ fn skip_within(input: impl AsRef<[u8]>, depth: usize) -> Result<(), ReadError> {
     let input = Bytes::copy_from_slice(input.as_ref());
     let mut reader = JsonReader::new(&input, depth);
     reader.skip(0)?;
-    reader.finish()
+    reader.finish()?;
+    reader.blemish().map_or(Ok(()), Err)
 }
 
 fn fault(input: impl AsRef<[u8]>) -> (usize, Malformed) {
