@@ -298,6 +298,14 @@ impl Dealer {
         context.refuse(key, MessageType::Call, request, &uris::CANCELED, "canceled by the caller");
     }
 
+    /// Answers the calls that a session waits for with this error; what their callees answer is late.
+    pub(crate) fn give_up_calls(&mut self, context: &mut Context<'_>, key: usize, error: &Uri, text: &str) {
+        for slot in self.invocations.of_caller(context.sessions, key) {
+            let Some(pending) = self.invocations.remove(context.sessions, slot) else { continue };
+            context.refuse(key, MessageType::Call, pending.request, error, text);
+        }
+    }
+
     /// Forgets a session that ends, and tells the other ends of its calls.
     pub(crate) fn leave(&mut self, context: &mut Context<'_>, key: usize) {
         for slot in self.invocations.of_caller(context.sessions, key) {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytestring::ByteString;
-use roadbed_core::error::{CloseReason, PayloadError};
+use roadbed_core::error::{CloseReason, PayloadError, ProtocolViolation};
 use roadbed_core::id::{PublicationId, SessionId};
 use roadbed_core::message::RawDict;
 use roadbed_core::serializer::Encoded;
@@ -29,8 +29,8 @@ pub enum Outgoing {
 #[non_exhaustive]
 pub enum RouterEvent {
     /// A peer wants to join a realm whose authentication is dynamic, or answered the challenge that the
-    /// driver sent it. Answer with `accept`, `challenge` or `deny`, in time
-    /// ([`Limits::decision_timeout`](roadbed_core::limits::Limits)).
+    /// driver sent it. Answer with [`grant`](crate::Router::grant), [`challenge`](crate::Router::challenge) or
+    /// [`deny`](crate::Router::deny), in time ([`Limits::decision_timeout`](roadbed_core::limits::Limits)).
     Authenticate(Box<AuthenticationRequest>),
     /// A session was established.
     Joined {
@@ -38,6 +38,8 @@ pub enum RouterEvent {
         peer: PeerId,
         /// Its session.
         session: Arc<SessionInfo>,
+        /// How the peer is connected: its address, TLS, the request of its WebSocket.
+        transport: Arc<TransportDetails>,
     },
     /// A session ended, in whatever way; no table mentions it any more.
     Left {
@@ -45,6 +47,8 @@ pub enum RouterEvent {
         peer: PeerId,
         /// The session that was.
         session: Arc<SessionInfo>,
+        /// How the peer is, or was, connected.
+        transport: Arc<TransportDetails>,
         /// Why it ended.
         reason: CloseReason,
     },
@@ -52,6 +56,12 @@ pub enum RouterEvent {
     Refused {
         /// The peer.
         peer: PeerId,
+        /// How the peer is connected.
+        transport: Arc<TransportDetails>,
+        /// The realm that it asked for, if it came as far as that.
+        realm: Option<Uri>,
+        /// The authid that it claimed, or its first 512 bytes. Not proven.
+        authid: Option<ByteString>,
         /// Why, as the URI in ABORT.
         reason: Uri,
         /// Why, as the text in ABORT.
@@ -69,6 +79,15 @@ pub enum RouterEvent {
         /// What is wrong, as the text in the ERROR for the caller.
         message: ByteString,
     },
+    /// A connection was refused before it became a peer: its RawSocket or WebSocket handshake was not acceptable, such as for
+    /// the origin of a page, a path or a subprotocol; or there are too many connections. Left out while very many events
+    /// wait; [`Counters`](crate::Counters) count all.
+    ConnectionRefused {
+        /// How it is connected.
+        transport: Arc<TransportDetails>,
+        /// Why it was refused.
+        reason: ConnectionRefusal,
+    },
     /// An event could not be carried to some of its receivers: its payload has no counterpart in their
     /// serializer. Told at most once a publication, and left out while
     /// very many events wait.
@@ -82,6 +101,25 @@ pub enum RouterEvent {
         /// What stands in the way.
         error: PayloadError,
     },
+}
+
+/// Why a connection was refused before it became a peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectionRefusal {
+    /// The driver serves as many as it may.
+    TooMany,
+    /// The opening handshake of its transport was not acceptable. Texts in it may be the client's; they are bounded.
+    Handshake(ProtocolViolation),
+}
+
+impl fmt::Display for ConnectionRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooMany => f.write_str("there are too many connections"),
+            Self::Handshake(violation) => violation.fmt(f),
+        }
+    }
 }
 
 /// A peer whose identity the driver has to decide on.
@@ -101,7 +139,7 @@ pub struct AuthenticationRequest {
     /// What it said beyond that in HELLO.
     pub authextra: Option<RawDict>,
     /// How it is connected.
-    pub transport: TransportDetails,
+    pub transport: Arc<TransportDetails>,
     /// Its answer to the challenge; `None` when it was not challenged yet.
     pub response: Option<Response>,
 }

@@ -123,8 +123,8 @@ impl Gate {
         authentication: &Authentication,
         transport: &TransportDetails,
     ) -> Verdict {
-        let details = hello.details;
-        if let Err(refusal) = self.check_identities(&details) {
+        let details = &hello.details;
+        if let Err(refusal) = self.check_identities(details) {
             return Verdict::Refuse(refusal);
         }
         let method =
@@ -132,21 +132,7 @@ impl Gate {
                 Ok(method) => method.clone(),
                 Err(refusal) => return Verdict::Refuse(refusal),
             };
-        let claim = Box::new(Claim {
-            realm,
-            is_realm_assigned: hello.realm.is_none(),
-            roles,
-            agent: details.agent.as_deref().map(short_text),
-            authid: details.authid.as_ref().map(detach_text),
-            authrole: details.authrole.as_ref().map(detach_text),
-            // Only the driver has a use for it.
-            authextra: details
-                .authextra
-                .as_ref()
-                .filter(|_| matches!(method, AuthMethod::Dynamic { .. }))
-                .map(RawDict::detach),
-            method,
-        });
+        let claim = Box::new(Claim::new(&hello, realm, roles, method));
         match &claim.method {
             AuthMethod::Anonymous { authrole } => {
                 let grant = Grant {
@@ -267,11 +253,36 @@ impl Gate {
 }
 
 impl Claim {
+    /// The claim of a peer that the driver vouches for.
+    pub(crate) fn trusted(hello: &Hello, realm: Uri, roles: Roles) -> Self {
+        let method = AuthMethod::Dynamic { method: ByteString::from_static("trusted") };
+        Self::new(hello, realm, roles, method)
+    }
+
+    fn new(hello: &Hello, realm: Uri, roles: Roles, method: AuthMethod) -> Self {
+        let details = &hello.details;
+        Self {
+            realm,
+            is_realm_assigned: hello.realm.is_none(),
+            roles,
+            agent: details.agent.as_deref().map(short_text),
+            authid: details.authid.as_ref().map(detach_text),
+            authrole: details.authrole.as_ref().map(detach_text),
+            // Only the driver has a use for it.
+            authextra: details
+                .authextra
+                .as_ref()
+                .filter(|_| matches!(method, AuthMethod::Dynamic { .. }))
+                .map(RawDict::detach),
+            method,
+        }
+    }
+
     /// The question to the driver.
     pub(crate) fn question(
         &self,
         decision: DecisionId,
-        transport: &TransportDetails,
+        transport: &Arc<TransportDetails>,
         response: Option<Response>,
     ) -> AuthenticationRequest {
         AuthenticationRequest {
@@ -281,7 +292,7 @@ impl Claim {
             authid: self.authid.clone(),
             authrole: self.authrole.clone(),
             authextra: self.authextra.clone(),
-            transport: transport.clone(),
+            transport: Arc::clone(transport),
             response,
         }
     }

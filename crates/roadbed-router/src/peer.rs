@@ -1,15 +1,21 @@
 //! What the router knows of one peer: where it stands between HELLO and its end.
 
-use core::time::Duration;
+use std::sync::Arc;
+use std::time::Duration;
 
+use bytestring::ByteString;
 use roadbed_core::error::{CloseReason, Deadline};
 use roadbed_core::limits::Limits;
+use roadbed_core::message::Hello;
 use roadbed_core::time::Timestamp;
 use roadbed_core::transport::TransportDetails;
+use roadbed_core::uri::Uri;
 
+use crate::auth::Grant;
 use crate::gate::{After, Gated};
 use crate::names::PeerId;
 use crate::queue::Outbox;
+use crate::text::short_text;
 use crate::timers::{TimerId, TimerKey};
 
 /// Where a peer stands.
@@ -24,10 +30,30 @@ pub(crate) enum Stage {
     Ended,
 }
 
+/// What a peer asked for in HELLO, cut to a bounded size. Nothing of it is proven.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) realm: Option<Uri>,
+    pub(crate) authid: Option<ByteString>,
+}
+
+impl Asked {
+    pub(crate) fn new(hello: &Hello, uri_length: usize) -> Self {
+        Self {
+            realm: hello.realm.as_ref().filter(|realm| realm.as_str().len() <= uri_length).map(Uri::detach),
+            authid: hello.details.authid.as_deref().map(short_text),
+        }
+    }
+}
+
 pub(crate) struct Peer {
     pub(crate) id: PeerId,
     pub(crate) queue: usize,
-    pub(crate) transport: TransportDetails,
+    pub(crate) transport: Arc<TransportDetails>,
+    /// What the driver lets it in as, whatever the realm asks of others.
+    pub(crate) trusted: Option<Box<Grant>>,
+    /// What it asked for in HELLO, until it is let in: for the event that says it was refused.
+    pub(crate) asked: Option<Box<Asked>>,
     pub(crate) stage: Stage,
     /// HELLOs that were refused.
     pub(crate) refusals: u32,
@@ -43,11 +69,13 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn new(id: PeerId, queue: usize, transport: TransportDetails) -> Self {
+    pub(crate) fn new(id: PeerId, queue: usize, transport: TransportDetails, trusted: Option<Grant>) -> Self {
         Self {
             id,
             queue,
-            transport,
+            transport: Arc::new(transport),
+            trusted: trusted.map(Box::new),
+            asked: None,
             stage: Stage::Gated(Gated::Hello(After::Nothing)),
             refusals: 0,
             round: 0,

@@ -158,6 +158,34 @@ impl Realm {
         }
     }
 
+    /// Answers a request with ERROR, whatever it asks for.
+    pub(crate) fn refuse(
+        &mut self,
+        session: usize,
+        message_type: MessageType,
+        request: RequestId,
+        error: &Uri,
+        text: &str,
+        out: &mut Outbox,
+    ) {
+        let (mut context, ..) = self.parts(out);
+        // One that is out of order is refused all the same.
+        let _ = context.begin_request(session, message_type, request);
+        context.refuse(session, message_type, request, error, text);
+    }
+
+    /// Whether calls of a session wait for an answer, made by it or to be answered by it.
+    pub(crate) fn has_calls(&self, session: usize) -> bool {
+        let session = self.sessions.get(session);
+        session.is_some_and(|session| !session.calls.is_empty() || !session.invocations.is_empty())
+    }
+
+    /// Answers the calls that a session waits for with this error.
+    pub(crate) fn give_up_calls(&mut self, session: usize, error: &Uri, text: &str, out: &mut Outbox) {
+        let (mut context, _, dealer) = self.parts(out);
+        dealer.give_up_calls(&mut context, session, error, text);
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.sessions.is_empty()
     }

@@ -103,11 +103,11 @@ impl<A: Adapter> World<A> {
         let builder =
             RouterHandle::builder(config).tls(certificates::server()).on_event(move |router, event| {
                 match event {
-                    RouterEvent::Joined { peer, session } => {
+                    RouterEvent::Joined { peer, session, .. } => {
                         joined.lock().unwrap().insert(session.id, peer);
                     }
                     RouterEvent::Authenticate(request) => {
-                        asked.lock().unwrap().push(request.transport.clone());
+                        asked.lock().unwrap().push((*request.transport).clone());
                         crate::sessions::decide(router, &request);
                     }
                     _ => {}

@@ -44,8 +44,13 @@ impl WampError {
 
     /// Whether the same request may succeed later: the other side was unavailable, too slow or cut off.
     pub fn is_retryable(&self) -> bool {
-        let retryable =
-            [&uris::UNAVAILABLE, &uris::NO_AVAILABLE_CALLEE, &uris::TIMEOUT, &uris::NETWORK_FAILURE];
+        let retryable = [
+            &uris::UNAVAILABLE,
+            &uris::NO_AVAILABLE_CALLEE,
+            &uris::TIMEOUT,
+            &uris::NETWORK_FAILURE,
+            &uris::SYSTEM_SHUTDOWN,
+        ];
         retryable.into_iter().any(|uri| *uri == self.uri)
     }
 

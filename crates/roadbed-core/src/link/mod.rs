@@ -40,7 +40,9 @@ use crate::message::Message;
 use crate::serializer::{Encoded, Serializer};
 use crate::session::TimeoutReason;
 use crate::time::Timestamp;
-use crate::transport::websocket::{UpgradeError, UpgradeRequest, WebSocket, WebSocketServerConfig};
+use crate::transport::websocket::{
+    Subprotocol, UpgradeError, UpgradeRequest, WebSocket, WebSocketServerConfig,
+};
 use crate::transport::{
     HandshakeError, LivenessConfig, RawSocket, Sniff, Transport, TransportClose, TransportError,
     TransportEvent, sniff,
@@ -76,6 +78,8 @@ pub struct Link {
     is_chosen: bool,
     /// Whoever speaks is refused, and told to come back after so long.
     refusal: Option<Duration>,
+    /// Bytes of the message decoded last.
+    last_size: usize,
     end: End,
 }
 
@@ -136,12 +140,34 @@ impl Link {
             websocket: config.websocket.clone(),
             is_chosen: false,
             refusal: None,
+            last_size: 0,
             end: End::Open,
         };
         if !config.rawsocket {
             link.speak_websocket();
         }
         link.set_receive_limit(config.limits.handshake_message_size);
+        link
+    }
+
+    /// Makes the router's end of a WebSocket whose opening handshake somebody else has done, such as an HTTP server
+    /// that hands an upgraded connection over: `request` was answered with status 101 and `subprotocol`, without
+    /// extensions. [`LinkEvent::Open`] comes at once; bytes that were read behind the request are handed to
+    /// [`handle_input`](Self::handle_input) as any others. Origins and paths are the HTTP server's affair.
+    pub fn upgraded(
+        config: &LinkConfig,
+        subprotocol: Subprotocol,
+        request: Arc<UpgradeRequest>,
+        now: Timestamp,
+    ) -> Self {
+        let settings = config.websocket.clone().unwrap_or_default();
+        let mut websocket = WebSocket::server(settings);
+        websocket.override_settings(config.limits.message_size, config.liveness);
+        websocket.set_receive_limit(config.limits.handshake_message_size);
+        websocket.upgrade(now, subprotocol, request);
+        let mut link = Self::server(config, now);
+        link.websocket = None;
+        link.transport = websocket.into();
         link
     }
 
@@ -344,6 +370,7 @@ impl Link {
     }
 
     fn decode(&mut self, bytes: &Bytes) -> Option<LinkEvent> {
+        self.last_size = bytes.len();
         match self.transport.serializer()?.decode(bytes, &self.limits) {
             Ok(message) => Some(LinkEvent::Message(message)),
             Err(violation) => {
@@ -427,6 +454,16 @@ impl Link {
     /// takes the ABORT.
     pub fn is_writable(&self) -> bool {
         matches!(self.end, End::Open) && self.was_open() && self.transport.queued() < WRITABLE
+    }
+
+    /// Returns how many bytes more to send before [`is_writable`](Self::is_writable) turns false; 0 when it is false.
+    pub fn room(&self) -> usize {
+        if self.is_writable() { WRITABLE.saturating_sub(self.transport.queued()) } else { 0 }
+    }
+
+    /// Returns the encoded size in bytes of the message that [`poll_event`](Self::poll_event) gave last.
+    pub const fn last_message_size(&self) -> usize {
+        self.last_size
     }
 
     /// Bytes of output not fetched yet.

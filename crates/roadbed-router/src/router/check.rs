@@ -2,7 +2,7 @@
 
 use super::Router;
 use crate::peer::Stage;
-use crate::stats::RouterStats;
+use crate::stats::{Counters, RouterStats};
 
 impl Router {
     /// What there is, and what happened. Costs a look at every peer and realm.
@@ -29,6 +29,11 @@ impl Router {
             queued_events: self.out.events.len(),
             counters: self.out.counters,
         }
+    }
+
+    /// Returns what happened so far. Costs nothing.
+    pub const fn counters(&self) -> Counters {
+        self.out.counters
     }
 
     /// Checks that all tables agree with each other; for tests, as it looks at everything.

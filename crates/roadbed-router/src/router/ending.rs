@@ -1,5 +1,7 @@
 //! How sessions and peers end.
 
+use std::sync::Arc;
+
 use bytestring::ByteString;
 use roadbed_core::error::{CloseReason, Deadline, ProtocolViolation, uris};
 use roadbed_core::message::{Abort, CloseDetails, Goodbye, Message, MessageType, Sparse};
@@ -10,7 +12,7 @@ use roadbed_core::uri::Uri;
 use super::Router;
 use crate::events::RouterEvent;
 use crate::gate::{After, Gated, Refusal};
-use crate::peer::Stage;
+use crate::peer::{Asked, Peer, Stage};
 use crate::stats::count;
 use crate::text::short_text;
 
@@ -112,8 +114,11 @@ impl Router {
         let Refusal { reason: uri, message } = refusal;
         count(&mut self.out.counters.refused);
         self.abort(key, &uri, short_text(&message));
-        if let Some(peer) = self.peers.get(key).map(|peer| peer.id) {
-            self.out.inform(|| RouterEvent::Refused { peer, reason: uri, message });
+        if let Some(Peer { id: peer, transport, asked, .. }) = self.peers.get_mut(key) {
+            let (peer, transport) = (*peer, Arc::clone(transport));
+            let Asked { realm, authid } = asked.take().map(|asked| *asked).unwrap_or_default();
+            let message = short_text(&message);
+            self.out.inform(|| RouterEvent::Refused { peer, transport, realm, authid, reason: uri, message });
         }
     }
 
@@ -141,11 +146,11 @@ impl Router {
         let Some(peer) = self.peers.get_mut(key) else { return false };
         let Stage::Joined { realm: slot, session } = peer.stage else { return false };
         peer.stage = Stage::Ended;
-        let id = peer.id;
+        let (id, transport) = (peer.id, Arc::clone(&peer.transport));
         let Some(realm) = self.realms.get_mut(slot) else { return true };
         if let Some(session) = realm.end(session, &mut self.out) {
             self.gate.release(session.id);
-            self.out.events.push_back(RouterEvent::Left { peer: id, session, reason });
+            self.out.events.push_back(RouterEvent::Left { peer: id, session, transport, reason });
         }
         self.close_realm_if_done(slot);
         true

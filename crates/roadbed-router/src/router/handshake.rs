@@ -12,7 +12,7 @@ use crate::auth::Grant;
 use crate::events::{NotAwaited, RouterEvent};
 use crate::gate::{After, Claim, Gated, Refusal, Verdict};
 use crate::names::DecisionId;
-use crate::peer::Stage;
+use crate::peer::{Asked, Stage};
 use crate::stats::count;
 use crate::text::short_text;
 
@@ -78,6 +78,7 @@ impl Router {
 
     fn hello(&mut self, key: usize, hello: Hello) {
         let Some(peer) = self.peers.get_mut(key) else { return };
+        peer.asked = Some(Box::new(Asked::new(&hello, self.config.limits.uri_length)));
         let is_client = |roles: &Roles| CLIENT_ROLES.iter().any(|&role| roles.has(role));
         let Some(roles) = hello.details.roles.filter(is_client) else {
             let state = "without a role of a client";
@@ -88,14 +89,18 @@ impl Router {
             Ok(realm) => realm,
             Err(refusal) => return self.apply(key, Verdict::Refuse(refusal)),
         };
+        let trusted = peer.trusted.as_deref().cloned();
         let existing = self.realm_slots.get(&realm).and_then(|&slot| self.realms.get(slot));
         let authentication = match existing {
             Some(realm) => Some(&realm.authentication),
             None => self.config.auto_create.as_ref(),
         };
-        let verdict = match authentication {
-            Some(authentication) => self.gate.hello(hello, realm, roles, authentication, &peer.transport),
-            None => {
+        let verdict = match (authentication, trusted) {
+            (Some(_), Some(grant)) => Verdict::Join(Box::new(Claim::trusted(&hello, realm, roles)), grant),
+            (Some(authentication), None) => {
+                self.gate.hello(hello, realm, roles, authentication, &peer.transport)
+            }
+            (None, _) => {
                 let message = format!("realm {realm} does not exist");
                 Verdict::Refuse(Refusal::new(&uris::NO_SUCH_REALM, short_text(&message)))
             }
@@ -146,9 +151,11 @@ impl Router {
         }
         let Some(realm) = self.realms.get_mut(slot) else { return };
         let session = realm.attach_joined(Arc::clone(&info), peer.queue);
+        peer.asked = None;
         peer.stage = Stage::Joined { realm: slot, session };
         peer.clear_deadline(&mut self.out);
         count(&mut self.out.counters.joined);
-        self.out.events.push_back(RouterEvent::Joined { peer: peer.id, session: info });
+        let transport = Arc::clone(&peer.transport);
+        self.out.events.push_back(RouterEvent::Joined { peer: peer.id, session: info, transport });
     }
 }

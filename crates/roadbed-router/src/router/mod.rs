@@ -3,6 +3,7 @@
 mod check;
 mod ending;
 mod handshake;
+mod shutdown;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,9 +16,11 @@ use roadbed_core::transport::TransportDetails;
 use roadbed_core::uri::Uri;
 use slab::Slab;
 
+use self::shutdown::Drain;
+pub use self::shutdown::SHUTDOWN_GRACE;
 use crate::auth::Grant;
 use crate::config::RouterConfig;
-use crate::events::{NotAwaited, Outgoing, RouterEvent};
+use crate::events::{ConnectionRefusal, NotAwaited, Outgoing, RouterEvent};
 use crate::gate::{Gate, Refusal, Verdict};
 use crate::ids::Random;
 use crate::names::{DecisionId, PeerId};
@@ -25,12 +28,14 @@ use crate::peer::{Peer, Stage};
 use crate::queue::Outbox;
 use crate::realm::Realm;
 use crate::session::SessionInfo;
+use crate::stats::count;
 use crate::tables::{HashMap, Relax};
 use crate::timers::TimerKey;
 use crate::uris::{self as checked, Names, check};
 
 /// A WAMP router without the I/O: messages in, encoded messages out, time as an argument.
 ///
+/// A [`Port`](crate::Port) for each connection does all of the following; it is there for drivers that have their own.
 /// A driver calls [`attach`](Self::attach) when a transport is ready, [`handle_message`](Self::handle_message)
 /// for what a `Link` decoded and [`handle_violation`](Self::handle_violation) for what it could not, and
 /// [`detach`](Self::detach) when the transport ended. After each of these, and after
@@ -67,6 +72,8 @@ pub struct Router {
     utc: UnixMicros,
     /// Whether nobody is let in any more.
     is_shut_down: bool,
+    /// Who is left until its calls have ended, after that.
+    drain: Option<Drain>,
 }
 
 impl Router {
@@ -84,6 +91,7 @@ impl Router {
             random,
             utc,
             is_shut_down: false,
+            drain: None,
             config,
         };
         for realm in &Arc::clone(&router.config).realms {
@@ -92,10 +100,16 @@ impl Router {
         router
     }
 
-    /// The driver refused a connection before it became a peer: it is counted.
-    pub fn connection_refused(&mut self) {
-        let count = &mut self.out.counters.connections_refused;
-        *count = count.saturating_add(1);
+    /// A connection was refused before it became a peer: it is counted and told as
+    /// [`RouterEvent::ConnectionRefused`]. A [`Port`](crate::Port) calls it by itself.
+    pub fn connection_refused(&mut self, transport: TransportDetails, reason: ConnectionRefusal) {
+        let counters = &mut self.out.counters;
+        count(match &reason {
+            ConnectionRefusal::TooMany => &mut counters.connections_refused,
+            ConnectionRefusal::Handshake(_) => &mut counters.handshakes_refused,
+        });
+        let transport = Arc::new(transport);
+        self.out.inform(|| RouterEvent::ConnectionRefused { transport, reason });
     }
 
     /// A transport is ready. `serializer` was negotiated on it, `max_receive` is the size in bytes of the
@@ -109,6 +123,19 @@ impl Router {
         max_receive: usize,
         details: TransportDetails,
     ) -> PeerId {
+        self.attach_with(now, serializer, max_receive, details, None)
+    }
+
+    /// As [`attach`](Self::attach), for a peer that the embedder trusts: with a grant it is let in as that says, whatever
+    /// the realm asks of others. Nothing that a peer sends can have this effect.
+    pub fn attach_with(
+        &mut self,
+        now: Timestamp,
+        serializer: Serializer,
+        max_receive: usize,
+        details: TransportDetails,
+        grant: Option<Grant>,
+    ) -> PeerId {
         self.advance(now);
         self.last_serial = self.last_serial.saturating_add(1);
         let entry = self.peers.vacant_entry();
@@ -116,7 +143,7 @@ impl Router {
         let queue = self.out.open(id, serializer, max_receive);
         // The handshake of the transport has taken some of it.
         let used = details.opened.map_or(Duration::ZERO, |opened| self.out.now.saturating_since(opened));
-        let peer = entry.insert(Peer::new(id, queue, details));
+        let peer = entry.insert(Peer::new(id, queue, details, grant));
         peer.begin_share(self.config.limits.handshake_timeout.saturating_sub(used), &mut self.out);
         if self.is_shut_down {
             let refusal = Refusal::new(&uris::SYSTEM_SHUTDOWN, "the router shuts down");
@@ -137,6 +164,7 @@ impl Router {
             &Stage::Joined { realm, session } => self.joined(key, realm, session, message),
             Stage::Gated(_) => self.gated(key, message),
         }
+        self.drained();
         self.close_overrun();
     }
 
@@ -173,6 +201,7 @@ impl Router {
         if let Err(violation) = result {
             self.violated(key, violation);
         }
+        self.drained();
         self.close_overrun();
     }
 
@@ -187,6 +216,7 @@ impl Router {
             self.out.remove(state.queue);
         }
         self.peers.relax();
+        self.drained();
         self.close_overrun();
     }
 
@@ -210,6 +240,7 @@ impl Router {
                 }
             }
         }
+        self.drained();
         self.close_overrun();
     }
 
@@ -217,7 +248,7 @@ impl Router {
     ///
     /// # Errors
     /// [`NotAwaited`] when the answer comes too late.
-    pub fn accept(&mut self, now: Timestamp, decision: DecisionId, grant: Grant) -> Result<(), NotAwaited> {
+    pub fn grant(&mut self, now: Timestamp, decision: DecisionId, grant: Grant) -> Result<(), NotAwaited> {
         let (key, claim) = self.decided(now, decision)?;
         self.apply(key, Verdict::Join(claim, grant));
         Ok(())
@@ -274,22 +305,6 @@ impl Router {
         self.close_overrun();
     }
 
-    /// Ends every session with GOODBYE `wamp.close.system_shutdown`. Who has not answered by `deadline`, or
-    /// not taken what was queued before, is dropped. New peers are sent ABORT from now on. The shutdown is
-    /// complete when [`stats`](Self::stats) counts no peers.
-    ///
-    /// May be called again: an earlier deadline replaces a later one, never the other way round.
-    pub fn shutdown(&mut self, now: Timestamp, deadline: Timestamp) {
-        self.advance(now);
-        self.is_shut_down = true;
-        let keys: Vec<usize> = self.peers.iter().map(|(key, _)| key).collect();
-        for key in keys {
-            self.say_goodbye(key, &uris::SYSTEM_SHUTDOWN, "the router shuts down", deadline);
-            self.hurry(key, deadline);
-        }
-        self.close_overrun();
-    }
-
     /// Corrects the wall-clock time.
     pub fn set_utc(&mut self, utc: UnixMicros) {
         self.utc = utc;
@@ -331,11 +346,15 @@ impl Router {
 
     /// As [`poll_timeout`](Self::poll_timeout), with what the deadline is for.
     pub fn next_deadline(&self) -> Option<(Timestamp, Deadline)> {
-        let (at, timer) = self.out.timers.next()?;
-        let why = match timer {
-            TimerKey::Queue(_) => Deadline::Stalled,
-            TimerKey::Peer(peer) => self.peers.get(peer.slot)?.deadline()?.1,
-        };
+        let of_peer = self.out.timers.next().and_then(|(at, timer)| {
+            let why = match timer {
+                TimerKey::Queue(_) => Deadline::Stalled,
+                TimerKey::Peer(peer) => self.peers.get(peer.slot)?.deadline()?.1,
+            };
+            Some((at, why))
+        });
+        let of_drain = self.drain_at().map(|at| (at, Deadline::Goodbye));
+        let (at, why) = of_peer.into_iter().chain(of_drain).min_by_key(|(at, _)| *at)?;
         Some((at.max(self.out.now.next()), why))
     }
 
@@ -399,6 +418,7 @@ impl Router {
             },
             Message::Abort(abort) => self.aborted(key, &abort),
             message => {
+                let Some(message) = self.refuse_new(realm, session, message) else { return };
                 let Some(realm) = self.realms.get_mut(realm) else { return };
                 if let Err(violation) = realm.handle_message(session, message, &mut self.out) {
                     self.violated(key, violation);

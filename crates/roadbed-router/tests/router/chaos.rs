@@ -140,7 +140,7 @@ proptest! {
                     let Some(decision) = decisions.pop() else { continue };
                     let reason: &Uri = &uris::AUTHENTICATION_DENIED;
                     let _ = match choice {
-                        0 => net.router.accept(net.now, decision, Grant::new("ann", "user")),
+                        0 => net.router.grant(net.now, decision, Grant::new("ann", "user")),
                         1 => net.router.challenge(net.now, decision, RawDict::default()),
                         _ => net.router.deny(net.now, decision, reason, "no"),
                     };

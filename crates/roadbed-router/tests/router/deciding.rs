@@ -37,7 +37,7 @@ fn the_driver_may_accept_at_once() {
     let (peer, request) = asked(&mut net);
     assert_eq!(request.authid.as_deref(), Some("joe"));
     assert!(request.response.is_none());
-    net.router.accept(net.now, request.decision, Grant::new("joe", "user")).unwrap();
+    net.router.grant(net.now, request.decision, Grant::new("joe", "user")).unwrap();
     let Message::Welcome(welcome) = net.one(peer) else { panic!() };
     assert_eq!(welcome.details.authrole.as_deref(), Some("user"));
     assert_eq!(welcome.details.authprovider.as_deref(), Some("dynamic"));
@@ -58,7 +58,7 @@ fn two_rounds_of_challenges_are_possible() {
         request = question(&mut net);
         assert_eq!(&*request.response.as_ref().unwrap().signature, proof);
     }
-    net.router.accept(net.now, request.decision, Grant::new("joe", "user")).unwrap();
+    net.router.grant(net.now, request.decision, Grant::new("joe", "user")).unwrap();
     assert!(matches!(net.one(peer), Message::Welcome(_)));
 }
 
@@ -92,12 +92,12 @@ fn an_answer_that_comes_too_late_is_an_error_value() {
     let (peer, request) = asked(&mut net);
     net.router.challenge(net.now, request.decision, RawDict::default()).unwrap();
     let grant = || Grant::new("joe", "user");
-    assert_eq!(net.router.accept(net.now, request.decision, grant()), Err(NotAwaited));
+    assert_eq!(net.router.grant(net.now, request.decision, grant()), Err(NotAwaited));
     net.send(peer, authenticate("x"));
-    assert_eq!(net.router.accept(net.now, request.decision, grant()), Err(NotAwaited), "of an earlier round");
+    assert_eq!(net.router.grant(net.now, request.decision, grant()), Err(NotAwaited), "of an earlier round");
     let request = question(&mut net);
     net.detach(peer);
-    assert_eq!(net.router.accept(net.now, request.decision, grant()), Err(NotAwaited));
+    assert_eq!(net.router.grant(net.now, request.decision, grant()), Err(NotAwaited));
     net.end(&[]);
 }
 

@@ -107,7 +107,7 @@ fn whoever_decides_sees_headers_and_cookies() {
     assert_eq!((request.cookie("id"), request.header("authorization")), (Some("4711"), Some("Bearer x")));
     let shown = format!("{events:?}");
     assert!(!shown.contains("4711") && !shown.contains("Bearer") && !shown.contains("tenant"), "{shown}");
-    net.router.accept(net.now, question.decision, Grant::new("joe", "user")).unwrap();
+    net.router.grant(net.now, question.decision, Grant::new("joe", "user")).unwrap();
     assert!(matches!(net.one(peer), Message::Welcome(_)));
     net.end(&[peer]);
 }

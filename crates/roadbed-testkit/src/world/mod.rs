@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use roadbed_core::connection::{Connection, Endpoint};
-use roadbed_core::link::{Link, LinkConfig};
+use roadbed_core::link::LinkConfig;
 use roadbed_core::session::{ClientConfig, SessionEvent};
 use roadbed_core::time::{Timestamp, UnixMicros};
 use roadbed_core::transport::TransportDetails;
-use roadbed_router::{PeerId, Router, RouterConfig, RouterEvent};
+use roadbed_router::{PeerId, Port, Router, RouterConfig, RouterEvent};
 
-use self::side::{Port, Side};
+use self::side::{RouterEnd, Side};
 use crate::carrier::every_carrier;
-use crate::end::{Client, End, LinkEnd};
+use crate::end::{Client, End};
 use crate::line::{Circles, Line, earlier};
 use crate::pair::{DRIVE_STEPS, client_at};
 use crate::rng::Rng;
@@ -81,7 +81,7 @@ pub struct World {
 struct Slot {
     side: Side,
     line: Line,
-    port: Port,
+    end: RouterEnd,
 }
 
 impl World {
@@ -161,10 +161,8 @@ impl World {
 
     fn attach(&mut self, side: Side, details: TransportDetails) -> ClientId {
         let line = Line::new(&mut self.rng, &self.conditions);
-        let details = details.opened(self.now);
-        let mut end = LinkEnd::new(Link::server(&self.links, self.now));
-        end.set_deaf(true);
-        self.slots.push(Slot { side, line, port: Port::new(end, details) });
+        let port = Port::new(&self.links, details, self.now);
+        self.slots.push(Slot { side, line, end: RouterEnd::new(port) });
         ClientId(self.slots.len() - 1)
     }
 
@@ -246,7 +244,7 @@ impl World {
 
     /// The router's name for a client, from its transport handshake to the end of its transport.
     pub fn peer(&self, id: ClientId) -> Option<PeerId> {
-        self.slots[id.0].port.peer
+        self.slots[id.0].end.port.peer()
     }
 
     /// The wire from a client to the router.
@@ -279,14 +277,14 @@ impl World {
 
     /// Breaks a client's stream in both directions; both sides notice at once.
     pub fn kill(&mut self, id: ClientId) {
-        let Slot { side, line, port } = &mut self.slots[id.0];
-        line.reset(self.now, side.end_mut(), &mut port.end);
+        let Slot { side, line, end } = &mut self.slots[id.0];
+        line.reset(self.now, side.end_mut(), end);
     }
 
     /// Whether both ends of a client's line have ended.
     pub fn is_over(&self, id: ClientId) -> bool {
-        let Slot { side, port, .. } = &self.slots[id.0];
-        side.end().is_finished() && port.end.is_finished()
+        let Slot { side, end, .. } = &self.slots[id.0];
+        side.end().is_finished() && end.is_finished()
     }
 
     /// Records from now on what is written on every line.
@@ -347,16 +345,14 @@ impl World {
 
     /// When bytes arrive next.
     fn next_read(&self) -> Option<Timestamp> {
-        let reads = self.slots.iter().map(|slot| slot.line.next_read(slot.side.end(), &slot.port.end));
+        let reads = self.slots.iter().map(|slot| slot.line.next_read(slot.side.end(), &slot.end));
         reads.fold(None, earlier)
     }
 
     /// When anything happens next.
     fn next(&self) -> Option<Timestamp> {
-        let ends = self
-            .slots
-            .iter()
-            .map(|slot| earlier(slot.side.end().poll_timeout(), slot.port.end.poll_timeout()));
+        let ends =
+            self.slots.iter().map(|slot| earlier(slot.side.end().poll_timeout(), slot.end.poll_timeout()));
         earlier(self.next_read(), ends.fold(self.router.poll_timeout(), earlier))
     }
 

@@ -1,15 +1,7 @@
-//! What a router's driver does: between its links and the router.
+//! What a router's driver does: lets its ports exchange with the router.
 
-use roadbed_core::link::LinkEvent;
-use roadbed_core::time::Timestamp;
-use roadbed_router::{Outgoing, Router};
-
-use super::side::Port;
 use super::{ClientId, Slot, World};
 use crate::line::{Log, Progress};
-
-/// How the agent of a client begins that is known to answer pings.
-const OWN_AGENT: &str = "roadbed";
 
 impl World {
     /// Everybody takes one turn.
@@ -17,9 +9,9 @@ impl World {
     pub(super) fn round(&mut self) -> Progress {
         let mut progress = Progress::from_other(self.run_timers());
         for index in self.turns() {
-            let Slot { side, line, port } = &mut self.slots[index];
+            let Slot { side, line, end } = &mut self.slots[index];
             let mut log = Log { transcript: self.transcript.as_mut(), line: index };
-            progress = progress.max(line.round(self.now, side.end_mut(), &mut port.end, &mut log));
+            progress = progress.max(line.round(self.now, side.end_mut(), end, &mut log));
             progress = progress.max(Progress::from_other(self.hear(index)));
             progress = progress.max(Progress::from_other(self.deliver()));
         }
@@ -51,68 +43,37 @@ impl World {
         is_due
     }
 
-    /// Passes on what a link found.
+    /// One end exchanges with the router all it has to.
     fn hear(&mut self, index: usize) -> bool {
-        let now = self.now;
+        let end = &mut self.slots[index].end;
         let mut any = false;
-        loop {
-            let port = &mut self.slots[index].port;
-            // What a peer sent that the router does not want to hear of yet stays in its link.
-            if port.is_paused && port.end.link.is_open() {
-                return any;
-            }
-            let Some(event) = port.end.next_event() else { return any };
+        while end.is_ready || end.port.wants_exchange() {
             any = true;
-            match (event, port.peer) {
-                (LinkEvent::Open { serializer, max_send, request }, _) => {
-                    let mut details = port.details.clone();
-                    details.request = request;
-                    let peer = self.router.attach(now, serializer, max_send, details);
-                    port.peer = Some(peer);
-                    self.peers.insert(peer, index);
-                }
-                (LinkEvent::Message(message), Some(peer)) => self.router.handle_message(now, peer, message),
-                (LinkEvent::Violation(violation), Some(peer)) => {
-                    self.router.handle_violation(now, peer, violation);
-                }
-                (LinkEvent::Closed { reason }, Some(peer)) => {
-                    self.router.detach(now, peer, reason);
-                    self.peers.remove(&peer);
-                    port.peer = None;
-                    port.is_ready = false;
-                }
-                _ => {}
+            end.is_ready = false;
+            let before = end.port.peer();
+            end.port.exchange(&mut self.router, self.now);
+            end.port.advance(self.now);
+            let after = end.port.peer();
+            if before != after {
+                before.map(|peer| self.peers.remove(&peer));
+                after.map(|peer| self.peers.insert(peer, index));
             }
-            follow(&self.router, now, &mut self.slots[index].port);
         }
+        any
     }
 
-    /// Carries what the router has to say to the links, as far as they take it.
+    /// Serves the peers that the router names.
     fn deliver(&mut self) -> bool {
-        let now = self.now;
-        while let Some(peer) = self.router.poll_ready() {
-            if let Some(&index) = self.peers.get(&peer) {
-                self.slots[index].port.is_ready = true;
-            }
-        }
         let mut any = false;
-        for Slot { side, line, port } in &mut self.slots {
-            let Some(peer) = port.peer else { continue };
-            if port.is_ready && self.router.must_drop(peer) {
-                line.reset(now, side.end_mut(), &mut port.end);
+        while let Some(peer) = self.router.poll_ready() {
+            let Some(&index) = self.peers.get(&peer) else { continue };
+            self.slots[index].end.is_ready = true;
+            any |= self.hear(index);
+            let Slot { side, line, end } = &mut self.slots[index];
+            if end.port.must_drop() {
+                line.reset(self.now, side.end_mut(), end);
+                self.hear(index);
             }
-            // Before what follows: WELCOME lets the peer send more.
-            follow(&self.router, now, port);
-            while port.is_ready && (port.end.link.is_writable() || !port.end.link.is_open()) {
-                match self.router.poll_outgoing(peer) {
-                    None => port.is_ready = false,
-                    Some(outgoing) => {
-                        send(now, port, &outgoing);
-                        any = true;
-                    }
-                }
-            }
-            follow(&self.router, now, port);
         }
         self.router_events.extend(std::iter::from_fn(|| self.router.poll_event()));
         any
@@ -130,14 +91,14 @@ impl World {
             return Err(format!("{attached} peers are attached, {} links are open", self.peers.len()));
         }
         let limits = &self.links.limits;
-        for (index, Slot { side, port, .. }) in self.slots.iter().enumerate() {
+        for (index, Slot { side, end, .. }) in self.slots.iter().enumerate() {
             let id = ClientId(index);
             let bound = (64 << 10) + (1 << 24);
-            let queued = port.end.link.queued();
+            let queued = end.port.queued();
             if queued > bound {
                 return Err(format!("the link of {id:?} holds {queued} bytes, more than {bound}"));
             }
-            if port.end.is_closed() && port.peer.is_some() {
+            if end.port.has_ended() && end.port.peer().is_some() {
                 return Err(format!("the link of {id:?} is closed, its peer still attached"));
             }
             if let super::Side::Client(client) = side {
@@ -153,32 +114,5 @@ impl World {
             return Err(format!("{} bytes are queued for {} peers", stats.queued_bytes, stats.peers));
         }
         Ok(())
-    }
-}
-
-/// Makes a link follow its session: the receive limit, pings, and whether it is read from.
-fn follow(router: &Router, now: Timestamp, port: &mut Port) {
-    let Some(peer) = port.peer else { return };
-    port.end.link.set_receive_limit(router.receive_limit(peer));
-    let session = router.session(peer);
-    if session.is_some() != port.is_raised {
-        port.is_raised = session.is_some();
-        let agent = session.and_then(|session| session.agent.as_deref());
-        if agent.is_some_and(|agent| agent.starts_with(OWN_AGENT)) {
-            port.end.link.activate_liveness(now);
-        }
-    }
-    let is_paused = !router.wants_input(peer);
-    if is_paused != port.is_paused {
-        port.is_paused = is_paused;
-        if is_paused { port.end.link.pause() } else { port.end.link.resume(now) }
-    }
-}
-
-fn send(now: Timestamp, port: &mut Port, outgoing: &Outgoing) {
-    match outgoing {
-        // It fails when the transport has ended; that is told soon.
-        Outgoing::Message(encoded) => drop(port.end.link.send(now, encoded)),
-        Outgoing::Close(_) => port.end.link.close(now),
     }
 }

@@ -1,9 +1,10 @@
 //! The two ends of a client's line.
 
-use roadbed_core::transport::TransportDetails;
-use roadbed_router::PeerId;
+use bytes::{Bytes, BytesMut};
+use roadbed_core::time::Timestamp;
+use roadbed_router::Port;
 
-use crate::end::{Client, End, LinkEnd};
+use crate::end::{Client, End};
 use crate::script::Script;
 
 /// The client's end.
@@ -29,23 +30,55 @@ impl Side {
     }
 }
 
-/// The router's end: what a driver keeps for each peer.
+/// The router's end of a line: its port, on the wire.
 #[derive(Debug)]
-pub(super) struct Port {
-    pub(super) end: LinkEnd,
-    pub(super) details: TransportDetails,
-    /// From the transport's handshake to its end.
-    pub(super) peer: Option<PeerId>,
-    /// The router has output for it.
+pub(super) struct RouterEnd {
+    pub(super) port: Port,
+    /// The router named its peer.
     pub(super) is_ready: bool,
-    /// Its receive limit is that of a session.
-    pub(super) is_raised: bool,
-    /// It is not read from: the router does not want more of it.
-    pub(super) is_paused: bool,
 }
 
-impl Port {
-    pub(super) const fn new(end: LinkEnd, details: TransportDetails) -> Self {
-        Self { end, details, peer: None, is_ready: false, is_raised: false, is_paused: false }
+impl RouterEnd {
+    pub(super) const fn new(port: Port) -> Self {
+        Self { port, is_ready: false }
+    }
+}
+
+impl End for RouterEnd {
+    fn handle_input(&mut self, now: Timestamp, input: &mut BytesMut) {
+        self.port.handle_input(now, input);
+    }
+
+    fn handle_eof(&mut self, now: Timestamp) {
+        self.port.handle_eof(now);
+    }
+
+    fn handle_lost(&mut self, now: Timestamp) {
+        self.port.handle_lost(now);
+    }
+
+    fn handle_timeout(&mut self, now: Timestamp) {
+        self.port.handle_timeout(now);
+    }
+
+    fn poll_transmit(&mut self) -> Option<Bytes> {
+        self.port.poll_transmit()
+    }
+
+    fn poll_timeout(&self) -> Option<Timestamp> {
+        self.port.poll_timeout()
+    }
+
+    fn wants_input(&self) -> bool {
+        self.port.wants_input()
+    }
+
+    /// What came is for the router, which the world hands it to.
+    fn take_events(&mut self) -> bool {
+        false
+    }
+
+    fn is_finished(&self) -> bool {
+        self.port.has_ended()
     }
 }

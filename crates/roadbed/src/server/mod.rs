@@ -1,4 +1,4 @@
-//! An embedded router: the pure core behind one lock, and a driver for each peer.
+//! An embedded router: the pure core behind one lock, and a driver with its own port for each peer.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -21,17 +21,17 @@ mod admission;
 mod admission_tests;
 mod backoff;
 mod builder;
+mod mailbox;
 mod peer;
+mod shutdown;
 mod state;
 #[cfg(test)]
 mod tests;
+mod timekeeper;
 
 use std::fmt;
-use std::future::{Future, IntoFuture, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use roadbed_core::link::LinkConfig;
@@ -39,19 +39,20 @@ use roadbed_core::message::RawDict;
 use roadbed_core::transport::TransportDetails;
 use roadbed_core::uri::Uri;
 pub use roadbed_router::{
-    Authentication, AuthenticationRequest, ConfigError, Counters, DecisionId, Grant, NotAwaited, PeerId,
-    RouterConfig, RouterEvent, RouterStats, SessionInfo, TicketTable,
+    Authentication, AuthenticationRequest, ConfigError, ConnectionRefusal, Counters, DecisionId, Grant,
+    NotAwaited, PeerId, RouterConfig, RouterEvent, RouterStats, SessionInfo, TicketTable,
 };
 
 pub use backoff::Backoff;
 pub use builder::Builder;
 pub use peer::PeerDriver;
+pub use shutdown::Shutdown;
 
 use self::state::{After, State};
+use self::timekeeper::Timekeeper;
 use crate::client::{self, Joining, Settings};
 use crate::drive::Run;
 use crate::error::Error;
-use crate::fuse::Fused;
 use crate::guard::Guarded;
 use crate::memory;
 use crate::runtime::{ByteStream, Runtime};
@@ -64,8 +65,8 @@ type Observer = dyn Fn(&RouterHandle, RouterEvent) + Send + Sync;
 
 /// A router that peers can be attached to. Clones are the same router.
 ///
-/// All protocol state is behind one lock, and nothing waits for a peer while that is held. The router
-/// lives as long as a clone, or the driver of a peer.
+/// The router is behind one lock, which is held for bounded exchanges and never while bytes are decoded or framed: each
+/// connection does that for itself. The router lives as long as a clone, or the driver of a peer.
 #[derive(Clone)]
 pub struct RouterHandle(Arc<Shared>);
 
@@ -77,6 +78,16 @@ struct Shared {
     /// How TLS is answered, and whether nothing else is.
     #[cfg(feature = "tls")]
     tls: Option<(roadbed_tls::TlsServerConfig, bool)>,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // The task that keeps the time notices that there is nothing left to do.
+        let (waker, ()) = self.state.with(|state, (): &mut ()| state.stop_timer());
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
 }
 
 impl RouterHandle {
@@ -110,13 +121,35 @@ impl RouterHandle {
     /// # Errors
     /// [`Error::Config`] when the settings cannot work.
     pub fn attach_local(&self, settings: &Settings) -> Result<Joining, Error> {
+        self.attach(settings, None)
+    }
+
+    /// As [`attach_local`](Self::attach_local), for a session that the embedder vouches for: it is let in with the authid
+    /// and role of `grant`, whatever the realm asks of others. Peers from the network cannot have this.
+    ///
+    /// ```
+    /// use roadbed::client::{Joining, Settings};
+    /// use roadbed::server::{Grant, RouterHandle};
+    ///
+    /// fn join(router: &RouterHandle) -> Result<Joining, roadbed::Error> {
+    ///     router.attach_trusted(&Settings::new("realm1"), Grant::new("backend", "service"))
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the settings cannot work.
+    pub fn attach_trusted(&self, settings: &Settings, grant: Grant) -> Result<Joining, Error> {
+        self.attach(settings, Some(grant))
+    }
+
+    fn attach(&self, settings: &Settings, grant: Option<Grant>) -> Result<Joining, Error> {
         let runtime = &self.0.runtime;
         let serializer = settings.serializers.first().copied();
         let serializer = serializer.ok_or(crate::url::UrlError::NoSerializer)?;
         let details = TransportDetails::local();
-        let (joining, driver) = client::open(settings, Arc::clone(runtime), serializer, details.clone())?;
+        let (joining, driver) = client::open(settings, Arc::clone(runtime), serializer, details)?;
         let (here, there) = memory::pipe(LOCAL_PIPE);
-        let peer = PeerDriver::local(self.clone(), details);
+        let peer = PeerDriver::local(self.clone(), grant);
         runtime.spawn(Box::pin(Run::new(Arc::new(peer), there, Arc::clone(runtime))));
         runtime.spawn(Box::pin(driver.run(here)));
         Ok(joining)
@@ -128,7 +161,7 @@ impl RouterHandle {
     /// [`NotAwaited`] when the answer comes too late.
     pub fn grant(&self, decision: DecisionId, grant: Grant) -> Result<(), NotAwaited> {
         let now = self.0.runtime.now();
-        self.with(|state, _| state.router.accept(now, decision, grant))
+        self.with(|state, _| state.router.grant(now, decision, grant))
     }
 
     /// Asks a peer for proof that [`RouterEvent::Authenticate`] asked for.
@@ -165,30 +198,50 @@ impl RouterHandle {
         self.with(|state, _| state.len())
     }
 
-    /// Says GOODBYE to everybody, refuses whoever comes from now on, and waits until all have gone: await
-    /// it, or `wait()` for it. Who has not gone after `patience` is cut off.
+    /// Shuts the router down: await it, or `wait()` for it. New connections and new requests are refused from now on.
+    /// Sessions without a call in flight are sent GOODBYE `wamp.close.system_shutdown` at once, callers and callees as soon
+    /// as their calls have ended. After `patience`, calls that have not ended are answered with that error, their sessions
+    /// too are sent GOODBYE, and peers that do not answer are cut off. It takes [`LINGER`](crate::drive::LINGER) more than
+    /// `patience` at most, and gives the number of connections that are left even then, whose drivers do not run: mostly 0.
     pub fn shutdown(&self, patience: Duration) -> Shutdown {
-        Shutdown { router: self.clone(), patience }
+        Shutdown::new(self.clone(), patience)
     }
 
-    /// Lets `act` at the state, carries the router's output to the links, and wakes whoever is concerned.
+    /// Lets `act` at the state, finds out whom it concerns, and carries that out.
     fn with<R>(&self, act: impl FnOnce(&mut State, &mut After) -> R) -> R {
-        let now = self.0.runtime.now();
         let (result, after) = self.0.state.with(|state, after| {
             let result = act(state, after);
-            state.settle(now, after);
+            state.settle(None, after);
             result
         });
-        let After { wakers, event, empty } = after;
+        self.carry_out(after);
+        result
+    }
+
+    /// As [`with`](Self::with), for a connection that is locked itself: what follows is left in `after`. `act` says which
+    /// peer has just exchanged.
+    fn locked(&self, after: &mut After, act: impl FnOnce(&mut State, &mut After) -> Option<PeerId>) {
+        let ((), more) = self.0.state.with(|state, after| {
+            let peer = act(state, after);
+            state.settle(peer, after);
+        });
+        after.add(more);
+    }
+
+    /// Does what had to wait until every lock was free.
+    fn carry_out(&self, after: After) {
+        let After { wakers, event, empty, starts_timer } = after;
         wakers.into_iter().for_each(std::task::Waker::wake);
         for waiter in empty {
             // Whoever waited may be gone.
             let _ = waiter.send(());
         }
+        if starts_timer {
+            self.0.runtime.spawn(Box::pin(Timekeeper::new(self)));
+        }
         if let Some(event) = event {
             self.tell(event);
         }
-        result
     }
 
     /// Tells the observer what happened, one event after the other, until nothing is left to tell. Others
@@ -206,57 +259,10 @@ impl RouterHandle {
 
 impl fmt::Debug for RouterHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RouterHandle").field("stats", &self.stats()).finish_non_exhaustive()
-    }
-}
-
-/// The end of a router, to be awaited or waited for.
-#[derive(Debug)]
-#[must_use = "nothing is shut down before it is awaited"]
-pub struct Shutdown {
-    router: RouterHandle,
-    patience: Duration,
-}
-
-impl Shutdown {
-    /// Waits in this thread.
-    pub fn wait(self) {
-        crate::park::block_on(self.run());
-    }
-
-    async fn run(self) {
-        let Self { router, patience } = self;
-        let runtime = &router.0.runtime;
-        let now = runtime.now();
-        let deadline = now + patience;
-        let mut empty = router.with(|state, _| {
-            state.router.shutdown(now, deadline);
-            state.wait_until_empty()
-        });
-        let mut timer = runtime.timer();
-        let is_empty = poll_fn(|cx| {
-            if Pin::new(&mut empty).poll(cx).is_ready() {
-                return Poll::Ready(true);
-            }
-            timer.poll_at(cx, deadline).map(|()| false)
-        });
-        if !is_empty.await {
-            let now = runtime.now();
-            let empty = router.with(|state, after| {
-                state.lose_all(now, after);
-                state.wait_until_empty()
-            });
-            // The drivers are awake, and have nothing left to wait for.
-            let _ = empty.await;
-        }
-    }
-}
-
-impl IntoFuture for Shutdown {
-    type Output = ();
-    type IntoFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(Fused::new(self.run()))
+        // A look, and nothing else: formatting must not wake or tell anybody.
+        let ((connections, counters), ()) =
+            self.0.state.with(|state, (): &mut ()| (state.len(), state.router.counters()));
+        let mut shown = f.debug_struct("RouterHandle");
+        shown.field("connections", &connections).field("counters", &counters).finish_non_exhaustive()
     }
 }

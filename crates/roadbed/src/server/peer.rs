@@ -1,21 +1,27 @@
 //! The driver of one peer.
 
 use std::fmt;
-#[cfg(feature = "tls")]
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use roadbed_core::link::Link;
 use roadbed_core::time::Timestamp;
 use roadbed_core::transport::TransportDetails;
+use roadbed_router::{Grant, Port};
 
 use super::RouterHandle;
-use super::state::{After, State};
+use super::admission::Place;
+use super::mailbox::Mailbox;
+use super::state::After;
 #[cfg(feature = "tls")]
 use crate::drive::Secure;
 use crate::drive::{Drive, Layered, Output, Room, layered};
+use crate::guard::{Guarded, Sleeper};
+
+/// When those that there is no room for may try again.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// The driver's end of an accepted connection: both halves of it, see [`Drive`]. Dropped, the peer is
 /// gone.
@@ -28,16 +34,16 @@ impl PeerDriver {
         #[cfg(feature = "tls")]
         if let Some((config, is_required)) = router.0.tls.clone() {
             let runtime = Arc::clone(&router.0.runtime);
-            let core = Core::new(router, details, false);
+            let core = Core::new(router, details, None, false);
             let secure = Secure::server(core, config, is_required, runtime);
             return Self(Layered::Secure(Box::new(secure)));
         }
-        Self(Layered::Plain(Core::new(router, details, false)))
+        Self(Layered::Plain(Core::new(router, details, None, false)))
     }
 
     /// For a stream inside of this process: TLS is not looked for, and there is always room.
-    pub(super) fn local(router: RouterHandle, details: TransportDetails) -> Self {
-        Self(Layered::Plain(Core::new(router, details, true)))
+    pub(super) fn local(router: RouterHandle, grant: Option<Grant>) -> Self {
+        Self(Layered::Plain(Core::new(router, TransportDetails::local(), grant, true)))
     }
 }
 
@@ -46,109 +52,206 @@ impl Drive for PeerDriver {
 }
 
 /// The driver's end of the connection itself, above whatever layers are under it.
+///
+/// Locks are taken in this order, and never two of a kind: the connection's own, the router's, a mailbox's. What runs
+/// foreign code (wakers, the observer) is collected in [`After`] and run when all are free.
 struct Core {
     router: RouterHandle,
     key: usize,
+    mailbox: Arc<Mailbox>,
+    own: Guarded<Own>,
     /// There was more output behind what was taken last.
     has_more: AtomicBool,
 }
 
+/// What the two halves of a driver share.
+struct Own {
+    port: Port,
+    place: Place,
+    /// It was given up: nothing is left to wait for.
+    is_lost: bool,
+    reader: Sleeper,
+    writer: Sleeper,
+    /// What the writer sleeps for beside the end: output, and a time.
+    wants_output: bool,
+    until: Option<Timestamp>,
+}
+
 impl Core {
-    fn new(router: RouterHandle, mut details: TransportDetails, is_ours: bool) -> Self {
+    fn new(router: RouterHandle, details: TransportDetails, grant: Option<Grant>, is_ours: bool) -> Self {
         let now = router.0.runtime.now();
-        let mut link = Link::server(&router.0.link, now);
-        link.set_secure(details.is_secure);
-        // A peer has one deadline for all of it: TLS, the transport, HELLO.
-        details.opened.get_or_insert(now);
-        let key = router.with(|state, _| state.insert(link, details, is_ours, now));
-        Self { router, key, has_more: AtomicBool::new(false) }
+        let mut port = Port::new(&router.0.link, details, now);
+        if let Some(grant) = grant {
+            port = port.trusted(grant);
+        }
+        let mailbox = Arc::new(Mailbox::new());
+        let (key, place) = router.with(|state, _| state.insert(&mailbox, is_ours));
+        let own = Own {
+            port,
+            place,
+            is_lost: false,
+            reader: Sleeper::default(),
+            writer: Sleeper::default(),
+            wants_output: false,
+            until: None,
+        };
+        let core = Self { router, key, mailbox, own: Guarded::new(own), has_more: AtomicBool::new(false) };
+        if matches!(place, Place::Refused | Place::Outside) {
+            core.with(|own, now, after| {
+                own.port.refuse(RETRY_AFTER);
+                if place == Place::Outside {
+                    core.give_up(own, now);
+                }
+                core.exchange(own, now, after);
+            });
+        }
+        core
     }
 
-    /// Lets `act` at the state, then wakes the half of this connection that has something to do by it.
-    fn with<R>(&self, act: impl FnOnce(&mut State, usize, Timestamp, &mut After) -> R) -> R {
-        let (key, now) = (self.key, self.router.0.runtime.now());
-        self.router.with(|state, after| {
-            let result = act(state, key, now, after);
-            state.rouse(key, after);
+    /// Lets `act` at the connection, then wakes the half of it that has something to do by that.
+    fn with<R>(&self, act: impl FnOnce(&mut Own, Timestamp, &mut After) -> R) -> R {
+        let now = self.router.0.runtime.now();
+        let (result, after) = self.own.with(|own, after| {
+            let result = act(own, now, after);
+            own.rouse(after);
             result
-        })
+        });
+        self.router.carry_out(after);
+        result
+    }
+
+    /// Exchanges with the router once; what that takes and decodes is bounded.
+    fn exchange(&self, own: &mut Own, now: Timestamp, after: &mut After) {
+        let before = own.port.peer();
+        self.router.locked(after, |state, _| {
+            own.port.exchange(&mut state.router, now);
+            let peer = own.port.peer();
+            if peer != before {
+                state.rename(before, peer, &self.mailbox);
+            }
+            if own.port.has_ended() {
+                own.place = state.retire(own.place);
+            }
+            peer
+        });
+        own.port.advance(now);
+    }
+
+    /// Exchanges as long as there is something to hand over, or to take.
+    fn settle(&self, own: &mut Own, now: Timestamp, after: &mut After) {
+        while own.port.wants_exchange() {
+            self.exchange(own, now, after);
+        }
+    }
+
+    /// Takes bytes that were read, all that is welcome.
+    fn take(&self, own: &mut Own, input: &mut BytesMut, now: Timestamp, after: &mut After) {
+        own.port.handle_input(now, input);
+        while own.port.wants_exchange() {
+            self.exchange(own, now, after);
+            own.port.handle_input(now, input);
+        }
+    }
+
+    fn give_up(&self, own: &mut Own, now: Timestamp) {
+        own.is_lost = true;
+        own.port.handle_lost(now);
+    }
+}
+
+impl Own {
+    /// Wakes the halves that have something to do.
+    fn rouse(&mut self, after: &mut After) {
+        let has_ended = self.port.has_ended();
+        if self.writer.is_asleep() {
+            let has_output = self.wants_output && self.port.queued() > 0;
+            let is_early = match (self.port.poll_timeout(), self.until) {
+                (Some(at), Some(until)) => at < until,
+                (at, until) => until.is_none() && at.is_some(),
+            };
+            if has_output || has_ended || is_early {
+                after.wakers.extend(self.writer.rouse());
+            }
+        }
+        if self.reader.is_asleep() && (has_ended || self.port.wants_input()) {
+            after.wakers.extend(self.reader.rouse());
+        }
     }
 }
 
 impl Drive for Core {
     fn room(&self, input: &mut BytesMut, waker: &Waker) -> Room {
-        self.with(|state, key, now, _| {
-            state.awake(key, waker);
-            if !input.is_empty() {
-                state.feed(key, now, input);
-            }
-            let Some(slot) = state.get(key) else { return Room::Discard };
-            if slot.has_ended {
+        self.with(|own, now, after| {
+            own.writer.awake(waker);
+            own.reader.awake(waker);
+            self.take(own, input, now, after);
+            if own.port.has_ended() {
                 Room::Discard
-            } else if slot.link.wants_input() {
-                Room::Read(slot.link.input_hint())
+            } else if own.port.wants_input() {
+                Room::Read(own.port.input_hint())
             } else {
-                state.reader_sleeps(key, waker);
+                own.reader.sleep(waker);
                 Room::Wait
             }
         })
     }
 
     fn feed(&self, input: &mut BytesMut) {
-        self.with(|state, key, now, _| state.feed(key, now, input));
+        self.with(|own, now, after| self.take(own, input, now, after));
     }
 
     fn eof(&self, input: &mut BytesMut) {
-        self.with(|state, key, now, _| {
-            state.feed(key, now, input);
-            if let Some(slot) = state.get(key) {
-                slot.link.handle_eof(now);
-            }
-            state.take_events(key, now);
+        self.with(|own, now, after| {
+            self.take(own, input, now, after);
+            own.port.handle_eof(now);
+            self.settle(own, now, after);
         });
     }
 
     fn lost(&self) {
-        self.with(|state, key, now, _| {
-            if let Some(slot) = state.get(key) {
-                slot.link.handle_lost(now);
-            }
-            state.take_events(key, now);
+        self.with(|own, now, after| {
+            own.port.handle_lost(now);
+            self.settle(own, now, after);
         });
     }
 
     fn expire(&self) {
-        self.with(|state, key, now, _| state.run_timers(key, now));
-    }
-
-    fn secured(&self, channel_binding: Option<Bytes>) {
-        self.with(|state, key, _, _| {
-            if let Some(slot) = state.get(key) {
-                slot.details.is_secure = true;
-                slot.link.set_secure(true);
-                slot.details.channel_binding = channel_binding;
-            }
+        self.with(|own, now, after| {
+            own.port.handle_timeout(now);
+            self.settle(own, now, after);
         });
     }
 
+    fn secured(&self, channel_binding: Option<Bytes>) {
+        self.with(|own, _, _| own.port.set_secure(channel_binding));
+    }
+
     fn output(&self, can_write: bool, waker: &Waker) -> Output {
-        self.with(|state, key, now, after| {
-            if can_write && let Some(bytes) = state.get(key).and_then(|slot| slot.link.poll_transmit()) {
-                // There is room for what the router holds back, and perhaps for input.
-                state.pull(key, now);
-                let has_more = state.get(key).is_some_and(|slot| slot.link.queued() > 0);
-                self.has_more.store(has_more, Ordering::Relaxed);
-                return Output::Write(bytes);
+        self.with(|own, now, after| {
+            loop {
+                if can_write && let Some(bytes) = own.port.poll_transmit() {
+                    self.has_more.store(own.port.queued() > 0, Ordering::Relaxed);
+                    return Output::Write(bytes);
+                }
+                if own.port.wants_exchange() {
+                    self.exchange(own, now, after);
+                    continue;
+                }
+                if own.port.has_ended() {
+                    let is_over = own.is_lost || own.port.must_drop();
+                    return if is_over { Output::Drop } else { Output::End };
+                }
+                // The decision to sleep: with the connection locked, and nothing left for it by the router.
+                let Some(mail) = self.mailbox.take_or_sleep(waker) else { break };
+                if mail.is_lost {
+                    self.give_up(own, now);
+                }
+                self.exchange(own, now, after);
             }
-            // Only now, with the output fetched, the last event may come.
-            state.take_events(key, now);
-            let (has_ended, is_lost) =
-                state.get(key).map_or((true, true), |slot| (slot.has_ended, slot.is_lost));
-            if has_ended {
-                state.hand_over(key, after);
-                return if is_lost { Output::Drop } else { Output::End };
-            }
-            Output::Idle(state.writer_sleeps(key, waker, can_write))
+            own.writer.sleep(waker);
+            own.wants_output = can_write;
+            own.until = own.port.poll_timeout();
+            Output::Idle(own.until)
         })
     }
 
@@ -157,18 +260,21 @@ impl Drive for Core {
         if !self.has_more.load(Ordering::Relaxed) {
             return None;
         }
-        self.with(|state, key, now, _| {
-            let bytes = state.get(key)?.link.poll_transmit()?;
-            state.pull(key, now);
-            Some(bytes)
-        })
+        self.with(|own, _, _| own.port.poll_transmit())
     }
 }
 
 impl Drop for Core {
     fn drop(&mut self) {
-        let (key, now) = (self.key, self.router.0.runtime.now());
-        self.router.with(|state, after| state.remove(key, now, after));
+        self.with(|own, now, after| {
+            own.port.handle_lost(now);
+            self.settle(own, now, after);
+            let (key, place) = (self.key, own.place);
+            self.router.locked(after, |state, after| {
+                state.remove(key, place, after);
+                None
+            });
+        });
     }
 }
 

@@ -214,7 +214,7 @@ fn events_come_one_at_a_time_and_in_order_whoever_brings_them_about() {
         builder.on_event(move |router, event| {
             let alone = is_telling.try_lock().expect("one event at a time");
             match event {
-                RouterEvent::Joined { peer, session } => {
+                RouterEvent::Joined { peer, session, .. } => {
                     // This ends the session at once, and so brings about the next event.
                     router.kill(peer, &uris::KILLED, "go away");
                     seen.lock().unwrap().push(("joined", session.id));

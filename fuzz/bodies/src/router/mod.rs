@@ -206,7 +206,7 @@ impl World {
         let decision = self.decisions[source.below(self.decisions.len())];
         let now = self.tell();
         let result = match source.below(4) {
-            0 | 1 => self.router.accept(now, decision, Grant::new("ann", "user")),
+            0 | 1 => self.router.grant(now, decision, Grant::new("ann", "user")),
             2 => self.router.challenge(now, decision, Default::default()),
             _ => self.router.deny(now, decision, &uris::NOT_AUTHORIZED, "no"),
         };

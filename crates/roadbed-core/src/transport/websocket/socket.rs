@@ -285,6 +285,13 @@ impl WebSocket {
         self.state = State::Open(Box::new(stream));
     }
 
+    /// On a server: skips the opening handshake, which somebody else has done; frames follow, without extensions.
+    pub(crate) fn upgrade(&mut self, now: Timestamp, subprotocol: Subprotocol, request: Arc<UpgradeRequest>) {
+        self.now = self.now.max(now);
+        self.request = Some(request);
+        self.open(now, Agreed { subprotocol: Some(subprotocol), deflate: None }, None);
+    }
+
     /// The end before there are frames.
     fn end(&mut self, reason: TransportClose) {
         self.state = State::Closed;

@@ -1,0 +1,548 @@
+//! How a peer is served: one [`Port`] for each connection, the router side's twin of a client's `Connection`.
+
+mod framing;
+#[cfg(test)]
+mod tests;
+mod whole;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use roadbed_core::error::CloseReason;
+use roadbed_core::limits::Limits;
+use roadbed_core::link::{Link, LinkConfig, LinkEvent};
+use roadbed_core::message::Message;
+use roadbed_core::serializer::{Encoded, Serializer};
+use roadbed_core::time::Timestamp;
+use roadbed_core::transport::TransportDetails;
+use roadbed_core::transport::websocket::{Subprotocol, UpgradeRequest};
+
+use self::framing::Framing;
+use self::whole::Whole;
+use crate::auth::Grant;
+use crate::events::{ConnectionRefusal, Outgoing};
+use crate::names::PeerId;
+use crate::router::Router;
+
+/// Messages of a joined peer that one [`Port::exchange`] hands over at most.
+const BATCH: usize = 64;
+/// Bytes of messages, encoded, at which a batch is full.
+const BATCH_BYTES: usize = 256 << 10;
+/// Room in bytes for which more output is asked of the router.
+const WORTHWHILE: usize = 32 << 10;
+/// How the agent of a client begins that is known to answer pings. Others may drop a RawSocket connection over one.
+const OWN_AGENT: &str = "roadbed";
+
+/// One connection of a router, from bytes to the [`Router`] and back: what serves a peer.
+///
+/// Whoever drives the connection owns its port; it needs no lock but the driver's own. Everything that costs time in
+/// proportion to bytes (masks, inflating, decoding, framing, compressing) happens here, without the router. The router
+/// is needed for [`exchange`](Self::exchange) alone, which hands over a bounded batch of decoded messages and takes what
+/// waits for this peer, still encoded; so a router behind a lock is held for that, and for nothing else.
+///
+/// The port also follows its session: how large messages may be before HELLO, before WELCOME and after it, whether the peer is read from,
+/// and that RawSocket peers are pinged once they are known to answer.
+///
+/// The loop, where one thread has both the port and the router:
+///
+/// 1. Bytes were read, the router [named](Router::poll_ready) the peer, or a time-out is due
+///    ([`handle_timeout`](Self::handle_timeout)): call [`serve`](Self::serve).
+/// 2. Write what [`poll_transmit`](Self::poll_transmit) gives. If [`wants_exchange`](Self::wants_exchange) is true
+///    afterwards, go to 1.
+/// 3. [Drop](Self::must_drop) the transport, or flush and close it when it [has ended](Self::has_ended).
+/// 4. Read when [`wants_input`](Self::wants_input), and sleep until [`poll_timeout`](Self::poll_timeout).
+///
+/// ```
+/// use bytes::BytesMut;
+/// use roadbed_core::link::LinkConfig;
+/// use roadbed_core::time::{Timestamp, UnixMicros};
+/// use roadbed_core::transport::TransportDetails;
+/// use roadbed_core::uri::Uri;
+/// use roadbed_router::{Authentication, Port, Router, RouterConfig};
+///
+/// let now = Timestamp::ZERO;
+/// let config = RouterConfig::new().realm(Uri::new("realm1")?, Authentication::new().anonymous("guest"));
+/// config.check()?;
+/// let links = LinkConfig::default().limits(config.limits.clone());
+/// let mut router = Router::new(config.into_shared(), [7; 32], now, UnixMicros::default());
+///
+/// let mut port = Port::new(&links, TransportDetails::local(), now);
+/// // A client's RawSocket handshake (JSON, up to 1 MiB) and its HELLO, in one read.
+/// let hello = b"[1,\"realm1\",{\"roles\":{\"caller\":{}}}]";
+/// let mut input = BytesMut::from(&b"\x7F\xB1\x00\x00\x00\x00\x00"[..]);
+/// input.extend_from_slice(&[hello.len() as u8]);
+/// input.extend_from_slice(hello);
+/// port.serve(&mut router, now, &mut input);
+///
+/// assert!(port.is_joined() && input.is_empty());
+/// let mut written = Vec::new();
+/// while let Some(bytes) = port.poll_transmit() {
+///     written.extend_from_slice(&bytes);
+/// }
+/// assert!(written[8..].starts_with(b"[2,")); // WELCOME, behind the handshake and a header
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Port {
+    framing: Framing,
+    details: TransportDetails,
+    grant: Option<Box<Grant>>,
+    /// From the transport's handshake to its end.
+    peer: Option<PeerId>,
+    /// Decoded, to be handed over.
+    pending: VecDeque<LinkEvent>,
+    pending_bytes: usize,
+    /// The router's answer to the last of `pending` decides how the next message is judged.
+    is_held: bool,
+    /// Taken from the router, to be framed.
+    staged: VecDeque<Outgoing>,
+    staged_bytes: usize,
+    /// The router may hold more for this peer than there was room for.
+    has_more: bool,
+    /// Why the connection was refused, until the router was told.
+    refusal: Option<ConnectionRefusal>,
+    is_refused: bool,
+    /// What the framing was told last; 0: nothing yet.
+    receive_limit: usize,
+    is_joined: bool,
+    /// The peer is pinged, as far as that is configured.
+    is_live: bool,
+    is_paused: bool,
+    must_drop: bool,
+    has_ended: bool,
+    /// The latest time seen.
+    now: Timestamp,
+}
+
+impl Port {
+    /// Makes the port of a transport that carries bytes and was accepted at `now`, or when `details` say: RawSocket or
+    /// WebSocket, as the configuration allows and the client begins. TLS, if any, is below it.
+    pub fn new(config: &LinkConfig, details: TransportDetails, now: Timestamp) -> Self {
+        let mut link = Link::server(config, now);
+        link.set_secure(details.is_secure);
+        Self::over(Framing::Link(link), details, now)
+    }
+
+    /// Makes the port of a WebSocket that an HTTP server has upgraded: `request` was answered with status 101 and
+    /// `subprotocol`, without extensions. Hand bytes that were read behind the request to
+    /// [`handle_input`](Self::handle_input). Origins and paths are the HTTP server's affair.
+    pub fn upgraded(
+        config: &LinkConfig,
+        subprotocol: Subprotocol,
+        request: Arc<UpgradeRequest>,
+        details: TransportDetails,
+        now: Timestamp,
+    ) -> Self {
+        let link = Link::upgraded(config, subprotocol, request, now);
+        Self::over(Framing::Link(link), details, now)
+    }
+
+    /// Makes the port of a transport that carries whole messages, so nothing is framed: use
+    /// [`handle_message`](Self::handle_message) and [`poll_message`](Self::poll_message). `max_send` is the size in bytes
+    /// of the largest message that the peer accepts; what it may send is in the limits.
+    pub fn messages(
+        limits: &Limits,
+        serializer: Serializer,
+        max_send: usize,
+        details: TransportDetails,
+        now: Timestamp,
+    ) -> Self {
+        Self::over(Framing::Whole(Whole::new(limits.clone(), serializer, max_send)), details, now)
+    }
+
+    fn over(framing: Framing, mut details: TransportDetails, now: Timestamp) -> Self {
+        // A peer has one deadline for all of it: TLS, the transport, HELLO.
+        details.opened.get_or_insert(now);
+        let mut port = Self {
+            framing,
+            details,
+            grant: None,
+            peer: None,
+            pending: VecDeque::new(),
+            pending_bytes: 0,
+            is_held: false,
+            staged: VecDeque::new(),
+            staged_bytes: 0,
+            has_more: false,
+            refusal: None,
+            is_refused: false,
+            receive_limit: 0,
+            is_joined: false,
+            is_live: false,
+            is_paused: false,
+            must_drop: false,
+            has_ended: false,
+            now,
+        };
+        port.fill();
+        port
+    }
+
+    /// Lets this peer in as `grant` says, whatever the realm asks of others: for sessions of the embedder's own. Nothing
+    /// that a peer sends can have this effect.
+    #[must_use]
+    pub fn trusted(mut self, grant: Grant) -> Self {
+        self.grant = Some(Box::new(grant));
+        self
+    }
+
+    /// Tells that the transport below turned out to be TLS. Call it before the first `handle_input`.
+    pub fn set_secure(&mut self, channel_binding: Option<Bytes>) {
+        self.details.is_secure = true;
+        self.details.channel_binding = channel_binding;
+        if let Framing::Link(link) = &mut self.framing {
+            link.set_secure(true);
+        }
+    }
+
+    /// Refuses the peer for want of room, in its own terms, as soon as it says something: see [`Link::refuse`]. The router
+    /// counts it and tells its driver with the next exchange.
+    pub fn refuse(&mut self, retry_after: Duration) {
+        self.is_refused = true;
+        self.refusal = Some(ConnectionRefusal::TooMany);
+        match &mut self.framing {
+            Framing::Link(link) => link.refuse(retry_after),
+            Framing::Whole(whole) => whole.handle_lost(),
+        }
+    }
+
+    /// Consumes whole frames from the front of `input` and decodes them; a partial frame stays. Pass the same buffer
+    /// every time, with new bytes appended, and also without new bytes after each exchange: what the router answered may
+    /// let more of it be read.
+    pub fn handle_input(&mut self, now: Timestamp, input: &mut BytesMut) {
+        self.observe(now);
+        self.frame();
+        loop {
+            if let Framing::Link(link) = &mut self.framing
+                && !is_full(self.is_held, &self.pending, self.pending_bytes, self.is_paused && link.is_open())
+                && link.wants_input()
+            {
+                link.handle_input(now, input);
+            }
+            if !self.fill() {
+                return;
+            }
+        }
+    }
+
+    /// Takes one encoded message, on a port of [whole messages](Self::messages). Call it while
+    /// [`wants_input`](Self::wants_input) is true.
+    pub fn handle_message(&mut self, now: Timestamp, message: &Bytes) {
+        self.observe(now);
+        self.frame();
+        if let Framing::Whole(whole) = &mut self.framing {
+            whole.handle_message(message);
+        }
+        self.fill();
+    }
+
+    /// The peer ended its stream. Output that is queued can still be fetched.
+    pub fn handle_eof(&mut self, now: Timestamp) {
+        self.observe(now);
+        self.frame();
+        match &mut self.framing {
+            Framing::Link(link) => link.handle_eof(now),
+            Framing::Whole(whole) => whole.end(CloseReason::Eof),
+        }
+        self.fill();
+    }
+
+    /// The stream broke: nothing can be read or written any more. Queued output is dropped.
+    pub fn handle_lost(&mut self, now: Timestamp) {
+        self.observe(now);
+        self.staged = VecDeque::new();
+        self.staged_bytes = 0;
+        self.framing.handle_lost(now);
+        self.fill();
+    }
+
+    /// Runs the timers due at `now`; at any other time it does nothing.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.observe(now);
+        self.frame();
+        self.framing.handle_timeout(now);
+        self.fill();
+    }
+
+    /// Exchanges with the router: hands over what was decoded, 64 messages or about 256 KiB at most, and takes what waits
+    /// for this peer as far as there is room. Nothing is decoded or framed meanwhile. Call it when
+    /// [`wants_exchange`](Self::wants_exchange) is true and when the router [names](Router::poll_ready) the peer; then
+    /// [`handle_input`](Self::handle_input) or [`advance`](Self::advance).
+    pub fn exchange(&mut self, router: &mut Router, now: Timestamp) {
+        self.observe(now);
+        if let Some(refusal) = self.refusal.take() {
+            router.connection_refused(self.details.clone(), refusal);
+        }
+        self.hand_over(router);
+        self.pull(router);
+        self.follow(router);
+    }
+
+    /// Frames what an exchange took, and decodes what it made room for. Every `handle_*` and `poll_transmit` do the same
+    /// by themselves: call it after an exchange that none of these follows at once.
+    pub fn advance(&mut self, now: Timestamp) {
+        self.observe(now);
+        self.frame();
+        self.fill();
+    }
+
+    /// Does all that can be done without writing: exchanges with the router, hands in what is left in `input`, and again,
+    /// until there is nothing more. For drivers that have the router at hand.
+    pub fn serve(&mut self, router: &mut Router, now: Timestamp, input: &mut BytesMut) {
+        self.handle_input(now, input);
+        loop {
+            self.exchange(router, now);
+            self.handle_input(now, input);
+            if !self.wants_exchange() {
+                return;
+            }
+        }
+    }
+
+    /// Returns the next bytes to write, in order. When there are none, ask [`wants_exchange`](Self::wants_exchange).
+    pub fn poll_transmit(&mut self) -> Option<Bytes> {
+        self.frame();
+        let Framing::Link(link) = &mut self.framing else { return None };
+        let bytes = link.poll_transmit();
+        if bytes.is_none() {
+            // The end may have waited for the last output to be fetched.
+            self.fill();
+        }
+        bytes
+    }
+
+    /// Returns the next message to carry to the peer, on a port of [whole messages](Self::messages). Ask only as far as
+    /// the peer takes them: what waits in the router can still be dropped for a slow peer.
+    pub fn poll_message(&mut self) -> Option<Encoded> {
+        self.frame();
+        let Framing::Whole(whole) = &mut self.framing else { return None };
+        let message = whole.poll_message();
+        if message.is_none() {
+            self.fill();
+        }
+        message
+    }
+
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout): strictly later than the last `now` given. The
+    /// router's own deadlines are not among them.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.framing.poll_timeout().map(|at| at.max(self.now.next()))
+    }
+
+    /// Returns whether an exchange has something to do by itself, whatever the router has for this peer.
+    pub fn wants_exchange(&self) -> bool {
+        let is_welcome = !self.is_paused || !self.framing.is_open();
+        self.refusal.is_some()
+            || (!self.pending.is_empty() && is_welcome)
+            || (self.has_more && self.room() >= WORTHWHILE)
+    }
+
+    /// Returns whether to read on. False while decoded messages wait to be exchanged, while the router wants no more of
+    /// this peer, and after the end. When it turns true again, call `handle_input` even without new bytes.
+    pub fn wants_input(&self) -> bool {
+        !self.is_full() && self.framing.wants_input()
+    }
+
+    /// Returns how many bytes to reserve in the read buffer before the next read.
+    pub fn input_hint(&self) -> usize {
+        match &self.framing {
+            Framing::Link(link) => link.input_hint(),
+            Framing::Whole(_) => 0,
+        }
+    }
+
+    /// Returns the bytes of output that were not fetched yet; what waits in the router is not counted.
+    pub fn queued(&self) -> usize {
+        self.framing.queued().saturating_add(self.staged_bytes)
+    }
+
+    /// Returns whether the end was reported to the router: nothing more comes or goes. Flush what was fetched, then close.
+    pub const fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    /// Returns whether to drop the transport at once, without a flush: the peer takes nothing.
+    pub const fn must_drop(&self) -> bool {
+        self.must_drop
+    }
+
+    /// Returns the peer's name in the router, from the transport's handshake to its end.
+    pub const fn peer(&self) -> Option<PeerId> {
+        self.peer
+    }
+
+    /// Returns whether the peer had a session after the last exchange.
+    pub const fn is_joined(&self) -> bool {
+        self.is_joined
+    }
+
+    fn observe(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+    }
+
+    fn room(&self) -> usize {
+        self.framing.room().saturating_sub(self.staged_bytes)
+    }
+
+    fn is_full(&self) -> bool {
+        let is_paused = self.is_paused && self.framing.is_open();
+        is_full(self.is_held, &self.pending, self.pending_bytes, is_paused)
+    }
+
+    /// Decodes while there is room. Says whether anything came of it.
+    fn fill(&mut self) -> bool {
+        let mut any = false;
+        while !self.is_full() {
+            let Some(event) = self.framing.poll_event() else { break };
+            any = true;
+            self.is_held = match &event {
+                // WELCOME raises the limit on the message behind it, the end of a session lowers it.
+                LinkEvent::Message(message) => {
+                    self.pending_bytes = self.pending_bytes.saturating_add(self.framing.last_message_size());
+                    !self.is_joined || matches!(message, Message::Goodbye(_) | Message::Abort(_))
+                }
+                // ABORT has to leave before what comes behind can end the transport.
+                LinkEvent::Violation(violation) => !self.is_joined || violation.request().is_none(),
+                _ => false,
+            };
+            self.pending.push_back(event);
+        }
+        any
+    }
+
+    /// Frames what was taken from the router.
+    fn frame(&mut self) {
+        while let Some(outgoing) = self.staged.pop_front() {
+            match outgoing {
+                Outgoing::Message(message) => self.framing.send(self.now, message),
+                Outgoing::Close(_) => self.framing.close(self.now),
+            }
+        }
+        self.staged_bytes = 0;
+        release(&mut self.staged);
+    }
+
+    fn hand_over(&mut self, router: &mut Router) {
+        let is_open = self.framing.is_open();
+        while !self.pending.is_empty() {
+            // What a peer sent that the router does not want yet stays here.
+            if is_open && self.peer.is_some_and(|peer| !router.wants_input(peer)) {
+                return;
+            }
+            if let Some(event) = self.pending.pop_front() {
+                self.tell(router, event);
+            }
+        }
+        self.pending_bytes = 0;
+        self.is_held = false;
+        release(&mut self.pending);
+    }
+
+    fn tell(&mut self, router: &mut Router, event: LinkEvent) {
+        match (event, self.peer) {
+            (LinkEvent::Open { serializer, max_send, request }, _) => {
+                let mut details = std::mem::take(&mut self.details);
+                details.request = request;
+                let grant = self.grant.take().map(|grant| *grant);
+                self.peer = Some(router.attach_with(self.now, serializer, max_send, details, grant));
+            }
+            (LinkEvent::Message(message), Some(peer)) => router.handle_message(self.now, peer, message),
+            (LinkEvent::Violation(violation), Some(peer)) => {
+                router.handle_violation(self.now, peer, violation);
+            }
+            (LinkEvent::Closed { reason }, peer) => {
+                self.has_ended = true;
+                self.is_joined = false;
+                self.has_more = false;
+                match (peer, reason) {
+                    (Some(peer), reason) => router.detach(self.now, peer, reason),
+                    (None, CloseReason::PeerViolation(violation)) if !self.is_refused => {
+                        let details = std::mem::take(&mut self.details);
+                        router.connection_refused(details, ConnectionRefusal::Handshake(violation));
+                    }
+                    _ => {}
+                }
+                self.peer = None;
+            }
+            // Nothing comes before Open.
+            _ => {}
+        }
+    }
+
+    /// Takes what the router has for the peer, while there is room: what waits there can still be dropped.
+    fn pull(&mut self, router: &mut Router) {
+        let Some(peer) = self.peer else { return };
+        // First, and whether there is room or not: there may never be any more.
+        if router.must_drop(peer) {
+            self.must_drop = true;
+            self.staged = VecDeque::new();
+            self.staged_bytes = 0;
+            self.framing.handle_lost(self.now);
+        }
+        self.has_more = true;
+        while self.room() > 0 {
+            let Some(outgoing) = router.poll_outgoing(peer) else {
+                self.has_more = false;
+                return;
+            };
+            if let Outgoing::Message(message) = &outgoing {
+                self.staged_bytes = self.staged_bytes.saturating_add(message.len());
+            }
+            let is_last = matches!(outgoing, Outgoing::Close(_));
+            self.staged.push_back(outgoing);
+            if is_last {
+                self.has_more = false;
+                return;
+            }
+        }
+    }
+
+    /// Follows the session: the receive limit, pings, and whether the peer is read from.
+    fn follow(&mut self, router: &Router) {
+        let Some(peer) = self.peer else { return };
+        let limit = router.receive_limit(peer);
+        if limit != self.receive_limit {
+            self.receive_limit = limit;
+            self.framing.set_receive_limit(limit);
+        }
+        let session = router.session(peer);
+        if session.is_some() != self.is_joined {
+            self.is_joined = session.is_some();
+            let agent = session.and_then(|session| session.agent.as_deref());
+            if !self.is_live && agent.is_some_and(|agent| agent.starts_with(OWN_AGENT)) {
+                self.is_live = true;
+                self.framing.activate_liveness(self.now);
+            }
+        }
+        let is_paused = !router.wants_input(peer);
+        if is_paused != self.is_paused {
+            self.is_paused = is_paused;
+            self.framing.set_paused(self.now, is_paused);
+        }
+    }
+}
+
+/// Whether nothing more is decoded for now.
+fn is_full(is_held: bool, pending: &VecDeque<LinkEvent>, bytes: usize, is_paused: bool) -> bool {
+    is_held || is_paused || pending.len() >= BATCH || bytes >= BATCH_BYTES
+}
+
+/// Gives the memory of a queue back that ran empty, but for what a steady trickle needs.
+fn release<T>(queue: &mut VecDeque<T>) {
+    if queue.is_empty() && queue.capacity() > 4 {
+        *queue = VecDeque::new();
+    }
+}
+
+/// A summary: buffers may carry credentials.
+impl fmt::Debug for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Port")
+            .field("peer", &self.peer)
+            .field("is_joined", &self.is_joined)
+            .field("has_ended", &self.has_ended)
+            .finish_non_exhaustive()
+    }
+}
