@@ -10,15 +10,16 @@ use roadbed_core::message::{
 };
 use roadbed_core::options::PublishOptions;
 use roadbed_core::uri::{MatchPolicy, Uri};
-use slab::Slab;
 
 use crate::events::RouterEvent;
 use crate::fanout::{Fanout, Refused};
 use crate::index::UriIndex;
+use crate::keys::SubscriptionKey;
 use crate::realm::{Context, check_passthru};
 use crate::session::{Membership, Session, SessionInfo};
+use crate::slab::Slab;
 use crate::stats::count;
-use crate::tables::{Keyed, Relax};
+use crate::tables::Keyed;
 
 /// A topic that somebody is subscribed to.
 struct Subscription {
@@ -29,8 +30,8 @@ struct Subscription {
 }
 
 pub(crate) struct Broker {
-    topics: UriIndex<usize, usize>,
-    subscriptions: Slab<Subscription>,
+    topics: UriIndex<SubscriptionKey, usize>,
+    subscriptions: Slab<SubscriptionKey, Subscription>,
     last_id: u64,
     last_order: u64,
 }
@@ -60,8 +61,8 @@ impl Broker {
         }
         let limit = context.config.limits.subscriptions;
         let Some(session) = context.sessions.get_mut(key) else { return Ok(()) };
-        let slot = self.topics.get(topic, MatchPolicy::Exact);
-        let existing = slot.and_then(|slot| self.subscriptions.get(slot));
+        let found = self.topics.get(topic, MatchPolicy::Exact);
+        let existing = found.and_then(|found| self.subscriptions.get(found));
         if let Some(subscription) = existing.filter(|known| session.subscriptions.contains_key(&known.id)) {
             let subscription = subscription.id;
             let _ = context.reply(key, Subscribed { request: *request, subscription });
@@ -71,10 +72,10 @@ impl Broker {
             context.refuse_limit(key, kind, *request, "subscriptions", limit);
             return Ok(());
         }
-        let slot = slot.unwrap_or_else(|| self.create(topic));
-        let Some(subscription) = self.subscriptions.get_mut(slot) else { return Ok(()) };
+        let entry = found.unwrap_or_else(|| self.create(topic));
+        let Some(subscription) = self.subscriptions.get_mut(entry) else { return Ok(()) };
         self.last_order = self.last_order.saturating_add(1);
-        let membership = Membership { slot, order: self.last_order };
+        let membership = Membership { subscription: entry, order: self.last_order };
         subscription.subscribers.insert(membership.order, key);
         session.subscriptions.insert(subscription.id, membership);
         // The router is one machine: SUBSCRIBED is queued before any event can be.
@@ -136,8 +137,8 @@ impl Broker {
         if is_acknowledged {
             let _ = context.reply(key, Published { request, publication });
         }
-        let slot = self.topics.get(&topic, MatchPolicy::Exact);
-        let Some(subscription) = slot.and_then(|slot| self.subscriptions.get(slot)) else { return Ok(()) };
+        let found = self.topics.get(&topic, MatchPolicy::Exact);
+        let Some(subscription) = found.and_then(|found| self.subscriptions.get(found)) else { return Ok(()) };
         let receivers = Receivers::new(&mut options);
         context.out.prepare_arena();
         let includes_publisher = options.exclude_me == Some(false);
@@ -189,22 +190,22 @@ impl Broker {
         (self.subscriptions.len(), subscribers.fold(0, usize::saturating_add))
     }
 
-    pub(crate) fn check(&self, sessions: &Slab<Session>) -> Result<(), String> {
+    pub(crate) fn check(&self, sessions: &slab::Slab<Session>) -> Result<(), String> {
         if self.topics.len() != self.subscriptions.len() {
             let (topics, subscriptions) = (self.topics.len(), self.subscriptions.len());
             return Err(format!("{topics} topics lead to {subscriptions} subscriptions"));
         }
         let mut members = 0_usize;
-        for (slot, subscription) in &self.subscriptions {
+        for (key, subscription) in self.subscriptions.iter() {
             let Subscription { id, topic, subscribers } = subscription;
-            if self.topics.get(topic, MatchPolicy::Exact) != Some(slot) || subscribers.is_empty() {
+            if self.topics.get(topic, MatchPolicy::Exact) != Some(key) || subscribers.is_empty() {
                 return Err(format!("{id:?} ({topic}) has no subscriber, or its topic leads elsewhere"));
             }
-            for (&order, &key) in subscribers {
+            for (&order, &session) in subscribers {
                 members = members.saturating_add(1);
-                let membership = sessions.get(key).and_then(|session| session.subscriptions.get(id));
-                if membership != Some(&Membership { slot, order }) {
-                    return Err(format!("{id:?} lists session slot {key}, which does not agree"));
+                let membership = sessions.get(session).and_then(|session| session.subscriptions.get(id));
+                if membership != Some(&Membership { subscription: key, order }) {
+                    return Err(format!("{id:?} lists session slot {session}, which does not agree"));
                 }
             }
         }
@@ -216,24 +217,23 @@ impl Broker {
         Ok(())
     }
 
-    fn create(&mut self, topic: &Uri) -> usize {
+    fn create(&mut self, topic: &Uri) -> SubscriptionKey {
         self.last_id = self.last_id.saturating_add(1);
         let id = SubscriptionId::new(self.last_id).unwrap_or(SubscriptionId::MAX);
         let topic = topic.detach();
         let subscription = Subscription { id, topic: topic.clone(), subscribers: BTreeMap::new() };
-        let slot = self.subscriptions.insert(subscription);
-        self.topics.insert(&topic, MatchPolicy::Exact, slot);
-        slot
+        let key = self.subscriptions.insert(subscription);
+        self.topics.insert(&topic, MatchPolicy::Exact, key);
+        key
     }
 
     /// Takes a subscriber away, and the subscription with its last one.
     fn release(&mut self, membership: Membership) {
-        let Some(subscription) = self.subscriptions.get_mut(membership.slot) else { return };
+        let Some(subscription) = self.subscriptions.get_mut(membership.subscription) else { return };
         subscription.subscribers.remove(&membership.order);
         if subscription.subscribers.is_empty() {
-            let subscription = self.subscriptions.remove(membership.slot);
-            self.topics.remove(&subscription.topic, MatchPolicy::Exact);
-            self.subscriptions.relax();
+            let ended = self.subscriptions.remove(membership.subscription);
+            ended.and_then(|ended| self.topics.remove(&ended.topic, MatchPolicy::Exact));
         }
     }
 }

@@ -9,15 +9,16 @@ use roadbed_core::message::{
 };
 use roadbed_core::options::{CancelMode, InterruptOptions, InvokePolicy, RegisterOptions};
 use roadbed_core::uri::{MatchPolicy, Uri};
-use slab::Slab;
 
 use crate::events::RouterEvent;
 use crate::index::UriIndex;
 use crate::invocations::{Invocations, Pending};
+use crate::keys::{InvocationKey, RegistrationKey};
 use crate::realm::{Context, check_passthru};
 use crate::session::Session;
+use crate::slab::Slab;
 use crate::stats::count;
-use crate::tables::{Keyed, Relax};
+use crate::tables::Keyed;
 use crate::text::short_text;
 use crate::uris::{Names, check};
 
@@ -29,8 +30,8 @@ struct Registration {
 }
 
 pub(crate) struct Dealer {
-    procedures: UriIndex<usize, usize>,
-    registrations: Slab<Registration>,
+    procedures: UriIndex<RegistrationKey, usize>,
+    registrations: Slab<RegistrationKey, Registration>,
     invocations: Invocations,
     last_id: u64,
 }
@@ -77,9 +78,9 @@ impl Dealer {
         let id = RegistrationId::new(self.last_id).unwrap_or(RegistrationId::MAX);
         let procedure = procedure.detach();
         let registration = Registration { id, procedure: procedure.clone(), callee: key };
-        let slot = self.registrations.insert(registration);
-        self.procedures.insert(&procedure, MatchPolicy::Exact, slot);
-        session.registrations.insert(id, slot);
+        let registration = self.registrations.insert(registration);
+        self.procedures.insert(&procedure, MatchPolicy::Exact, registration);
+        session.registrations.insert(id, registration);
         let _ = context.reply(key, Registered { request: *request, registration: id });
         Ok(())
     }
@@ -95,8 +96,8 @@ impl Dealer {
         let Some(session) = context.sessions.get_mut(key) else { return Ok(()) };
         match session.registrations.remove(&unregister.registration) {
             // Invocations that are under way stay answerable: they name the callee, not the registration.
-            Some(slot) => {
-                self.release(slot);
+            Some(registration) => {
+                self.release(registration);
                 let _ = context.reply(key, Unregistered { request: Some(request), details: None });
             }
             None => {
@@ -154,8 +155,8 @@ impl Dealer {
             context.refuse_limit(key, kind, request, "pending_calls", limit);
             return Ok(());
         }
-        let slot = self.procedures.best(&procedure);
-        let Some(registration) = slot.and_then(|slot| self.registrations.get(slot)) else {
+        let found = self.procedures.best(&procedure);
+        let Some(registration) = found.and_then(|found| self.registrations.get(found)) else {
             let text = format!("nobody registered {procedure}");
             context.refuse(key, kind, request, &uris::NO_SUCH_PROCEDURE, &text);
             return Ok(());
@@ -193,13 +194,14 @@ impl Dealer {
     ) -> Result<(), ProtocolViolation> {
         let Yield { request: id, options, payload } = result;
         check_passthru(MessageType::Yield, &options.passthru)?;
-        let Some(slot) = self.answered(context, key, MessageType::Yield, id)? else { return Ok(()) };
+        let Some(invocation) = self.answered(context, key, MessageType::Yield, id)? else { return Ok(()) };
         if options.progress == Some(true) {
             // INVOCATION asked for no progress; the call goes on.
             count(&mut context.out.counters.progress_dropped);
             return Ok(());
         }
-        let Some(Pending { caller, request, .. }) = self.invocations.remove(context.sessions, slot) else {
+        let Some(Pending { caller, request, .. }) = self.invocations.remove(context.sessions, invocation)
+        else {
             return Ok(());
         };
         let result = CallResult { request, details: Sparse::EMPTY, payload };
@@ -222,13 +224,14 @@ impl Dealer {
             return Err(ProtocolViolation::unexpected(MessageType::Error, state));
         }
         check_passthru(MessageType::Error, &details.passthru)?;
-        let Some(slot) = self.answered(context, key, MessageType::Error, id)? else { return Ok(()) };
+        let Some(invocation) = self.answered(context, key, MessageType::Error, id)? else { return Ok(()) };
         if let Err(reason) = check(&error, Names::Outcome, &context.config.limits) {
             let violation = ProtocolViolation::invalid_uri(MessageType::Error, "error", reason);
-            self.refuse_answer(context, slot, &uris::INVALID_URI, &violation.to_string());
+            self.refuse_answer(context, invocation, &uris::INVALID_URI, &violation.to_string());
             return Ok(());
         }
-        let Some(Pending { caller, request, .. }) = self.invocations.remove(context.sessions, slot) else {
+        let Some(Pending { caller, request, .. }) = self.invocations.remove(context.sessions, invocation)
+        else {
             return Ok(());
         };
         let details = Sparse::EMPTY;
@@ -250,14 +253,21 @@ impl Dealer {
         error: &Uri,
     ) -> Result<(), ProtocolViolation> {
         let message = violation.message().unwrap_or(MessageType::Yield);
-        let Some(slot) = self.answered(context, key, message, id)? else { return Ok(()) };
-        self.refuse_answer(context, slot, error, &violation.to_string());
+        let Some(invocation) = self.answered(context, key, message, id)? else { return Ok(()) };
+        self.refuse_answer(context, invocation, error, &violation.to_string());
         Ok(())
     }
 
     /// Ends a call whose callee answered with what cannot be passed on.
-    fn refuse_answer(&mut self, context: &mut Context<'_>, slot: usize, error: &Uri, text: &str) {
-        let Some(Pending { caller, request, callee, .. }) = self.invocations.remove(context.sessions, slot)
+    fn refuse_answer(
+        &mut self,
+        context: &mut Context<'_>,
+        invocation: InvocationKey,
+        error: &Uri,
+        text: &str,
+    ) {
+        let Some(Pending { caller, request, callee, .. }) =
+            self.invocations.remove(context.sessions, invocation)
         else {
             return;
         };
@@ -277,13 +287,14 @@ impl Dealer {
 
     pub(crate) fn cancel(&mut self, context: &mut Context<'_>, key: usize, cancel: &Cancel) {
         let request = cancel.request;
-        let slot = context.sessions.get(key).and_then(|session| session.calls.get(request)).copied();
-        let pending = slot.and_then(|slot| Some((slot, *self.invocations.get(slot)?)));
+        let invocation = context.sessions.get(key).and_then(|session| session.calls.get(request)).copied();
+        let pending =
+            invocation.and_then(|invocation| Some((invocation, *self.invocations.get(invocation)?)));
         let mode = cancel.options.mode.unwrap_or_default();
         // Answered already (the two crossed), canceled before, or never made: nothing to do. But a caller that
         // waits for the callee after `kill` may stop waiting.
         let counts = |pending: &Pending| !pending.is_interrupted || mode == CancelMode::KillNoWait;
-        let Some((slot, pending)) = pending.filter(|(_, pending)| counts(pending)) else {
+        let Some((invocation, pending)) = pending.filter(|(_, pending)| counts(pending)) else {
             count(&mut context.out.counters.late_cancels);
             return;
         };
@@ -291,10 +302,10 @@ impl Dealer {
         let is_told =
             mode != CancelMode::Skip && !pending.is_interrupted && interrupt(context, &pending, mode);
         if is_told && mode == CancelMode::Kill {
-            self.invocations.mark_interrupted(slot);
+            self.invocations.mark_interrupted(invocation);
             return;
         }
-        self.invocations.remove(context.sessions, slot);
+        self.invocations.remove(context.sessions, invocation);
         context.refuse(key, MessageType::Call, request, &uris::CANCELED, "canceled by the caller");
     }
 
@@ -308,20 +319,20 @@ impl Dealer {
 
     /// Forgets a session that ends, and tells the other ends of its calls.
     pub(crate) fn leave(&mut self, context: &mut Context<'_>, key: usize) {
-        for slot in self.invocations.of_caller(context.sessions, key) {
-            let Some(pending) = self.invocations.remove(context.sessions, slot) else { continue };
+        for invocation in self.invocations.of_caller(context.sessions, key) {
+            let Some(pending) = self.invocations.remove(context.sessions, invocation) else { continue };
             if pending.callee != key && !pending.is_interrupted {
                 interrupt(context, &pending, CancelMode::KillNoWait);
             }
         }
-        for slot in self.invocations.of_callee(context.sessions, key) {
-            let Some(pending) = self.invocations.remove(context.sessions, slot) else { continue };
+        for invocation in self.invocations.of_callee(context.sessions, key) {
+            let Some(pending) = self.invocations.remove(context.sessions, invocation) else { continue };
             let text = "the callee left";
             context.refuse(pending.caller, MessageType::Call, pending.request, &uris::CANCELED, text);
         }
         let Some(session) = context.sessions.get_mut(key) else { return };
-        for slot in std::mem::take(&mut session.registrations).into_values() {
-            self.release(slot);
+        for registration in std::mem::take(&mut session.registrations).into_values() {
+            self.release(registration);
         }
     }
 
@@ -330,14 +341,14 @@ impl Dealer {
         (self.registrations.len(), self.invocations.len())
     }
 
-    pub(crate) fn check(&self, sessions: &Slab<Session>) -> Result<(), String> {
+    pub(crate) fn check(&self, sessions: &slab::Slab<Session>) -> Result<(), String> {
         if self.procedures.len() != self.registrations.len() {
             let (procedures, registrations) = (self.procedures.len(), self.registrations.len());
             return Err(format!("{procedures} procedures lead to {registrations} registrations"));
         }
-        for (slot, Registration { id, procedure, callee }) in &self.registrations {
+        for (key, Registration { id, procedure, callee }) in self.registrations.iter() {
             let known = sessions.get(*callee).and_then(|session| session.registrations.get(id));
-            if self.procedures.get(procedure, MatchPolicy::Exact) != Some(slot) || known != Some(&slot) {
+            if self.procedures.get(procedure, MatchPolicy::Exact) != Some(key) || known != Some(&key) {
                 return Err(format!("{id:?} ({procedure}) does not agree with its callee, slot {callee}"));
             }
         }
@@ -359,10 +370,10 @@ impl Dealer {
         key: usize,
         message: MessageType,
         id: RequestId,
-    ) -> Result<Option<usize>, ProtocolViolation> {
+    ) -> Result<Option<InvocationKey>, ProtocolViolation> {
         let Some(session) = context.sessions.get(key) else { return Ok(None) };
-        if let Some(&slot) = session.invocations.get(id) {
-            return Ok(Some(slot));
+        if let Some(&invocation) = session.invocations.get(id) {
+            return Ok(Some(invocation));
         }
         if !session.issued.was_issued(id) {
             return Err(ProtocolViolation::new(Some(message), ViolationKind::UnknownRequest(id)));
@@ -371,10 +382,9 @@ impl Dealer {
         Ok(None)
     }
 
-    fn release(&mut self, slot: usize) {
-        if let Some(registration) = self.registrations.try_remove(slot) {
+    fn release(&mut self, key: RegistrationKey) {
+        if let Some(registration) = self.registrations.remove(key) {
             self.procedures.remove(&registration.procedure, MatchPolicy::Exact);
-            self.registrations.relax();
         }
     }
 }

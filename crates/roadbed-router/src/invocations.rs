@@ -1,10 +1,10 @@
 //! Calls under way: each is a call of one session and an invocation of another, or of the same.
 
 use roadbed_core::id::RequestId;
-use slab::Slab;
 
+use crate::keys::InvocationKey;
 use crate::session::Session;
-use crate::tables::Relax;
+use crate::slab::Slab;
 
 /// A call that waits for its answer.
 #[derive(Clone, Copy, Debug)]
@@ -24,63 +24,66 @@ pub(crate) struct Pending {
 /// All calls of a realm. Both sessions list what is in here; adding and removing keeps the three in step.
 #[derive(Default)]
 pub(crate) struct Invocations {
-    pending: Slab<Pending>,
+    pending: Slab<InvocationKey, Pending>,
 }
 
 impl Invocations {
-    pub(crate) fn get(&self, slot: usize) -> Option<&Pending> {
-        self.pending.get(slot)
+    pub(crate) fn get(&self, key: InvocationKey) -> Option<&Pending> {
+        self.pending.get(key)
     }
 
     pub(crate) fn len(&self) -> usize {
         self.pending.len()
     }
 
-    pub(crate) fn insert(&mut self, sessions: &mut Slab<Session>, pending: Pending) {
-        let slot = self.pending.insert(pending);
+    pub(crate) fn insert(&mut self, sessions: &mut slab::Slab<Session>, pending: Pending) {
+        let key = self.pending.insert(pending);
         if let Some(caller) = sessions.get_mut(pending.caller) {
-            caller.calls.insert(pending.request, slot);
+            caller.calls.insert(pending.request, key);
         }
         if let Some(callee) = sessions.get_mut(pending.callee) {
-            callee.invocations.insert(pending.id, slot);
+            callee.invocations.insert(pending.id, key);
         }
     }
 
-    pub(crate) fn remove(&mut self, sessions: &mut Slab<Session>, slot: usize) -> Option<Pending> {
-        let pending = self.pending.try_remove(slot)?;
+    pub(crate) fn remove(
+        &mut self,
+        sessions: &mut slab::Slab<Session>,
+        key: InvocationKey,
+    ) -> Option<Pending> {
+        let pending = self.pending.remove(key)?;
         if let Some(caller) = sessions.get_mut(pending.caller) {
             caller.calls.remove(pending.request);
         }
         if let Some(callee) = sessions.get_mut(pending.callee) {
             callee.invocations.remove(pending.id);
         }
-        self.pending.relax();
         Some(pending)
     }
 
-    pub(crate) fn mark_interrupted(&mut self, slot: usize) {
-        if let Some(pending) = self.pending.get_mut(slot) {
+    pub(crate) fn mark_interrupted(&mut self, key: InvocationKey) {
+        if let Some(pending) = self.pending.get_mut(key) {
             pending.is_interrupted = true;
         }
     }
 
     /// The calls that a session made, by request.
-    pub(crate) fn of_caller(&self, sessions: &Slab<Session>, key: usize) -> Vec<usize> {
-        let Some(session) = sessions.get(key) else { return Vec::new() };
-        session.calls.iter().map(|(_, &slot)| slot).collect()
+    pub(crate) fn of_caller(&self, sessions: &slab::Slab<Session>, session: usize) -> Vec<InvocationKey> {
+        let Some(session) = sessions.get(session) else { return Vec::new() };
+        session.calls.iter().map(|(_, &key)| key).collect()
     }
 
     /// The invocations that a session has to answer, by id.
-    pub(crate) fn of_callee(&self, sessions: &Slab<Session>, key: usize) -> Vec<usize> {
-        let Some(session) = sessions.get(key) else { return Vec::new() };
-        session.invocations.iter().map(|(_, &slot)| slot).collect()
+    pub(crate) fn of_callee(&self, sessions: &slab::Slab<Session>, session: usize) -> Vec<InvocationKey> {
+        let Some(session) = sessions.get(session) else { return Vec::new() };
+        session.invocations.iter().map(|(_, &key)| key).collect()
     }
 
-    pub(crate) fn check(&self, sessions: &Slab<Session>) -> Result<(), String> {
-        for (slot, pending) in &self.pending {
+    pub(crate) fn check(&self, sessions: &slab::Slab<Session>) -> Result<(), String> {
+        for (key, pending) in self.pending.iter() {
             let caller = sessions.get(pending.caller).and_then(|session| session.calls.get(pending.request));
             let callee = sessions.get(pending.callee).and_then(|session| session.invocations.get(pending.id));
-            if caller != Some(&slot) || callee != Some(&slot) {
+            if caller != Some(&key) || callee != Some(&key) {
                 return Err(format!("{pending:?} does not agree with its sessions"));
             }
         }

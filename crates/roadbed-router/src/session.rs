@@ -9,6 +9,7 @@ use roadbed_core::ring::IdRing;
 use roadbed_core::role::{Feature, Role, Roles};
 use roadbed_core::uri::Uri;
 
+use crate::keys::{InvocationKey, RegistrationKey, SubscriptionKey};
 use crate::names::PeerId;
 
 /// A session, as established by the gate. Nothing in it changes while the session lives.
@@ -44,8 +45,8 @@ impl SessionInfo {
 /// Where a session stands among the subscribers of a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Membership {
-    /// The subscription's slot in the broker.
-    pub(crate) slot: usize,
+    /// The subscription.
+    pub(crate) subscription: SubscriptionKey,
     /// The subscriber's place in the order of subscribing.
     pub(crate) order: u64,
 }
@@ -59,11 +60,11 @@ pub(crate) struct Session {
     pub(crate) last_request: Option<RequestId>,
     pub(crate) subscriptions: BTreeMap<SubscriptionId, Membership>,
     /// Registrations, and their slots in the dealer.
-    pub(crate) registrations: BTreeMap<RegistrationId, usize>,
+    pub(crate) registrations: BTreeMap<RegistrationId, RegistrationKey>,
     /// Calls that wait for an answer, by the caller's request, and their slots in the dealer.
-    pub(crate) calls: IdRing<usize>,
+    pub(crate) calls: IdRing<InvocationKey>,
     /// Invocations that wait for an answer, and their slots in the dealer.
-    pub(crate) invocations: IdRing<usize>,
+    pub(crate) invocations: IdRing<InvocationKey>,
     pub(crate) issued: IssuedIds,
 }
 
