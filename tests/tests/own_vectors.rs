@@ -143,6 +143,28 @@ fn invalid_forms_are_refused_with_a_reason() {
     assert!(wrong.is_empty(), "{} of them:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// The message is read, so that its request can be answered; the payload is not, and goes nowhere.
+#[test]
+fn payloads_that_no_peer_can_be_given_are_named() {
+    for case in load("unreadable.json") {
+        let from = case.serializer();
+        let place = format!("{} in {from}", case.name());
+        let message = decode(from, &case.field("input", from), case.name());
+        let payload = message.payload().unwrap();
+        let error = payload.check().unwrap_err();
+        assert_eq!(error.to_string(), case.text("error"), "{place}");
+        assert!(!payload.is_empty() && payload.len() == 0, "{place}");
+        assert_eq!(payload.args::<Value>().as_ref(), Err(&error), "{place}");
+        assert_eq!(payload.kwargs::<Value>().as_ref(), Err(&error), "{place}");
+        assert_eq!(payload.arg::<Value>(0).as_ref(), Err(&error), "{place}");
+        for to in Serializer::ALL {
+            let mut out = BytesMut::from(&b"before"[..]);
+            assert_eq!(to.encode(&message, &mut out).as_ref(), Err(&error), "{place}");
+            assert_eq!(out, b"before"[..], "{place}: an error leaves the output as it was");
+        }
+    }
+}
+
 #[test]
 fn payloads_that_cannot_be_carried_are_named() {
     for case in load("untranslatable.json") {

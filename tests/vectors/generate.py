@@ -4,6 +4,7 @@ messages.json   every message, with every key of its options or details, with an
 payloads.json   payloads: numbers, text, binary, wide, deep
 lenient.json    forms that are accepted and not written, with what they become
 invalid.json    forms that are refused, with the text of the error
+unreadable.json payloads that no peer can be given, with the text of the error
 untranslatable.json   payloads that cannot be carried to another serializer
 """
 
@@ -108,6 +109,7 @@ def main():
     write("payloads.json", ({"name": n} | forms(m) for n, m in payload_cases()))
     write("lenient.json", lenient.lenient())
     write("invalid.json", invalid.invalid(), compact=False)
+    write("unreadable.json", invalid.unreadable())
     write("untranslatable.json", invalid.untranslatable())
 
 

@@ -35,8 +35,8 @@ def wrong_messages():
     yield from everywhere("a text for a type", ["HELLO"], "message at byte 1: expected a non-negative integer, found text")
     yield from everywhere("a float for a type", [1.0, "r", {}],
                           "message at byte 1: expected a non-negative integer, found a float")
-    yield from everywhere("a negative type", [-1], "message at byte 1: expected a non-negative integer, found an integer")
-    yield from everywhere("a type alone", [48], "CALL: 1 elements, expected 4 to 6")
+    yield from everywhere("a negative type", [-1], "message at byte 1: expected a non-negative integer, found a negative one")
+    yield from everywhere("a type alone", [48], "CALL: 1 element, expected 4 to 6")
     yield from everywhere("a CALL too short", [48, 1, {}], "CALL: 3 elements, expected 4 to 6")
     yield from everywhere("a CALL too long", [48, 1, {}, "p", [], {}, 1], "CALL: 7 elements, expected 4 to 6")
     yield from everywhere("an ABORT too long", [3, {}, "r", [], {}, 1], "ABORT: 6 elements, expected 3 to 5")
@@ -48,7 +48,7 @@ def wrong_elements():
     for value, at, problem in [
         (0, "", "0 is not an id (1 to 2^53)"),
         (2**53 + 1, "", "9007199254740993 is not an id (1 to 2^53)"),
-        (-1, "", f"{integer}, found an integer"),
+        (-1, "", f"{integer}, found a negative one"),
         (1.0, "", f"{integer}, found a float"),
         (True, "", f"{integer}, found a boolean"),
         ("1", "", f"{integer}, found text"),
@@ -96,16 +96,12 @@ def broken_json():
         ("nothing", "", f"message at byte 0: {end}"),
         ("a comma too many", "[33,1,2,]", "SUBSCRIBED at byte 8: byte 0x5d cannot stand here"),
         ("two commas", "[33,,2]", "SUBSCRIBED request at byte 4: byte 0x2c cannot stand here"),
-        ("a bracket too many", "[33,1,2]]", "SUBSCRIBED at byte 8: 1 bytes follow the end of the message"),
+        ("a bracket too many", "[33,1,2]]", "SUBSCRIBED at byte 8: 1 byte follows the end of the message"),
         ("cut off", "[33,1,", f"SUBSCRIBED subscription at byte 6: {end}"),
         ("a leading zero", "[33,01,2]", "SUBSCRIBED request at byte 4: the number is malformed"),
         ("a plus sign", "[33,+1,2]", "SUBSCRIBED request at byte 4: byte 0x2b cannot stand here"),
         ("an id of 20 digits", "[33,99999999999999999999,2]", "SUBSCRIBED request at byte 4: the number is out of range"),
-        ("a huge float", '[48,1,{},"p",[1e999]]', "CALL arguments at byte 14: the number is out of range"),
-        ("a huge integer", '[48,1,{},"p",[-9223372036854775809]]', "CALL arguments at byte 14: the number is out of range"),
-        ("NaN", '[48,1,{},"p",[NaN]]', "CALL arguments at byte 14: byte 0x4e cannot stand here"),
         ("single quotes", "[48,1,{},'p']", "CALL procedure at byte 9: byte 0x27 cannot stand here"),
-        ("a lone surrogate", '[48,1,{},"p",["\\ud800"]]', "CALL arguments at byte 15: the string holds a lone surrogate"),
         ("a lone surrogate in a URI", '[48,1,{},"\\udc00"]', "CALL procedure at byte 10: the string holds a lone surrogate"),
         ("a wrong escape", '[48,1,{},"p",["\\x41"]]', "CALL arguments at byte 15: the string holds an invalid escape"),
         ("a raw line feed", '[48,1,{},"p",["a\nb"]]', "CALL arguments at byte 16: the string holds an unescaped control character"),
@@ -123,15 +119,13 @@ def broken_json():
 def broken_msgpack():
     for name, given, error in [
         ("the byte never used", "c1", "message at byte 0: byte 0xc1 cannot stand here"),
-        ("a value behind the message", "93210102c0", "SUBSCRIBED at byte 4: 1 bytes follow the end of the message"),
+        ("a value behind the message", "93210102c0", "SUBSCRIBED at byte 4: 1 byte follows the end of the message"),
         ("a list longer than the message", "ddffffffff21", "message at byte 0: the message ends inside a value"),
         ("a binary longer than the message", "95300180a17091c6ffffffff00", "CALL arguments at byte 7: the message ends inside a value"),
         ("a dict longer than the message", "943001dfffffffffa170", "CALL options at byte 3: the message ends inside a value"),
-        ("text that is not UTF-8", "95300180a17091a1ff", "CALL arguments at byte 7: the text is not valid UTF-8"),
         ("a URI that is not UTF-8", "94300180a2c328", "CALL procedure at byte 4: the text is not valid UTF-8"),
         ("a surrogate in a URI", "94300180a3eda080", "CALL procedure at byte 4: the text is not valid UTF-8"),
         ("a number for a key", "943001810102a170", "CALL options at byte 4: a dict key is an integer, only text is allowed"),
-        ("a number for a key of kwargs", "96300180a17090810102", "CALL keyword arguments at byte 8: a dict key is an integer, only text is allowed"),
         ("binary for a key", "94300181c4016102a170", "CALL options at byte 4: a dict key is binary, only text is allowed"),
         ("an extension for an id", "94 30 d40001 80 a170", "CALL request at byte 2: expected a non-negative integer, found a value of no WAMP type"),
     ]:
@@ -148,15 +142,44 @@ def broken_cbor():
         ("text longer than the message", "84183001a07bffffffffffffffff", "CALL procedure at byte 5: the message ends inside a value"),
         ("a dict that ends behind a key", "84183001bf6161ff6170", "CALL options at byte 7: byte 0xff cannot stand here"),
         ("mixed chunks", "85183001a06170817f4161ff", "CALL arguments at byte 8: byte 0x41 cannot stand here"),
-        ("text that is not UTF-8", "85183001a061708161ff", "CALL arguments at byte 8: the text is not valid UTF-8"),
-        ("a character cut in two chunks", "85183001a06170817f61c361a4ff", "CALL arguments at byte 8: the text is not valid UTF-8"),
         ("a number for a key", "84183001a101026170", "CALL options at byte 5: a dict key is an integer, only text is allowed"),
-        ("a negative bignum id", "841830c34100a06170", "CALL request at byte 3: expected a non-negative integer, found an integer"),
+        ("a negative bignum id", "841830c34100a06170", "CALL request at byte 3: expected a non-negative integer, found a negative one"),
         ("a bignum id beyond 64 bits", "841830c249010000000000000000a06170", "CALL request at byte 3: the number is out of range"),
     ]:
         yield refused(name, "cbor", hexed(given), error)
     yield refused("65 lists deep", "cbor", hexed("85183001a06170", b"\x81" * 65, "80"),
                   "CALL arguments at byte 71: nested deeper than 64 levels")
+
+
+def unreadable():
+    """Messages that are read, with a payload that no peer can be given; and what is said about it."""
+    args, kwargs = "the arguments cannot be read: at byte ", "the keyword arguments cannot be read: at byte "
+    nan, text = "NaN and infinities are not JSON", "the text is not valid UTF-8"
+    binary, twice = "the binary string is not valid base64", "the key stands twice"
+    number = "a dict key is an integer, only text is allowed"
+    for name, serializer, given, error in [
+        ("NaN", "json", '[48,1,{},"p",[1,NaN]]', f"{args}16: {nan}"),
+        ("infinity", "json", '[36,1,2,{},[],{"a":Infinity}]', f"{kwargs}19: {nan}"),
+        ("a negative infinity", "json", '[50,1,{},[[-Infinity]]]', f"{args}11: {nan}"),
+        ("NUL without base64", "json", '[16,1,{},"t",["\\u0000abcde"]]', f"{args}14: {binary}"),
+        ("a key twice", "json", '[48,1,{},"p",[],{"a":1,"b":2,"a":3}]', f"{kwargs}29: {twice}"),
+        ("a key twice, once with escapes", "json", '[48,1,{},"p",[],{"a":1,"\\u0061":3}]', f"{kwargs}23: {twice}"),
+        ("half of a surrogate pair in a key", "json", '[48,1,{},"p",[],{"\\ud800":1}]', f"{kwargs}18: the string holds a lone surrogate"),
+        ("text that is not UTF-8", "msgpack", hexed("95300180a17091a1ff"), f"{args}7: {text}"),
+        ("a cut emoji", "msgpack", hexed("95300180a17091a3eda0bd"), f"{args}7: {text}"),
+        ("a number for a key of kwargs", "msgpack", hexed("96300180a17090810102"), f"{kwargs}8: {number}"),
+        ("a key of kwargs twice", "msgpack", hexed("96300180a1709082a16101a16102"), f"{kwargs}11: {twice}"),
+        ("text that is not UTF-8 for a key", "msgpack", hexed("96300180a1709081a1ff02"), f"{kwargs}8: {text}"),
+        ("text that is not UTF-8", "cbor", hexed("85183001a061708161ff"), f"{args}8: {text}"),
+        ("a character cut in two chunks", "cbor", hexed("85183001a06170817f61c361a4ff"), f"{args}8: {text}"),
+        ("a cut emoji in a list inside", "cbor", hexed("85183001a0617081820163eda0bd"), f"{args}10: {text}"),
+        ("a number for a key of kwargs", "cbor", hexed("86183001a0617080a10102"), f"{kwargs}9: {number}"),
+        ("a key of kwargs twice", "cbor", hexed("86183001a0617080bf616101616102ff"), f"{kwargs}12: {twice}"),
+    ]:
+        yield refused(name, serializer, given, error)
+    # More keys than are compared one by one.
+    many = "".join(f'"k{n}":{n},' for n in range(40))
+    yield refused("a key twice among many", "json", f'[48,1,{{}},"p",[],{{{many}"k30":0}}]', f"{kwargs}17: {twice}")
 
 
 def untranslatable():
@@ -170,6 +193,10 @@ def untranslatable():
         ("a number for a key", "cbor", "85183001a0617081a10102", ["json"], "a dict key that is not text"),
         ("an extension", "msgpack", "95300180a17091d40500", ["json", "cbor"], "a value of no WAMP type"),
         ("a simple value", "cbor", "85183001a0617081f0", ["json", "msgpack"], "a value of no WAMP type"),
+        ("a number beyond f64", "json", '[48,1,{},"p",[1e999]]', ["msgpack", "cbor"], "a number beyond 64 bits"),
+        ("an integer beyond 64 bits", "json", '[48,1,{},"p",[18446744073709551616]]', ["msgpack", "cbor"], "a number beyond 64 bits"),
+        ("half of a surrogate pair", "json", '[48,1,{},"p",["\\ud83d"]]', ["msgpack", "cbor"], "text with half of a surrogate pair"),
+        ("half of a surrogate pair in a key", "json", '[48,1,{},"p",[{"\\ud83d":1}]]', ["msgpack", "cbor"], "text with half of a surrogate pair"),
         ("a bignum", "cbor", "85183001a0617081c249010000000000000000", ["json", "msgpack"], "an integer beyond 64 bits"),
         ("a big negative", "cbor", "85183001a06170813bffffffffffffffff", ["json", "msgpack"], "an integer beyond 64 bits"),
     ]:

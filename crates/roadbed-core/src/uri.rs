@@ -35,6 +35,16 @@ pub enum UriRules {
     Strict,
 }
 
+impl UriRules {
+    /// Its name in the specification: `loose` or `strict`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Loose => "loose",
+            Self::Strict => "strict",
+        }
+    }
+}
+
 /// How a subscription or registration matches URIs (advanced profile, "pattern-based").
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MatchPolicy {
@@ -61,7 +71,7 @@ pub enum UriError {
         at: usize,
     },
     /// A character that the rules exclude.
-    #[error("the URI holds a character at byte {at} that {rules:?} rules exclude")]
+    #[error("the URI holds a character at byte {at} that the {} URI rules exclude", rules.name())]
     Character {
         /// Offset in bytes of the character.
         at: usize,

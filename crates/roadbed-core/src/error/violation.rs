@@ -1,6 +1,8 @@
 //! What a peer did wrong.
 
 use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
 use core::fmt;
 
 use crate::id::RequestId;
@@ -56,7 +58,7 @@ pub enum ViolationKind {
     #[error("there is no message type {0}")]
     UnknownType(u64),
     /// A message with too few or too many elements.
-    #[error("{found} elements, expected {min} to {max}")]
+    #[error("{}", length(*found, *min, *max))]
     Length {
         /// Elements found; for a message that is too long, at least this many.
         found: usize,
@@ -88,6 +90,15 @@ pub enum ViolationKind {
     /// A feature used that was not announced.
     #[error("{0} was not announced")]
     NotAnnounced(&'static str),
+}
+
+/// How many elements came, and how many may come.
+fn length(found: usize, min: usize, max: usize) -> String {
+    let plural = if found == 1 { "" } else { "s" };
+    if min == max {
+        return format!("{found} element{plural}, expected {min}");
+    }
+    format!("{found} element{plural}, expected {min} to {max}")
 }
 
 impl ProtocolViolation {

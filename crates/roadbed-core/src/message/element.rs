@@ -169,7 +169,7 @@ pub(super) fn read_uri<'a, R: Reader<'a>>(
     d.element = Some(name);
     let start = d.reader.offset();
     let uri = match Uri::read(d) {
-        Err(error) if matches!(error.kind, Malformed::TooLong { .. } | Malformed::UnknownValue { .. }) => {
+        Err(error) if error.kind.is_text_that_does_not_fit() => {
             d.reader.rewind(start);
             d.read_or_note::<Uri>()?.unwrap_or(Uri::from_static(""))
         }

@@ -107,6 +107,9 @@ pub enum Malformed {
         /// What stands there.
         found: Kind,
     },
+    /// An integer below 0 where none is taken.
+    #[error("expected a non-negative integer, found a negative one")]
+    Negative,
     /// A value of the right type that is none of those this place takes.
     #[error("expected {expected}, found another value")]
     UnknownValue {
@@ -129,7 +132,7 @@ pub enum Malformed {
     #[error("the binary string is not valid base64")]
     InvalidBinary,
     /// Bytes behind the end of the message.
-    #[error("{count} bytes follow the end of the message")]
+    #[error("{count} {} the end of the message", if *count == 1 { "byte follows" } else { "bytes follow" })]
     TrailingBytes {
         /// How many.
         count: usize,
@@ -143,6 +146,7 @@ impl Malformed {
         matches!(
             self,
             Self::WrongType { .. }
+                | Self::Negative
                 | Self::UnknownValue { .. }
                 | Self::InvalidId(_)
                 | Self::NumberOutOfRange
@@ -151,6 +155,14 @@ impl Malformed {
                 | Self::InvalidUtf8
                 | Self::MissingKey(_)
                 | Self::TooLong { .. }
+        )
+    }
+
+    /// Whether text stood there that is no URI, or of which no peer can be given anything.
+    pub(crate) const fn is_text_that_does_not_fit(&self) -> bool {
+        matches!(
+            self,
+            Self::TooLong { .. } | Self::UnknownValue { .. } | Self::InvalidUtf8 | Self::LoneSurrogate
         )
     }
 

@@ -1,5 +1,7 @@
 //! The callee: REGISTER, UNREGISTER, INVOCATION and its answers, INTERRUPT, revocation.
 
+use alloc::string::ToString;
+
 use super::grants::Release;
 use super::pending::Request;
 use super::plan::{Change, Plan, check_room, check_uri, refuse};
@@ -225,6 +227,10 @@ impl Session {
             );
             return Ok(());
         };
+        if let Err(error) = payload.check() {
+            self.refuse_invocation(request, &uris::INVALID_PAYLOAD, &error.to_string());
+            return Ok(());
+        }
         let (count, limit) = (self.invocations.len(), self.config.limits.pending_invocations);
         if count >= limit {
             let text = alloc::format!("{count} invocations wait for an answer, the limit is {limit}");

@@ -156,7 +156,7 @@ impl<'a> CborReader<'a> {
                 Ok(value)
             }
             Ok((None, _)) if head.bignum == Some(false) => Err(self.error(Malformed::NumberOutOfRange)),
-            Ok(_) => Err(self.mismatch("a non-negative integer", &head)),
+            Ok(_) => Err(self.error(Malformed::Negative)),
             Err(flaw) => Err(self.flaw(flaw, self.rest)),
         }
     }

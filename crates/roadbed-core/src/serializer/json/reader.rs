@@ -92,6 +92,9 @@ impl<'a> JsonReader<'a> {
             return Err(self.wrong_type(EXPECTED));
         }
         let number = number::scan(self.input, self.at)?;
+        if number.class == Class::Negative {
+            return Err(ReadError::new(self.at, Malformed::Negative));
+        }
         if number.class != Class::Unsigned {
             let found = number.class.kind();
             return Err(ReadError::new(self.at, Malformed::WrongType { expected: EXPECTED, found }));

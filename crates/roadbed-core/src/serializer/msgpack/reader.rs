@@ -69,7 +69,7 @@ impl<'a> MsgPackReader<'a> {
                     self.rest = rest;
                     Ok(value)
                 }
-                Err(_) => Err(self.mismatch(EXPECTED)),
+                Err(_) => Err(ReadError::new(self.offset(), Malformed::Negative)),
             },
             Some(Err(flaw)) => Err(self.flaw(flaw, self.rest)),
             None => Err(self.mismatch(EXPECTED)),
