@@ -85,7 +85,9 @@ fn messages_of_wrong_length() {
                     ViolationKind::Length { found, min, max },
                     "{message} {serializer}"
                 );
-                let text = format!("{message}: {found} elements, expected {min} to {max}");
+                let plural = if found == 1 { "" } else { "s" };
+                let expected = if min == max { min.to_string() } else { format!("{min} to {max}") };
+                let text = format!("{message}: {found} element{plural}, expected {expected}");
                 assert_eq!(error.to_string(), text);
             }
             while long.len() < max {
@@ -254,7 +256,8 @@ fn trailing_bytes() {
                 let length = bytes.len();
                 bytes.extend(behind);
                 let error = decode(serializer, bytes).unwrap_err();
-                let text = format!("{message} at byte {length}: {count} bytes follow the end of the message");
+                let what = if count == 1 { "byte follows" } else { "bytes follow" };
+                let text = format!("{message} at byte {length}: {count} {what} the end of the message");
                 assert_eq!(error.to_string(), text);
             }
         }

@@ -1,6 +1,7 @@
 //! Text that is none, keys that are none, keys that stand twice.
 
 use roadbed_core::error::ViolationKind;
+use roadbed_core::payload::Payload;
 use roadbed_core::serializer::{Malformed, Serializer};
 use roadbed_tests::wire::{Wire, dict, list, text};
 
@@ -28,33 +29,53 @@ const BROKEN: &[&[u8]] = &[
     b"a long text, longer than a register, of ASCII but for one byte: \xff",
 ];
 
+/// What comes of text that no peer can be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// The message is refused.
+    Fails,
+    /// The message is taken without it.
+    Ignored,
+    /// The message is taken, and nothing of its payload can be read.
+    Unreadable,
+}
+use Outcome::{Fails, Ignored, Unreadable};
+
 /// Where text can stand: elements with a mark instead of the text under test.
-fn places() -> Vec<(&'static str, Wire)> {
+fn places() -> Vec<(&'static str, Outcome, Wire)> {
     let mark = || text(MARK);
     let keyed = |value: Wire| Wire::Dict(vec![(mark(), value)]);
     let call = |options: Wire| message![48, 1, options, text("p")];
     let with_args = |arg: Wire| message![48, 1, dict([]), text("p"), list([arg])];
     vec![
-        ("a URI", message![48, 1, dict([]), mark()]),
-        ("a realm", message![1, mark(), dict([])]),
-        ("a signature", message![5, mark(), dict([])]),
-        ("a known option", call(dict([("rkey", mark())]))),
-        ("a choice", message![49, 1, dict([("mode", mark())])]),
-        ("a name", message![16, 1, dict([("eligible_authid", list([mark()]))]), text("t")]),
-        ("a forwarder", call(dict([("forward_for", list([dict([("authid", mark())])]))]))),
-        ("an unknown option", call(dict([("x", mark())]))),
-        ("deep in an unknown option", call(dict([("x", list([dict([("y", mark())])]))]))),
-        ("a key of options", call(keyed(Wire::from(1)))),
-        ("a key in an unknown option", call(dict([("x", keyed(Wire::from(1)))]))),
-        ("a key of authextra", message![1, text("r"), dict([("authextra", keyed(Wire::from(1)))])]),
-        ("a role", message![1, text("r"), dict([("roles", keyed(dict([])))])]),
-        ("an argument", with_args(mark())),
-        ("deep in the arguments", with_args(list([dict([("k", list([mark()]))])]))),
-        ("a key in the arguments", with_args(keyed(Wire::Null))),
-        ("a keyword", message![48, 1, dict([]), text("p"), list([]), keyed(Wire::Null)]),
-        ("a keyword argument", message![48, 1, dict([]), text("p"), list([]), dict([("k", mark())])]),
-        ("an ignored message", message![300, mark()]),
-        ("a bare payload", message![48, 1, dict([("enc_algo", text("mqtt"))]), text("p"), mark()]),
+        ("a URI", Fails, message![48, 1, dict([]), mark()]),
+        ("a realm", Fails, message![1, mark(), dict([])]),
+        ("a signature", Fails, message![5, mark(), dict([])]),
+        ("a known option", Fails, call(dict([("rkey", mark())]))),
+        ("a choice", Fails, message![49, 1, dict([("mode", mark())])]),
+        ("a name", Fails, message![16, 1, dict([("eligible_authid", list([mark()]))]), text("t")]),
+        ("a forwarder", Fails, call(dict([("forward_for", list([dict([("authid", mark())])]))]))),
+        ("an unknown option", Ignored, call(dict([("x", mark())]))),
+        ("deep in an unknown option", Ignored, call(dict([("x", list([dict([("y", mark())])]))]))),
+        ("a key of options", Fails, call(keyed(Wire::from(1)))),
+        ("a key in an unknown option", Ignored, call(dict([("x", keyed(Wire::from(1)))]))),
+        ("a key of authextra", Fails, message![1, text("r"), dict([("authextra", keyed(Wire::from(1)))])]),
+        ("a role", Fails, message![1, text("r"), dict([("roles", keyed(dict([])))])]),
+        ("an argument", Unreadable, with_args(mark())),
+        ("deep in the arguments", Unreadable, with_args(list([dict([("k", list([mark()]))])]))),
+        ("a key in the arguments", Unreadable, with_args(keyed(Wire::Null))),
+        ("a keyword", Unreadable, message![48, 1, dict([]), text("p"), list([]), keyed(Wire::Null)]),
+        (
+            "a keyword argument",
+            Unreadable,
+            message![48, 1, dict([]), text("p"), list([]), dict([("k", mark())])],
+        ),
+        ("an ignored message", Ignored, message![300, mark()]),
+        (
+            "a bare payload",
+            Unreadable,
+            message![48, 1, dict([("enc_algo", text("mqtt"))]), text("p"), mark()],
+        ),
     ]
 }
 
@@ -86,36 +107,84 @@ fn with_bytes(serializer: Serializer, elements: &Wire, bytes: &[u8]) -> Vec<u8> 
 
 #[test]
 fn text_must_be_utf8_everywhere() {
-    for (place, elements) in places() {
+    for (place, outcome, elements) in places() {
         for serializer in Serializer::ALL {
             for broken in BROKEN {
                 let place = format!("{serializer} {place} {broken:02x?}");
-                let error = decode(serializer, with_bytes(serializer, &elements, broken)).expect_err(&place);
-                let is_utf8 = ViolationKind::Malformed(Malformed::InvalidUtf8);
-                assert_eq!(*error.kind(), is_utf8, "{place}: {error}");
-                assert_eq!(error.request(), None, "{place}: {error}");
+                let decoded = decode(serializer, with_bytes(serializer, &elements, broken));
+                if outcome == Fails {
+                    let error = decoded.expect_err(&place);
+                    let is_utf8 = ViolationKind::Malformed(Malformed::InvalidUtf8);
+                    assert_eq!(*error.kind(), is_utf8, "{place}: {error}");
+                    continue;
+                }
+                let message = decoded.expect(&place);
+                let checked = message.payload().map_or(Ok(()), Payload::check);
+                assert_eq!(checked.is_err(), outcome == Unreadable, "{place}: {checked:?}");
+                // What is wrong with it does not travel.
+                let mut out = bytes::BytesMut::new();
+                if broken.len() > 2 && serializer.encode(&message, &mut out).is_ok() {
+                    assert!(!out.windows(broken.len()).any(|window| window == *broken), "{place}");
+                }
             }
         }
     }
 }
 
 #[test]
-fn json_strings_hold_no_halves() {
+fn bad_text_costs_the_request_it_is_in() {
+    for (place, _, elements) in places().into_iter().take(4) {
+        for serializer in Serializer::ALL {
+            let error = decode(serializer, with_bytes(serializer, &elements, b"\xed\xa0\xbd")).unwrap_err();
+            let is_answered = matches!(place, "a URI" | "a known option");
+            assert_eq!(error.request().is_some(), is_answered, "{serializer} {place}: {error}");
+        }
+    }
+}
+
+#[test]
+fn halves_of_json_characters_pass_where_nobody_has_to_read_them() {
+    for (place, outcome, elements) in places() {
+        for half in
+            ["\\ud800", "\\udfff", "\\ud800\\ud800", "\\ud800x\\udc00", "\\uDC00\\uD800", "\\ud83e\\n"]
+        {
+            for pad in ["", "padding that is longer than any register"] {
+                let text = format!("{pad}{half}");
+                let decoded =
+                    decode(Serializer::Json, with_bytes(Serializer::Json, &elements, text.as_bytes()));
+                if outcome == Fails {
+                    let is_half = ViolationKind::Malformed(Malformed::LoneSurrogate);
+                    assert_eq!(*decoded.expect_err(place).kind(), is_half, "{place} {text}");
+                    continue;
+                }
+                let message = decoded.expect(place);
+                let Some(payload) = message.payload() else { continue };
+                assert_eq!(payload.check().is_err(), place == "a keyword", "{place} {text}");
+                let mut out = bytes::BytesMut::new();
+                if outcome == Unreadable && Serializer::Json.encode(&message, &mut out).is_ok() {
+                    assert!(
+                        out.windows(half.len()).any(|window| window == half.as_bytes()),
+                        "{place}: untouched"
+                    );
+                    Serializer::Cbor.encode(&message, &mut out).expect_err(place);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn json_strings_have_one_grammar() {
     let broken: &[(&str, Malformed)] = &[
-        ("\\ud800", Malformed::LoneSurrogate),
-        ("\\udfff", Malformed::LoneSurrogate),
-        ("\\ud800\\ud800", Malformed::LoneSurrogate),
-        ("\\ud800x\\udc00", Malformed::LoneSurrogate),
-        ("\\uDC00\\uD800", Malformed::LoneSurrogate),
-        ("\\ud83e\\n", Malformed::LoneSurrogate),
         ("\\x", Malformed::InvalidEscape),
         ("\\u12g4", Malformed::InvalidEscape),
+        ("\\ud83e\\u12g4", Malformed::InvalidEscape),
         ("\\U0001F980", Malformed::InvalidEscape),
         ("\n", Malformed::ControlCharacter),
         ("\0", Malformed::ControlCharacter),
         ("\u{1f}", Malformed::ControlCharacter),
     ];
-    for (place, elements) in places() {
+    for (place, _, elements) in places() {
         for (broken, kind) in broken {
             for pad in ["", "padding that is longer than any register"] {
                 let bytes = with_bytes(Serializer::Json, &elements, format!("{pad}{broken}").as_bytes());
@@ -148,7 +217,11 @@ fn keys_stand_once_in_options_and_twice_in_payloads() {
         let roles = message![1, text("r"), dict([("roles", Wire::Dict(vec![role(), role()]))])];
         assert!(refusal(serializer, &roles).ends_with(": the key stands twice"), "{serializer}");
 
-        let elements = message![48, 1, dict([]), text("p"), list([twice()]), twice()];
+        // At the top of the keyword arguments it costs the request, deeper it is the business of who reads it.
+        let kwargs = send(serializer, &message![48, 1, dict([]), text("p"), list([]), twice()]).unwrap();
+        let error = kwargs.payload().unwrap().check().unwrap_err().to_string();
+        assert!(error.ends_with(": the key stands twice"), "{serializer}: {error}");
+        let elements = message![48, 1, dict([]), text("p"), list([twice()]), dict([("k", twice())])];
         let message = send(serializer, &elements).unwrap();
         for to in Serializer::ALL {
             let mut out = bytes::BytesMut::new();
@@ -174,7 +247,6 @@ fn keys_are_text_in_options_and_keywords() {
                 message![4, text("ticket"), keyed()],
                 message![1, text("r"), dict([("roles", keyed())])],
                 message![48, 1, dict([("forward_for", list([keyed()]))]), text("p")],
-                message![48, 1, dict([]), text("p"), list([]), keyed()],
             ] {
                 if serializer == Serializer::Json && matches!(key, Wire::Binary(_)) {
                     continue;
@@ -185,7 +257,13 @@ fn keys_are_text_in_options_and_keywords() {
                 let is_stray = serializer == Serializer::Json && error.ends_with("cannot stand here");
                 assert!(is_named || is_stray, "{error}");
             }
-            // Deeper, only JSON has no other keys.
+            // JSON has no other keys at all.
+            if serializer.is_binary() {
+                let kwargs =
+                    send(serializer, &message![48, 1, dict([]), text("p"), list([]), keyed()]).unwrap();
+                let error = kwargs.payload().unwrap().check().unwrap_err().to_string();
+                assert!(error.ends_with(", only text is allowed"), "{serializer}: {error}");
+            }
             let deep = message![48, 1, dict([]), text("p"), list([keyed()])];
             let found = send(serializer, &deep);
             let is_text = serializer == Serializer::Json && matches!(key, Wire::Binary(_));

@@ -204,7 +204,7 @@ fn integers_of_every_width_and_small_bignums_are_read() {
             assert_eq!(u64(&head), Ok(value.into()));
         }
         for head in heads(NEGATIVE, value) {
-            assert_eq!(u64(&head), wrong(Kind::Integer));
+            assert_eq!(u64(&head), Err(Malformed::Negative));
             let negative = Scalar::Negative(-1 - i64::from(value));
             with(&head, |reader| assert_eq!(reader.scalar().unwrap(), negative));
         }

@@ -53,7 +53,10 @@ fn unsigned_integers() {
     for text in ["1.0", "1e3", "-0", "-0.0", "0.5", "1E0"] {
         assert_eq!(read(text), Err(wrong(expected, Kind::Float)), "{text}");
     }
-    assert_eq!(read("-1"), Err(wrong(expected, Kind::Integer)));
+    assert_eq!(read("-1"), Err(Malformed::Negative));
+    for text in ["NaN", "Infinity", "-Infinity"] {
+        assert_eq!(read(text), Err(wrong(expected, Kind::Float)), "{text}");
+    }
     assert_eq!(read("true"), Err(wrong(expected, Kind::Bool)));
     assert_eq!(read("\"1\""), Err(wrong(expected, Kind::Text)));
     assert_eq!(read("null"), Err(wrong(expected, Kind::Null)));
