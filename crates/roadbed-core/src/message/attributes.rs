@@ -143,6 +143,17 @@ impl RawDict {
         Self { entries: self.entries.iter().map(copy).collect(), serializer: self.serializer }
     }
 
+    /// About how many bytes of memory a detached copy holds.
+    pub(crate) fn weight(&self) -> usize {
+        let entry = |(key, value): &(ByteString, Bytes)| {
+            key.len()
+                .saturating_add(value.len())
+                .saturating_add(size_of::<(ByteString, Bytes)>())
+                .saturating_add(64)
+        };
+        self.entries.iter().map(entry).fold(0, usize::saturating_add)
+    }
+
     /// Reads the value of an unknown key.
     pub(crate) fn accept<'a, R: Reader<'a>>(
         &mut self,

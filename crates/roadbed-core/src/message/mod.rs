@@ -22,6 +22,7 @@
 //! ```
 
 pub(crate) mod attributes;
+mod detach;
 mod details;
 mod element;
 mod passthru;

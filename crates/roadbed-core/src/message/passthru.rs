@@ -12,7 +12,7 @@ use crate::serializer::{Malformed, ReadError, Reader, Writer};
 /// How a payload that the router does not look into is sealed: `ppt_*` of the specification and
 /// `enc_*`, its deployed form (advanced profile, "payload passthru mode").
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PassThru(Option<Box<PassThruAttributes>>);
+pub struct PassThru(pub(super) Option<Box<PassThruAttributes>>);
 
 /// The attributes of [`PassThru`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -110,7 +110,7 @@ group!(ppt_scheme, ppt_serializer, ppt_cipher, ppt_keyid, enc_algo, enc_key, enc
 
 /// An algorithm of `enc_algo`: `cryptobox`, `mqtt`, `xbr`, or one of your own that begins with `x_`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EncAlgo(ByteString);
+pub struct EncAlgo(pub(super) ByteString);
 
 impl EncAlgo {
     /// The algorithm of this name, or `None` when it is not a known one.

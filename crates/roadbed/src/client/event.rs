@@ -7,6 +7,7 @@ use roadbed_core::payload::Payload;
 use roadbed_core::uri::Uri;
 use serde::de::DeserializeOwned;
 
+use super::queue::Entry;
 use crate::payload::single;
 
 /// An event that somebody published.
@@ -76,6 +77,31 @@ pub(crate) enum Item {
     Event(Event),
     /// What follows was published to the session of this generation.
     Gap(u64),
+}
+
+impl Entry for Item {
+    fn detach(self) -> Self {
+        match self {
+            Self::Event(event) => Self::Event(Event {
+                details: if event.details.is_empty() {
+                    Sparse::EMPTY
+                } else {
+                    Sparse::from(event.details.detach())
+                },
+                payload: event.payload.detach(),
+                ..event
+            }),
+            mark @ Self::Gap(_) => mark,
+        }
+    }
+
+    fn size(&self) -> usize {
+        match self {
+            Self::Event(event) if event.details.is_empty() => event.payload.len(),
+            Self::Event(event) => event.payload.len().saturating_add(event.details.weight()),
+            Self::Gap(_) => 0,
+        }
+    }
 }
 
 /// So many events were dropped, because nobody took them in time. Those after them follow.

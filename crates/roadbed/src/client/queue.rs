@@ -5,8 +5,17 @@ use std::task::{Context, Poll, Waker};
 
 use crate::guard::{Guarded, Sleeper};
 
-/// What an entry counts beyond its payload.
-const ENTRY_COST: usize = 64;
+/// What an entry counts beyond its payload: its place in the queue, and what the allocator needs for its parts.
+const ENTRY_COST: usize = 256;
+
+/// What waits in a queue.
+pub(crate) trait Entry: Sized {
+    /// Copies what it shares with a read buffer, which it would keep alive, however little of it is its own.
+    fn detach(self) -> Self;
+
+    /// The bytes it holds then.
+    fn size(&self) -> usize;
+}
 
 /// What a mark counts; no entry costs as little.
 const MARK_COST: usize = 0;
@@ -39,7 +48,7 @@ pub(crate) enum Popped<T> {
     End,
 }
 
-impl<T> Queue<T> {
+impl<T: Entry> Queue<T> {
     pub(crate) fn new(max_entries: usize, max_bytes: usize) -> Self {
         Self(Guarded::new(Inner {
             entries: VecDeque::new(),
@@ -61,13 +70,15 @@ impl<T> Queue<T> {
     }
 
     /// Adds an entry; the oldest make room for it. An entry too large for the whole queue still has its
-    /// place in it, alone. `keep` turns an entry into one that may wait for long. Returns whom to wake.
-    pub(crate) fn push(&self, entry: T, size: usize, keep: impl FnOnce(T, usize) -> T) -> Option<Waker> {
+    /// place in it, alone. Returns whom to wake.
+    pub(crate) fn push(&self, entry: T) -> Option<Waker> {
+        // An entry that waits counts what it keeps alive, so that is its own.
+        let entry = entry.detach();
+        let cost = entry.size().saturating_add(ENTRY_COST);
         self.with(|queue| {
             if queue.is_closed {
                 return None;
             }
-            let cost = size.saturating_add(ENTRY_COST);
             while queue.is_full(cost)
                 && let Some((_, cost)) = queue.entries.pop_front()
             {
@@ -75,20 +86,20 @@ impl<T> Queue<T> {
                 queue.lost += u64::from(cost != MARK_COST);
             }
             queue.bytes += cost;
-            let entry = keep(entry, queue.entries.len());
             queue.entries.push_back((entry, cost));
             queue.sleeper.rouse()
         })
     }
 
     /// Adds an entry, or gives it back when there is no room. Returns whom to wake.
-    pub(crate) fn offer(&self, entry: T, size: usize) -> Result<Option<Waker>, T> {
+    pub(crate) fn offer(&self, entry: T) -> Result<Option<Waker>, T> {
+        let cost = entry.size().saturating_add(ENTRY_COST);
         self.with(|queue| {
-            let cost = size.saturating_add(ENTRY_COST);
             if queue.is_closed || queue.is_full(cost) {
                 return Err(entry);
             }
             queue.bytes += cost;
+            let entry = entry.detach();
             queue.entries.push_back((entry, cost));
             Ok(queue.sleeper.rouse())
         })
@@ -179,7 +190,18 @@ impl<T> Inner<T> {
 mod tests {
     use super::*;
 
-    fn popped(queue: &Queue<u32>) -> Option<Popped<u32>> {
+    /// An entry of that many bytes.
+    impl Entry for usize {
+        fn detach(self) -> Self {
+            self
+        }
+
+        fn size(&self) -> usize {
+            *self
+        }
+    }
+
+    fn popped(queue: &Queue<usize>) -> Option<Popped<usize>> {
         match queue.poll_pop(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(popped) => Some(popped),
             Poll::Pending => None,
@@ -190,26 +212,29 @@ mod tests {
     fn the_oldest_entries_make_room_and_are_counted() {
         let queue = Queue::new(2, usize::MAX);
         for entry in 1..=5 {
-            queue.push(entry, 0, |entry, _| entry);
+            queue.push(entry);
         }
         queue.close();
-        queue.push(6, 0, |entry, _| entry);
+        queue.push(6);
         let all: Vec<_> = std::iter::from_fn(|| popped(&queue)).take(4).collect();
         assert_eq!(all, [Popped::Lost(3), Popped::Entry(4), Popped::Entry(5), Popped::End]);
     }
 
     #[test]
     fn bytes_count_with_their_overhead() {
-        let queue = Queue::new(100, 300);
-        assert_eq!(queue.offer(1, 100).map(|_| ()), Ok(()));
-        assert_eq!(queue.offer(2, 100).map(|_| ()), Err(2));
-        assert_eq!(queue.offer(2, 10).map(|_| ()), Ok(()));
-        assert_eq!((popped(&queue), popped(&queue)), (Some(Popped::Entry(1)), Some(Popped::Entry(2))));
+        let queue = Queue::new(100, 5 * ENTRY_COST);
+        assert_eq!(queue.offer(ENTRY_COST).map(|_| ()), Ok(()));
+        assert_eq!(queue.offer(3 * ENTRY_COST).map(|_| ()), Err(3 * ENTRY_COST));
+        assert_eq!(queue.offer(10).map(|_| ()), Ok(()));
+        assert_eq!(
+            (popped(&queue), popped(&queue)),
+            (Some(Popped::Entry(ENTRY_COST)), Some(Popped::Entry(10)))
+        );
         // There is always room for one.
-        assert_eq!(queue.offer(3, 1000).map(|_| ()), Ok(()));
-        assert_eq!(queue.offer(4, 0).map(|_| ()), Err(4));
+        assert_eq!(queue.offer(10 * ENTRY_COST).map(|_| ()), Ok(()));
+        assert_eq!(queue.offer(0).map(|_| ()), Err(0));
         assert_eq!(queue.drain().len(), 1);
-        assert_eq!((popped(&queue), queue.offer(5, 0).map(|_| ())), (Some(Popped::End), Err(5)));
+        assert_eq!((popped(&queue), queue.offer(5).map(|_| ())), (Some(Popped::End), Err(5)));
     }
 
     #[test]
@@ -217,12 +242,12 @@ mod tests {
         let queue = Queue::lasting(3, usize::MAX);
         queue.mark(100);
         queue.mark(101);
-        queue.push(1, 0, |entry, _| entry);
+        queue.push(1);
         queue.session_ended();
         queue.mark(102);
-        queue.push(2, 0, |entry, _| entry);
+        queue.push(2);
         queue.mark(103);
-        queue.push(3, 0, |entry, _| entry);
+        queue.push(3);
         queue.close();
         queue.mark(104);
         let all: Vec<_> = std::iter::from_fn(|| popped(&queue)).take(6).collect();
@@ -236,15 +261,5 @@ mod tests {
         one.session_ended();
         lasting.session_ended();
         assert_eq!((popped(&one), popped(&lasting)), (Some(Popped::End), None));
-    }
-
-    #[test]
-    fn what_waits_behind_others_is_told_its_place() {
-        let queue = Queue::new(10, usize::MAX);
-        for _ in 0..3 {
-            queue.push(0, 0, |_, position| u32::try_from(position).unwrap());
-        }
-        let places: Vec<_> = (0..3).map(|_| popped(&queue)).collect();
-        assert_eq!(places, [Some(Popped::Entry(0)), Some(Popped::Entry(1)), Some(Popped::Entry(2))]);
     }
 }

@@ -172,7 +172,7 @@ impl RegisterQueue {
     }
 
     fn into_request(self) -> Request<RegisterCommand<ByQueue>> {
-        let queue = Arc::new(Queue::new(self.plan.limit, usize::MAX));
+        let queue = Arc::new(Queue::new(self.plan.limit, self.plan.shared.queues.event_bytes));
         self.plan.into_request(ByQueue(queue))
     }
 }

@@ -19,7 +19,7 @@ use super::ending::Fate;
 use super::handler::HandlerError;
 use super::hooks::{self, UserError};
 use super::invocation::Invocation;
-use super::queue::Queue;
+use super::queue::{Entry, Queue};
 use super::shared::{After, Shared};
 use crate::guard::Guarded;
 use crate::runtime::Task;
@@ -72,14 +72,10 @@ impl Target {
                 // The handler's own code runs in the task from its first line on.
                 after.tasks.push(Box::pin(async move { start(invocation, serving).await }));
             }
-            Sink::Queue(queue) => {
-                let size = invoked.payload.len();
-                let position = self.active;
-                match queue.offer(keep(invoked, position), size) {
-                    Ok(waker) => after.wakers.extend(waker),
-                    Err(_) => return false,
-                }
-            }
+            Sink::Queue(queue) => match queue.offer(invoked) {
+                Ok(waker) => after.wakers.extend(waker),
+                Err(_) => return false,
+            },
         }
         self.active += 1;
         true
@@ -109,10 +105,17 @@ impl Target {
     }
 }
 
-/// What waits behind many others is copied out of the read buffer, which it would keep alive.
-fn keep(invoked: Invoked, position: usize) -> Invoked {
-    const DETACH_AFTER: usize = 16;
-    if position < DETACH_AFTER { invoked } else { Invoked { payload: invoked.payload.detach(), ..invoked } }
+impl Entry for Invoked {
+    fn detach(self) -> Self {
+        let details =
+            if self.details.is_empty() { Sparse::EMPTY } else { Sparse::from(self.details.detach()) };
+        Self { details, payload: self.payload.detach(), ..self }
+    }
+
+    fn size(&self) -> usize {
+        let details = if self.details.is_empty() { 0 } else { self.details.weight() };
+        self.payload.len().saturating_add(details)
+    }
 }
 
 /// Tells a handler that its caller gave up.

@@ -194,15 +194,17 @@ setters! {
         self.request_timeout = timeout;
     }
 
-    /// Sets how much a subscription holds that nobody takes: so many events, and so many bytes. Beyond it
-    /// the oldest are dropped, and [`Lagged`](super::Lagged) says how many. Default: 1,024 and 1 MiB.
+    /// Sets how much a subscription holds that nobody takes: so many events, and so many bytes of memory, their
+    /// overhead included. Beyond it the oldest are dropped, and [`Lagged`](super::Lagged) says how many; a single
+    /// event that is larger still waits, alone. Default: 1,024 and 1 MiB.
     fn event_queue(events: usize, bytes: usize) self {
         self.queues.events = events.max(1);
         self.queues.event_bytes = bytes;
     }
 
     /// Sets how many invocations of one registration wait or run at a time. Beyond it callers are told
-    /// `wamp.error.unavailable`. Default: 1,024.
+    /// `wamp.error.unavailable`, and also where those that wait in a queue hold more bytes than
+    /// [`event_queue`](Self::event_queue) allows. Default: 1,024.
     fn invocation_queue(invocations: usize) self {
         self.queues.invocations = invocations.max(1);
     }

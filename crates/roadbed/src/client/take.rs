@@ -20,9 +20,6 @@ use super::shared::{After, Joined, Moment, Shared};
 use super::state::State;
 use crate::error::Error;
 
-/// Entries that wait behind this many others share no memory with a read buffer.
-const DETACH_AFTER: usize = 16;
-
 impl State {
     pub(super) fn take(&mut self, event: SessionEvent, shared: &Arc<Shared>, after: &mut After) {
         match event {
@@ -66,10 +63,9 @@ impl State {
             }
             SessionEvent::Event { subscription, publication, details, payload } => {
                 let event = Event { publication, subscription, details, payload };
-                let size = event.payload.len();
                 for handler in self.connection.session().handlers(subscription) {
                     let Some((queue, _)) = self.subscriptions.get(handler) else { continue };
-                    after.wakers.extend(queue.push(Item::Event(event.clone()), size, keep));
+                    after.wakers.extend(queue.push(Item::Event(event.clone())));
                 }
             }
             SessionEvent::Registered { handler, result } => match self.registering.remove(&handler) {
@@ -170,14 +166,4 @@ impl State {
 
 fn done<T>(result: Result<T, RequestError>) -> Result<(), Error> {
     result.map(|_| ()).map_err(Error::from)
-}
-
-/// What waits behind many others is copied out of the read buffer, which it would keep alive.
-fn keep(item: Item, position: usize) -> Item {
-    match item {
-        Item::Event(event) if position >= DETACH_AFTER => {
-            Item::Event(Event { payload: event.payload.detach(), ..event })
-        }
-        item => item,
-    }
 }

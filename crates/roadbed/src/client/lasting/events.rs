@@ -9,7 +9,7 @@ use futures_core::Stream;
 use roadbed_core::uri::Uri;
 
 use crate::client::event::Lagged;
-use crate::client::queue::{Popped, Queue};
+use crate::client::queue::{Entry, Popped, Queue};
 use crate::error::Error;
 
 /// How many events wait that nobody takes.
@@ -56,6 +56,16 @@ pub enum ClientEvent {
         /// Why.
         error: Error,
     },
+}
+
+impl Entry for ClientEvent {
+    fn detach(self) -> Self {
+        self
+    }
+
+    fn size(&self) -> usize {
+        0
+    }
 }
 
 /// The events of a client: a [`Stream`], and, with [`wait`](Self::wait), an iterator.

@@ -202,7 +202,7 @@ impl State {
     pub(super) fn tell(&mut self, event: ClientEvent, after: &mut After) {
         self.watchers.retain(|watcher| {
             let Some(queue) = watcher.upgrade() else { return false };
-            after.wakers.extend(queue.push(event.clone(), 0, |event, _| event));
+            after.wakers.extend(queue.push(event.clone()));
             true
         });
         if !matches!(event, ClientEvent::Refused { .. }) {
@@ -215,7 +215,7 @@ impl State {
         let queue = Arc::new(Queue::new(LENGTH, usize::MAX));
         if let Some(event) = self.last_event.clone() {
             // Nobody sleeps in front of it yet.
-            queue.push(event, 0, |event, _| event);
+            queue.push(event);
         }
         if matches!(self.phase, Phase::Over(..)) {
             queue.close();
