@@ -12,10 +12,17 @@ use roadbed::core::transport::TransportDetails;
 use roadbed::runtime::Runtime;
 use roadbed::url::Address;
 
+#[cfg(unix)]
+use socket2::{Domain, SockAddr, Socket, Type};
+
 use crate::{AsyncIo, Stream};
 
-/// How long one address may take to answer, before the next one of its host is tried.
+/// How long a name may take to be looked up, and one address to answer, before the next one of its host is tried.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long to wait until a Unix socket whose listener is busy is tried again.
+#[cfg(unix)]
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Connects to a router at an [address](roadbed::url) such as `ws://host:port/path` or `unix:path`: set what is needed, and
 /// await it.
@@ -74,7 +81,7 @@ impl Connector for Sockets {
         match address.clone() {
             Address::Tcp { host, port } => {
                 let mut result = Err(io::Error::new(io::ErrorKind::NotFound, "the host has no address"));
-                for address in resolve(host, port).await? {
+                for address in in_time(resolve(host, port)).await? {
                     let connecting = Async::<TcpStream>::connect(address);
                     match in_time(connecting).await.and_then(Stream::tcp) {
                         Ok(opened) => return Ok(opened),
@@ -84,11 +91,23 @@ impl Connector for Sockets {
                 result
             }
             #[cfg(unix)]
-            Address::Unix(path) => {
-                let connecting = Async::<std::os::unix::net::UnixStream>::connect(path);
-                in_time(connecting).await.map(Stream::unix)
-            }
+            Address::Unix(path) => in_time(unix(&path)).await.map(Stream::unix),
             _ => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+}
+
+/// Connects to a Unix socket. When its listener has no room for one more, that is tried again and again.
+#[cfg(unix)]
+async fn unix(path: &std::path::Path) -> io::Result<Async<std::os::unix::net::UnixStream>> {
+    let address = SockAddr::unix(path)?;
+    loop {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        match socket.connect(&address) {
+            Ok(()) => return Async::new(socket.into()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => drop(Timer::after(PAUSE).await),
+            Err(error) => return Err(error),
         }
     }
 }

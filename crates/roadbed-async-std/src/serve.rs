@@ -23,8 +23,14 @@ pub trait Listener: Send + 'static {
 
 impl Listener for Async<TcpListener> {
     async fn accept(&mut self) -> io::Result<(Stream, TransportDetails)> {
-        let (stream, _) = Self::accept(self).await?;
-        Stream::tcp(stream)
+        loop {
+            let (stream, _) = Self::accept(self).await?;
+            // Options cannot be set on a connection that is reset already: that is its peer's affair, and the next one is
+            // accepted at once.
+            if let Ok(accepted) = Stream::tcp(stream) {
+                return Ok(accepted);
+            }
+        }
     }
 }
 

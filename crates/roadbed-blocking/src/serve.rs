@@ -30,8 +30,14 @@ pub trait Listener: Send + Sync + 'static {
 
 impl Listener for TcpListener {
     fn accept(&self) -> io::Result<(Stream, TransportDetails)> {
-        let (stream, _) = Self::accept(self)?;
-        Stream::tcp(stream)
+        loop {
+            let (stream, _) = Self::accept(self)?;
+            // Options cannot be set on a connection that is reset already: that is its peer's affair, and the next one is
+            // accepted at once.
+            if let Ok(accepted) = Stream::tcp(stream) {
+                return Ok(accepted);
+            }
+        }
     }
 
     fn interrupt(&self) {

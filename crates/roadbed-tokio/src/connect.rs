@@ -10,12 +10,18 @@ use roadbed::core::transport::TransportDetails;
 use roadbed::runtime::Runtime;
 use roadbed::url::Address;
 use tokio::net::{TcpStream, lookup_host};
+#[cfg(unix)]
+use tokio::time::sleep;
 use tokio::time::timeout;
 
 use crate::{Stream, Tokio};
 
-/// How long one address may take to answer, before the next one of its host is tried.
+/// How long a name may take to be looked up, and one address to answer, before the next one of its host is tried.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long to wait until a Unix socket whose listener is busy is tried again.
+#[cfg(unix)]
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Connects to a router at an [address](roadbed::url) such as `ws://host:port/path` or `unix:path`: set what is needed, and
 /// await it. That has to be in a runtime of tokio's, as for its sockets.
@@ -68,7 +74,7 @@ impl Connector for Sockets {
         match address {
             Address::Tcp { host, port } => {
                 let mut result = Err(io::Error::new(io::ErrorKind::NotFound, "the host has no address"));
-                for address in lookup_host((host.as_str(), *port)).await? {
+                for address in in_time(lookup_host((host.as_str(), *port))).await? {
                     match in_time(TcpStream::connect(address)).await.and_then(Stream::tcp) {
                         Ok(opened) => return Ok(opened),
                         Err(error) => result = Err(error),
@@ -77,8 +83,19 @@ impl Connector for Sockets {
                 result
             }
             #[cfg(unix)]
-            Address::Unix(path) => in_time(tokio::net::UnixStream::connect(path)).await.map(Stream::unix),
+            Address::Unix(path) => in_time(unix(path)).await.map(Stream::unix),
             _ => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+}
+
+/// Connects to a Unix socket. When its listener has no room for one more, that is tried again and again.
+#[cfg(unix)]
+async fn unix(path: &std::path::Path) -> io::Result<tokio::net::UnixStream> {
+    loop {
+        match tokio::net::UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(PAUSE).await,
+            result => return result,
         }
     }
 }

@@ -40,6 +40,8 @@ impl Stream {
     pub fn tcp(stream: TcpStream) -> io::Result<(Self, TransportDetails)> {
         stream.set_nodelay(true)?;
         let socket = SockRef::from(&stream);
+        // Closing is to lose nothing, whatever the socket came with.
+        socket.set_linger(None)?;
         socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(SILENCE).with_interval(SILENCE))?;
         #[cfg(any(target_os = "linux", target_os = "android"))]
         socket.set_tcp_user_timeout(Some(3 * SILENCE))?;
