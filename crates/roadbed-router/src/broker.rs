@@ -14,7 +14,7 @@ use roadbed_core::uri::{MatchPolicy, Uri};
 use crate::events::RouterEvent;
 use crate::fanout::{Fanout, Refused};
 use crate::index::UriIndex;
-use crate::keys::SubscriptionKey;
+use crate::keys::{SessionKey, SubscriptionKey};
 use crate::realm::{Context, check_passthru};
 use crate::session::{Membership, Session, SessionInfo};
 use crate::slab::Slab;
@@ -26,11 +26,11 @@ struct Subscription {
     id: SubscriptionId,
     topic: Uri,
     /// The subscribers, in the order of subscribing.
-    subscribers: BTreeMap<u64, usize>,
+    subscribers: BTreeMap<u64, SessionKey>,
 }
 
 pub(crate) struct Broker {
-    topics: UriIndex<SubscriptionKey, usize>,
+    topics: UriIndex<SubscriptionKey, SessionKey>,
     subscriptions: Slab<SubscriptionKey, Subscription>,
     last_id: u64,
     last_order: u64,
@@ -44,7 +44,7 @@ impl Broker {
     pub(crate) fn subscribe(
         &mut self,
         context: &mut Context<'_>,
-        key: usize,
+        key: SessionKey,
         subscribe: &Subscribe,
     ) -> Result<(), ProtocolViolation> {
         let Subscribe { request, options, topic } = subscribe;
@@ -86,7 +86,7 @@ impl Broker {
     pub(crate) fn unsubscribe(
         &mut self,
         context: &mut Context<'_>,
-        key: usize,
+        key: SessionKey,
         unsubscribe: &Unsubscribe,
     ) -> Result<(), ProtocolViolation> {
         let request = unsubscribe.request;
@@ -108,7 +108,7 @@ impl Broker {
     pub(crate) fn publish(
         &mut self,
         context: &mut Context<'_>,
-        key: usize,
+        key: SessionKey,
         publish: Publish,
     ) -> Result<(), ProtocolViolation> {
         let Publish { request, mut options, topic, payload } = publish;
@@ -177,7 +177,7 @@ impl Broker {
     }
 
     /// Forgets a session that ends.
-    pub(crate) fn leave(&mut self, context: &mut Context<'_>, key: usize) {
+    pub(crate) fn leave(&mut self, context: &mut Context<'_>, key: SessionKey) {
         let Some(session) = context.sessions.get_mut(key) else { return };
         for membership in std::mem::take(&mut session.subscriptions).into_values() {
             self.release(membership);
@@ -190,7 +190,7 @@ impl Broker {
         (self.subscriptions.len(), subscribers.fold(0, usize::saturating_add))
     }
 
-    pub(crate) fn check(&self, sessions: &slab::Slab<Session>) -> Result<(), String> {
+    pub(crate) fn check(&self, sessions: &Slab<SessionKey, Session>) -> Result<(), String> {
         if self.topics.len() != self.subscriptions.len() {
             let (topics, subscriptions) = (self.topics.len(), self.subscriptions.len());
             return Err(format!("{topics} topics lead to {subscriptions} subscriptions"));
@@ -205,7 +205,7 @@ impl Broker {
                 members = members.saturating_add(1);
                 let membership = sessions.get(session).and_then(|session| session.subscriptions.get(id));
                 if membership != Some(&Membership { subscription: key, order }) {
-                    return Err(format!("{id:?} lists session slot {session}, which does not agree"));
+                    return Err(format!("{id:?} lists {session:?}, which does not agree"));
                 }
             }
         }

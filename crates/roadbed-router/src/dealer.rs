@@ -13,7 +13,7 @@ use roadbed_core::uri::{MatchPolicy, Uri};
 use crate::events::RouterEvent;
 use crate::index::UriIndex;
 use crate::invocations::{Invocations, Pending};
-use crate::keys::{InvocationKey, RegistrationKey};
+use crate::keys::{InvocationKey, RegistrationKey, SessionKey};
 use crate::realm::{Context, check_passthru};
 use crate::session::Session;
 use crate::slab::Slab;
@@ -26,11 +26,11 @@ use crate::uris::{Names, check};
 struct Registration {
     id: RegistrationId,
     procedure: Uri,
-    callee: usize,
+    callee: SessionKey,
 }
 
 pub(crate) struct Dealer {
-    procedures: UriIndex<RegistrationKey, usize>,
+    procedures: UriIndex<RegistrationKey, SessionKey>,
     registrations: Slab<RegistrationKey, Registration>,
     invocations: Invocations,
     last_id: u64,
@@ -49,7 +49,7 @@ impl Dealer {
     pub(crate) fn register(
         &mut self,
         context: &mut Context<'_>,
-        key: usize,
+        key: SessionKey,
         register: &Register,
     ) -> Result<(), ProtocolViolation> {
         let Register { request, options, procedure } = register;
@@ -88,7 +88,7 @@ impl Dealer {
     pub(crate) fn unregister(
         &mut self,
         context: &mut Context<'_>,
-        key: usize,
+        key: SessionKey,
         unregister: &Unregister,
     ) -> Result<(), ProtocolViolation> {
         let request = unregister.request;
@@ -113,7 +113,7 @@ impl Dealer {
     pub(crate) fn check_fresh(
         &self,
         context: &Context<'_>,
-        key: usize,
+        key: SessionKey,
         request: RequestId,
     ) -> Result<(), ProtocolViolation> {
         match context.sessions.get(key) {
@@ -128,7 +128,7 @@ impl Dealer {
     pub(crate) fn call(
         &mut self,
         context: &mut Context<'_>,
-        key: usize,
+        key: SessionKey,
         call: Call,
     ) -> Result<(), ProtocolViolation> {
         let Call { request, options, procedure, payload } = call;
@@ -189,7 +189,7 @@ impl Dealer {
     pub(crate) fn result(
         &mut self,
         context: &mut Context<'_>,
-        key: usize,
+        key: SessionKey,
         result: Yield,
     ) -> Result<(), ProtocolViolation> {
         let Yield { request: id, options, payload } = result;
@@ -215,7 +215,7 @@ impl Dealer {
     pub(crate) fn error(
         &mut self,
         context: &mut Context<'_>,
-        key: usize,
+        key: SessionKey,
         error: Error,
     ) -> Result<(), ProtocolViolation> {
         let Error { request_type, request: id, details, error, payload } = error;
@@ -247,7 +247,7 @@ impl Dealer {
     pub(crate) fn unreadable_answer(
         &mut self,
         context: &mut Context<'_>,
-        key: usize,
+        key: SessionKey,
         violation: &ProtocolViolation,
         id: RequestId,
         error: &Uri,
@@ -285,7 +285,7 @@ impl Dealer {
         }
     }
 
-    pub(crate) fn cancel(&mut self, context: &mut Context<'_>, key: usize, cancel: &Cancel) {
+    pub(crate) fn cancel(&mut self, context: &mut Context<'_>, key: SessionKey, cancel: &Cancel) {
         let request = cancel.request;
         let invocation = context.sessions.get(key).and_then(|session| session.calls.get(request)).copied();
         let pending =
@@ -310,7 +310,13 @@ impl Dealer {
     }
 
     /// Answers the calls that a session waits for with this error; what their callees answer is late.
-    pub(crate) fn give_up_calls(&mut self, context: &mut Context<'_>, key: usize, error: &Uri, text: &str) {
+    pub(crate) fn give_up_calls(
+        &mut self,
+        context: &mut Context<'_>,
+        key: SessionKey,
+        error: &Uri,
+        text: &str,
+    ) {
         for slot in self.invocations.of_caller(context.sessions, key) {
             let Some(pending) = self.invocations.remove(context.sessions, slot) else { continue };
             context.refuse(key, MessageType::Call, pending.request, error, text);
@@ -318,7 +324,7 @@ impl Dealer {
     }
 
     /// Forgets a session that ends, and tells the other ends of its calls.
-    pub(crate) fn leave(&mut self, context: &mut Context<'_>, key: usize) {
+    pub(crate) fn leave(&mut self, context: &mut Context<'_>, key: SessionKey) {
         for invocation in self.invocations.of_caller(context.sessions, key) {
             let Some(pending) = self.invocations.remove(context.sessions, invocation) else { continue };
             if pending.callee != key && !pending.is_interrupted {
@@ -341,7 +347,7 @@ impl Dealer {
         (self.registrations.len(), self.invocations.len())
     }
 
-    pub(crate) fn check(&self, sessions: &slab::Slab<Session>) -> Result<(), String> {
+    pub(crate) fn check(&self, sessions: &Slab<SessionKey, Session>) -> Result<(), String> {
         if self.procedures.len() != self.registrations.len() {
             let (procedures, registrations) = (self.procedures.len(), self.registrations.len());
             return Err(format!("{procedures} procedures lead to {registrations} registrations"));
@@ -349,7 +355,7 @@ impl Dealer {
         for (key, Registration { id, procedure, callee }) in self.registrations.iter() {
             let known = sessions.get(*callee).and_then(|session| session.registrations.get(id));
             if self.procedures.get(procedure, MatchPolicy::Exact) != Some(key) || known != Some(&key) {
-                return Err(format!("{id:?} ({procedure}) does not agree with its callee, slot {callee}"));
+                return Err(format!("{id:?} ({procedure}) does not agree with its callee, {callee:?}"));
             }
         }
         let known = sessions.iter().map(|(_, session)| session.registrations.len());
@@ -367,7 +373,7 @@ impl Dealer {
     fn answered(
         &self,
         context: &mut Context<'_>,
-        key: usize,
+        key: SessionKey,
         message: MessageType,
         id: RequestId,
     ) -> Result<Option<InvocationKey>, ProtocolViolation> {

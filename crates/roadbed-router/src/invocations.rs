@@ -2,7 +2,7 @@
 
 use roadbed_core::id::RequestId;
 
-use crate::keys::InvocationKey;
+use crate::keys::{InvocationKey, SessionKey};
 use crate::session::Session;
 use crate::slab::Slab;
 
@@ -10,11 +10,11 @@ use crate::slab::Slab;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pending {
     /// The caller's session.
-    pub(crate) caller: usize,
+    pub(crate) caller: SessionKey,
     /// The caller's request.
     pub(crate) request: RequestId,
     /// The callee's session.
-    pub(crate) callee: usize,
+    pub(crate) callee: SessionKey,
     /// The invocation's id, in the callee's scope.
     pub(crate) id: RequestId,
     /// Whether the callee was told to stop and its answer is awaited.
@@ -36,7 +36,7 @@ impl Invocations {
         self.pending.len()
     }
 
-    pub(crate) fn insert(&mut self, sessions: &mut slab::Slab<Session>, pending: Pending) {
+    pub(crate) fn insert(&mut self, sessions: &mut Slab<SessionKey, Session>, pending: Pending) {
         let key = self.pending.insert(pending);
         if let Some(caller) = sessions.get_mut(pending.caller) {
             caller.calls.insert(pending.request, key);
@@ -48,7 +48,7 @@ impl Invocations {
 
     pub(crate) fn remove(
         &mut self,
-        sessions: &mut slab::Slab<Session>,
+        sessions: &mut Slab<SessionKey, Session>,
         key: InvocationKey,
     ) -> Option<Pending> {
         let pending = self.pending.remove(key)?;
@@ -68,18 +68,26 @@ impl Invocations {
     }
 
     /// The calls that a session made, by request.
-    pub(crate) fn of_caller(&self, sessions: &slab::Slab<Session>, session: usize) -> Vec<InvocationKey> {
+    pub(crate) fn of_caller(
+        &self,
+        sessions: &Slab<SessionKey, Session>,
+        session: SessionKey,
+    ) -> Vec<InvocationKey> {
         let Some(session) = sessions.get(session) else { return Vec::new() };
         session.calls.iter().map(|(_, &key)| key).collect()
     }
 
     /// The invocations that a session has to answer, by id.
-    pub(crate) fn of_callee(&self, sessions: &slab::Slab<Session>, session: usize) -> Vec<InvocationKey> {
+    pub(crate) fn of_callee(
+        &self,
+        sessions: &Slab<SessionKey, Session>,
+        session: SessionKey,
+    ) -> Vec<InvocationKey> {
         let Some(session) = sessions.get(session) else { return Vec::new() };
         session.invocations.iter().map(|(_, &key)| key).collect()
     }
 
-    pub(crate) fn check(&self, sessions: &slab::Slab<Session>) -> Result<(), String> {
+    pub(crate) fn check(&self, sessions: &Slab<SessionKey, Session>) -> Result<(), String> {
         for (key, pending) in self.pending.iter() {
             let caller = sessions.get(pending.caller).and_then(|session| session.calls.get(pending.request));
             let callee = sessions.get(pending.callee).and_then(|session| session.invocations.get(pending.id));
@@ -87,11 +95,11 @@ impl Invocations {
                 return Err(format!("{pending:?} does not agree with its sessions"));
             }
         }
-        for (key, session) in sessions {
+        for (key, session) in sessions.iter() {
             let calls = self.pending.iter().filter(|(_, pending)| pending.caller == key).count();
             let invocations = self.pending.iter().filter(|(_, pending)| pending.callee == key).count();
             if calls != session.calls.len() || invocations != session.invocations.len() {
-                return Err(format!("session slot {key} lists calls or invocations that ended"));
+                return Err(format!("{key:?} lists calls or invocations that ended"));
             }
         }
         Ok(())

@@ -171,7 +171,6 @@ mod ids;
 #[allow(dead_code, reason = "broker and dealer refuse patterns so far")]
 mod index;
 mod invocations;
-#[allow(dead_code, reason = "the tables move onto it one by one")]
 mod keys;
 mod names;
 mod peer;
@@ -180,7 +179,6 @@ mod queue;
 mod realm;
 mod router;
 mod session;
-#[allow(dead_code, reason = "the tables move onto it one by one")]
 mod slab;
 mod stats;
 mod tables;

@@ -1,12 +1,11 @@
 //! How a router and its driver call peers and questions.
 
+use crate::keys::PeerKey;
+
 /// Names a peer of a [`Router`](crate::Router), from `attach` to `detach`. It is never used again for
 /// another peer, so one that is kept too long names nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PeerId {
-    pub(crate) serial: u64,
-    pub(crate) slot: usize,
-}
+pub struct PeerId(pub(crate) PeerKey);
 
 /// Names one question that a router asked its driver: who a peer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

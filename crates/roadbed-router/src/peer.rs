@@ -13,6 +13,7 @@ use roadbed_core::uri::Uri;
 
 use crate::auth::Grant;
 use crate::gate::{After, Gated};
+use crate::keys::{QueueKey, RealmKey, SessionKey};
 use crate::names::PeerId;
 use crate::queue::Outbox;
 use crate::text::short_text;
@@ -23,7 +24,7 @@ pub(crate) enum Stage {
     /// Before WELCOME.
     Gated(Gated),
     /// In a realm.
-    Joined { realm: usize, session: usize },
+    Joined { realm: RealmKey, session: SessionKey },
     /// It was sent GOODBYE; only its answer counts.
     Leaving(CloseReason),
     /// It was sent its last message; nothing from it counts.
@@ -48,7 +49,7 @@ impl Asked {
 
 pub(crate) struct Peer {
     pub(crate) id: PeerId,
-    pub(crate) queue: usize,
+    pub(crate) queue: QueueKey,
     pub(crate) transport: Arc<TransportDetails>,
     /// What the driver lets it in as, whatever the realm asks of others.
     pub(crate) trusted: Option<Box<Grant>>,
@@ -69,7 +70,12 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn new(id: PeerId, queue: usize, transport: TransportDetails, trusted: Option<Grant>) -> Self {
+    pub(crate) fn new(
+        id: PeerId,
+        queue: QueueKey,
+        transport: TransportDetails,
+        trusted: Option<Grant>,
+    ) -> Self {
         Self {
             id,
             queue,

@@ -12,11 +12,12 @@ use roadbed_core::error::CloseReason;
 use roadbed_core::message::Message;
 use roadbed_core::serializer::{Encoded, Outbound, Serializer};
 use roadbed_core::time::Timestamp;
-use slab::Slab;
 
 use crate::events::{Outgoing, RouterEvent};
 use crate::fanout::{Fanout, Refused};
+use crate::keys::QueueKey;
 use crate::names::PeerId;
+use crate::slab::Slab;
 use crate::stats::Counters;
 use crate::tables::Relax;
 use crate::timers::{TimerId, TimerKey, Timers};
@@ -65,7 +66,7 @@ struct Queue {
 
 /// Every outgoing queue, and the other outputs of a router.
 pub(crate) struct Outbox {
-    queues: Slab<Queue>,
+    queues: Slab<QueueKey, Queue>,
     ready: VecDeque<PeerId>,
     arena: BytesMut,
     budget: usize,
@@ -93,7 +94,7 @@ impl Outbox {
     }
 
     /// Opens a queue.
-    pub(crate) fn open(&mut self, peer: PeerId, serializer: Serializer, max_receive: usize) -> usize {
+    pub(crate) fn open(&mut self, peer: PeerId, serializer: Serializer, max_receive: usize) -> QueueKey {
         self.queues.insert(Queue {
             peer,
             serializer,
@@ -112,8 +113,8 @@ impl Outbox {
     }
 
     /// Drops a queue and what is in it.
-    pub(crate) fn remove(&mut self, key: usize) {
-        if let Some(queue) = self.queues.try_remove(key)
+    pub(crate) fn remove(&mut self, key: QueueKey) {
+        if let Some(queue) = self.queues.remove(key)
             && let Some(stall) = queue.stall
         {
             self.timers.cancel(stall);
@@ -122,7 +123,6 @@ impl Outbox {
             self.ready.clear();
             self.arena = BytesMut::new();
         }
-        self.queues.relax();
         self.ready.relax();
     }
 
@@ -136,7 +136,7 @@ impl Outbox {
 
     /// Queues an event that several peers receive; encodings are shared. Prepare the arena before the
     /// first of them.
-    pub(crate) fn event(&mut self, key: usize, event: &mut Fanout) -> Result<(), Refused> {
+    pub(crate) fn event(&mut self, key: QueueKey, event: &mut Fanout) -> Result<(), Refused> {
         let Some(queue) = self.queues.get(key) else { return Err(Refused::Closed) };
         if queue.is_closed {
             return Err(Refused::Closed);
@@ -146,13 +146,13 @@ impl Outbox {
     }
 
     /// Queues an INVOCATION or INTERRUPT, unless the callee is over its budget.
-    pub(crate) fn invocation(&mut self, key: usize, message: impl Into<Message>) -> Result<(), Refused> {
+    pub(crate) fn invocation(&mut self, key: QueueKey, message: impl Into<Message>) -> Result<(), Refused> {
         let encoded = self.encode(key, message.into())?;
         self.push_within_budget(key, encoded)
     }
 
     /// Queues a reply, whatever is queued already.
-    pub(crate) fn reply(&mut self, key: usize, message: impl Into<Message>) -> Result<(), Refused> {
+    pub(crate) fn reply(&mut self, key: QueueKey, message: impl Into<Message>) -> Result<(), Refused> {
         let encoded = self.encode(key, message.into())?;
         let budget = self.budget;
         let Some(queue) = self.queues.get_mut(key) else { return Err(Refused::Closed) };
@@ -167,7 +167,7 @@ impl Outbox {
     }
 
     /// Ends a queue: what is in it goes out, then `Close`. With `discard` only `Close` is left.
-    pub(crate) fn finish(&mut self, key: usize, reason: CloseReason, discard: bool) {
+    pub(crate) fn finish(&mut self, key: QueueKey, reason: CloseReason, discard: bool) {
         let Some(queue) = self.queues.get_mut(key) else { return };
         if queue.is_closed && !discard {
             return;
@@ -189,7 +189,7 @@ impl Outbox {
     }
 
     /// Leaves a queue that is closed no longer than until `deadline` to run empty.
-    pub(crate) fn hurry(&mut self, key: usize, deadline: Timestamp) {
+    pub(crate) fn hurry(&mut self, key: QueueKey, deadline: Timestamp) {
         let Some(queue) = self.queues.get_mut(key).filter(|queue| queue.is_closed) else { return };
         if let Some(stall) = queue.stall.filter(|&stall| self.timers.at(stall) > Some(deadline)) {
             self.timers.cancel(stall);
@@ -198,7 +198,7 @@ impl Outbox {
     }
 
     /// Ends a queue whose peer takes nothing any more.
-    pub(crate) fn force(&mut self, key: usize, reason: CloseReason) {
+    pub(crate) fn force(&mut self, key: QueueKey, reason: CloseReason) {
         self.finish(key, reason, true);
         if let Some(queue) = self.queues.get_mut(key) {
             queue.is_forced = true;
@@ -206,7 +206,7 @@ impl Outbox {
     }
 
     /// The next thing for a peer.
-    pub(crate) fn poll(&mut self, key: usize) -> Option<Outgoing> {
+    pub(crate) fn poll(&mut self, key: QueueKey) -> Option<Outgoing> {
         let budget = self.budget;
         let queue = self.queues.get_mut(key)?;
         let outgoing = match queue.entries.pop_front() {
@@ -229,7 +229,7 @@ impl Outbox {
     }
 
     /// The next peer with something in its queue.
-    pub(crate) fn poll_ready(&mut self, key_of: impl Fn(PeerId) -> Option<usize>) -> Option<PeerId> {
+    pub(crate) fn poll_ready(&mut self, key_of: impl Fn(PeerId) -> Option<QueueKey>) -> Option<PeerId> {
         while let Some(peer) = self.ready.pop_front() {
             if let Some(queue) = key_of(peer).and_then(|key| self.queues.get_mut(key)) {
                 queue.is_ready = false;
@@ -240,22 +240,22 @@ impl Outbox {
     }
 
     /// Whether the peer may go on making requests.
-    pub(crate) fn wants_input(&self, key: usize) -> bool {
+    pub(crate) fn wants_input(&self, key: QueueKey) -> bool {
         self.queues.get(key).is_some_and(|queue| !queue.is_closed && queue.bytes <= self.budget)
     }
 
-    pub(crate) fn must_drop(&self, key: usize) -> bool {
+    pub(crate) fn must_drop(&self, key: QueueKey) -> bool {
         self.queues.get(key).is_some_and(|queue| queue.is_forced)
     }
 
     /// The serializer of a peer.
-    pub(crate) fn serializer(&self, key: usize) -> Serializer {
+    pub(crate) fn serializer(&self, key: QueueKey) -> Serializer {
         self.queues.get(key).map_or(Serializer::Json, |queue| queue.serializer)
     }
 
     /// The stall deadline of a peer passed. Says whether it is to be dropped: it drained nothing, or
     /// not all in the time after its last message.
-    pub(crate) fn has_stalled(&mut self, key: usize) -> bool {
+    pub(crate) fn has_stalled(&mut self, key: QueueKey) -> bool {
         let now = self.now;
         let Some(queue) = self.queues.get_mut(key) else { return false };
         queue.stall = None;
@@ -288,7 +288,7 @@ impl Outbox {
 
     /// Checks that every queue counts what it holds.
     pub(crate) fn check(&self) -> Result<(), String> {
-        for (_, queue) in &self.queues {
+        for (_, queue) in self.queues.iter() {
             let bytes = queue.entries.iter().map(cost).fold(0, usize::saturating_add);
             if bytes != queue.bytes {
                 return Err(format!(
@@ -310,7 +310,7 @@ impl Outbox {
         Ok(())
     }
 
-    fn encode(&mut self, key: usize, message: Message) -> Result<Encoded, Refused> {
+    fn encode(&mut self, key: QueueKey, message: Message) -> Result<Encoded, Refused> {
         let Some(queue) = self.queues.get(key) else { return Err(Refused::Closed) };
         if queue.is_closed {
             return Err(Refused::Closed);
@@ -320,7 +320,7 @@ impl Outbox {
         Outbound::new(message).encode(serializer, &mut self.arena).map_err(Refused::Payload)
     }
 
-    fn push_within_budget(&mut self, key: usize, encoded: Encoded) -> Result<(), Refused> {
+    fn push_within_budget(&mut self, key: QueueKey, encoded: Encoded) -> Result<(), Refused> {
         let limit = self.budget;
         let Some(queue) = self.queues.get_mut(key) else { return Err(Refused::Closed) };
         queue.fits(&encoded)?;
@@ -334,7 +334,7 @@ impl Outbox {
     }
 
     /// Lists a queue that has output, and watches it when it is too full or has to run empty.
-    fn queued(&mut self, key: usize) {
+    fn queued(&mut self, key: QueueKey) {
         let Some(queue) = self.queues.get_mut(key) else { return };
         if !queue.is_ready {
             queue.is_ready = true;

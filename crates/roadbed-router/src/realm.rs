@@ -8,7 +8,6 @@ use roadbed_core::message::{Error, Message, MessageType, PassThru, Sender, Spars
 use roadbed_core::payload::Payload;
 use roadbed_core::serializer::Serializer;
 use roadbed_core::uri::Uri;
-use slab::Slab;
 
 use crate::auth::Authentication;
 use crate::broker::Broker;
@@ -16,17 +15,18 @@ use crate::config::RouterConfig;
 use crate::dealer::Dealer;
 use crate::fanout::Refused;
 use crate::ids::Random;
+use crate::keys::{QueueKey, SessionKey};
 use crate::queue::Outbox;
 use crate::session::{Session, SessionInfo};
+use crate::slab::Slab;
 use crate::stats::count;
-use crate::tables::Relax;
 use crate::uris::{Names, check};
 
 /// What the parts of a realm share while a message is handled.
 pub(crate) struct Context<'r> {
     pub(crate) config: &'r RouterConfig,
     pub(crate) realm: &'r Uri,
-    pub(crate) sessions: &'r mut Slab<Session>,
+    pub(crate) sessions: &'r mut Slab<SessionKey, Session>,
     pub(crate) random: &'r mut Random,
     pub(crate) out: &'r mut Outbox,
 }
@@ -38,7 +38,7 @@ pub(crate) struct Realm {
     pub(crate) authentication: Authentication,
     /// Whether the realm was made on demand, and goes with its last session.
     pub(crate) is_temporary: bool,
-    sessions: Slab<Session>,
+    sessions: Slab<SessionKey, Session>,
     random: Random,
     broker: Broker,
     dealer: Dealer,
@@ -66,24 +66,23 @@ impl Realm {
     }
 
     /// Takes in a session that the gate established. What it is sent goes to `queue`.
-    pub(crate) fn attach_joined(&mut self, info: Arc<SessionInfo>, queue: usize) -> usize {
+    pub(crate) fn attach_joined(&mut self, info: Arc<SessionInfo>, queue: QueueKey) -> SessionKey {
         self.sessions.insert(Session::new(info, queue))
     }
 
     /// Ends a session: afterwards nothing here mentions it. Others are told what it means for them.
-    pub(crate) fn end(&mut self, session: usize, out: &mut Outbox) -> Option<Arc<SessionInfo>> {
+    pub(crate) fn end(&mut self, session: SessionKey, out: &mut Outbox) -> Option<Arc<SessionInfo>> {
         let (mut context, broker, dealer) = self.parts(out);
         dealer.leave(&mut context, session);
         broker.leave(&mut context, session);
-        let ended = self.sessions.try_remove(session);
-        self.sessions.relax();
+        let ended = self.sessions.remove(session);
         ended.map(|session| session.info)
     }
 
     /// A message of a joined session, GOODBYE and ABORT apart.
     pub(crate) fn handle_message(
         &mut self,
-        session: usize,
+        session: SessionKey,
         message: Message,
         out: &mut Outbox,
     ) -> Result<(), ProtocolViolation> {
@@ -119,7 +118,7 @@ impl Realm {
     /// a violation that costs more is returned.
     pub(crate) fn handle_unreadable(
         &mut self,
-        session: usize,
+        session: SessionKey,
         violation: ProtocolViolation,
         out: &mut Outbox,
     ) -> Result<(), ProtocolViolation> {
@@ -161,7 +160,7 @@ impl Realm {
     /// Answers a request with ERROR, whatever it asks for.
     pub(crate) fn refuse(
         &mut self,
-        session: usize,
+        session: SessionKey,
         message_type: MessageType,
         request: RequestId,
         error: &Uri,
@@ -175,13 +174,13 @@ impl Realm {
     }
 
     /// Whether calls of a session wait for an answer, made by it or to be answered by it.
-    pub(crate) fn has_calls(&self, session: usize) -> bool {
+    pub(crate) fn has_calls(&self, session: SessionKey) -> bool {
         let session = self.sessions.get(session);
         session.is_some_and(|session| !session.calls.is_empty() || !session.invocations.is_empty())
     }
 
     /// Answers the calls that a session waits for with this error.
-    pub(crate) fn give_up_calls(&mut self, session: usize, error: &Uri, text: &str, out: &mut Outbox) {
+    pub(crate) fn give_up_calls(&mut self, session: SessionKey, error: &Uri, text: &str, out: &mut Outbox) {
         let (mut context, _, dealer) = self.parts(out);
         dealer.give_up_calls(&mut context, session, error, text);
     }
@@ -190,7 +189,7 @@ impl Realm {
         self.sessions.is_empty()
     }
 
-    pub(crate) fn session(&self, session: usize) -> Option<&Arc<SessionInfo>> {
+    pub(crate) fn session(&self, session: SessionKey) -> Option<&Arc<SessionInfo>> {
         self.sessions.get(session).map(|session| &session.info)
     }
 
@@ -223,7 +222,7 @@ impl Context<'_> {
     /// Notes the request id of a new request; with `strict_ids` it must follow the one before.
     pub(crate) fn begin_request(
         &mut self,
-        session: usize,
+        session: SessionKey,
         message: MessageType,
         request: RequestId,
     ) -> Result<(), ProtocolViolation> {
@@ -248,7 +247,7 @@ impl Context<'_> {
     }
 
     /// Queues a reply. One that cannot be carried becomes an ERROR; `Refused` tells why.
-    pub(crate) fn reply(&mut self, session: usize, message: impl Into<Message>) -> Result<(), Refused> {
+    pub(crate) fn reply(&mut self, session: SessionKey, message: impl Into<Message>) -> Result<(), Refused> {
         let Some(session) = self.sessions.get(session) else { return Err(Refused::Closed) };
         self.out.reply(session.queue, message)
     }
@@ -256,7 +255,7 @@ impl Context<'_> {
     /// Answers a request with ERROR and a text.
     pub(crate) fn refuse(
         &mut self,
-        session: usize,
+        session: SessionKey,
         request_type: MessageType,
         request: RequestId,
         error: &Uri,
@@ -275,7 +274,7 @@ impl Context<'_> {
     /// Answers a request that the recipient could not be given.
     pub(crate) fn refuse_undelivered(
         &mut self,
-        caller: usize,
+        caller: SessionKey,
         request: RequestId,
         what: &str,
         refused: Refused,
@@ -300,7 +299,7 @@ impl Context<'_> {
     /// Answers a request over a limit of the session.
     pub(crate) fn refuse_limit(
         &mut self,
-        session: usize,
+        session: SessionKey,
         request_type: MessageType,
         request: RequestId,
         name: &str,

@@ -9,7 +9,7 @@ use roadbed_core::ring::IdRing;
 use roadbed_core::role::{Feature, Role, Roles};
 use roadbed_core::uri::Uri;
 
-use crate::keys::{InvocationKey, RegistrationKey, SubscriptionKey};
+use crate::keys::{InvocationKey, QueueKey, RegistrationKey, SubscriptionKey};
 use crate::names::PeerId;
 
 /// A session, as established by the gate. Nothing in it changes while the session lives.
@@ -55,7 +55,7 @@ pub(crate) struct Membership {
 pub(crate) struct Session {
     pub(crate) info: Arc<SessionInfo>,
     /// Its outgoing queue.
-    pub(crate) queue: usize,
+    pub(crate) queue: QueueKey,
     /// The last request that the client made.
     pub(crate) last_request: Option<RequestId>,
     pub(crate) subscriptions: BTreeMap<SubscriptionId, Membership>,
@@ -69,7 +69,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(info: Arc<SessionInfo>, queue: usize) -> Self {
+    pub(crate) fn new(info: Arc<SessionInfo>, queue: QueueKey) -> Self {
         Self {
             info,
             queue,

@@ -4,7 +4,6 @@ use core::hash::BuildHasher;
 use std::collections::VecDeque;
 
 use siphasher::sip::SipHasher13;
-use slab::Slab;
 
 /// A table whose keys peers may choose: they cannot make them collide without the seed.
 pub(crate) type HashMap<K, V> = hashbrown::HashMap<K, V, Keyed>;
@@ -42,15 +41,6 @@ pub(crate) trait Relax {
 pub(crate) fn shrunk(len: usize, capacity: usize) -> Option<usize> {
     let spare = if len == 0 { SPARE } else { SPARE_IN_USE };
     (capacity > spare && len < capacity >> 3).then(|| len.saturating_mul(2))
-}
-
-/// Entries keep their slots, so this gives memory back only when there are none.
-impl<T> Relax for Slab<T> {
-    fn relax(&mut self) {
-        if self.is_empty() && self.capacity() > SPARE {
-            *self = Self::new();
-        }
-    }
 }
 
 impl<T> Relax for VecDeque<T> {

@@ -8,7 +8,7 @@ impl Router {
     /// What there is, and what happened. Costs a look at every peer and realm.
     pub fn stats(&self) -> RouterStats {
         let mut totals = [0_usize; 5];
-        for (_, realm) in &self.realms {
+        for (_, realm) in self.realms.iter() {
             for (total, part) in totals.iter_mut().zip(realm.totals()) {
                 *total = total.saturating_add(part);
             }
@@ -42,16 +42,16 @@ impl Router {
     /// What does not agree.
     pub fn check_invariants(&self) -> Result<(), String> {
         self.out.check()?;
-        for (_, realm) in &self.realms {
+        for (_, realm) in self.realms.iter() {
             realm.check()?;
             if realm.is_temporary && realm.is_empty() {
                 return Err(format!("realm {} was made on demand and is empty", realm.uri));
             }
         }
         let mut joined = 0_usize;
-        for (key, peer) in &self.peers {
-            if peer.id.slot != key {
-                return Err(format!("{:?} sits in slot {key}", peer.id));
+        for (key, peer) in self.peers.iter() {
+            if peer.id.0 != key {
+                return Err(format!("{:?} stands under {key:?}", peer.id));
             }
             if let Some((at, _)) = peer.deadline()
                 && peer.timer().and_then(|timer| self.out.timers.at(timer)) != Some(at)

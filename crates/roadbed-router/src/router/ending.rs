@@ -12,13 +12,14 @@ use roadbed_core::uri::Uri;
 use super::Router;
 use crate::events::RouterEvent;
 use crate::gate::{After, Gated, Refusal};
+use crate::keys::PeerKey;
 use crate::peer::{Asked, Peer, Stage};
 use crate::stats::count;
 use crate::text::short_text;
 
 impl Router {
     /// A peer said GOODBYE. It is answered once, and may say HELLO again on the same transport.
-    pub(super) fn left(&mut self, key: usize, goodbye: &Goodbye) {
+    pub(super) fn left(&mut self, key: PeerKey, goodbye: &Goodbye) {
         let reason = CloseReason::Goodbye {
             reason: goodbye.reason.detach(),
             message: goodbye.details.message.as_deref().map(short_text),
@@ -34,7 +35,7 @@ impl Router {
     }
 
     /// A message of a peer that was sent GOODBYE: its own GOODBYE is the answer, even when the two crossed.
-    pub(super) fn leaving(&mut self, key: usize, message: &Message) {
+    pub(super) fn leaving(&mut self, key: PeerKey, message: &Message) {
         if !matches!(message, Message::Goodbye(_) | Message::Abort(_)) {
             return;
         }
@@ -46,7 +47,7 @@ impl Router {
     }
 
     /// A peer sent ABORT. That is never answered.
-    pub(super) fn aborted(&mut self, key: usize, abort: &Abort) {
+    pub(super) fn aborted(&mut self, key: PeerKey, abort: &Abort) {
         let reason = CloseReason::Abort {
             reason: abort.reason.detach(),
             message: abort.details.message.as_deref().map(short_text),
@@ -57,7 +58,7 @@ impl Router {
     }
 
     /// A peer sent an ABORT that cannot be read.
-    pub(super) fn unreadable_abort(&mut self, key: usize, violation: ProtocolViolation) {
+    pub(super) fn unreadable_abort(&mut self, key: PeerKey, violation: ProtocolViolation) {
         count(&mut self.out.counters.violations);
         let reason = CloseReason::PeerViolation(violation);
         self.end_session(key, reason.clone());
@@ -78,7 +79,7 @@ impl Router {
     }
 
     /// A peer broke the protocol.
-    pub(super) fn violated(&mut self, key: usize, violation: ProtocolViolation) {
+    pub(super) fn violated(&mut self, key: PeerKey, violation: ProtocolViolation) {
         count(&mut self.out.counters.violations);
         let text = short_text(&violation.to_string());
         let reason = CloseReason::PeerViolation(violation);
@@ -91,7 +92,7 @@ impl Router {
     }
 
     /// Refuses a HELLO that breaks no rule. The peer may try again on the same transport, a few times.
-    pub(super) fn turn_away(&mut self, key: usize, refusal: Refusal) {
+    pub(super) fn turn_away(&mut self, key: PeerKey, refusal: Refusal) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         peer.refusals = peer.refusals.saturating_add(1);
         let limit = u32::try_from(self.config.limits.join_attempts).unwrap_or(u32::MAX);
@@ -105,12 +106,12 @@ impl Router {
     }
 
     /// Sends ABORT to a peer that has no session, and closes it.
-    pub(super) fn refuse(&mut self, key: usize, refusal: Refusal, reason: CloseReason) {
+    pub(super) fn refuse(&mut self, key: PeerKey, refusal: Refusal, reason: CloseReason) {
         self.say_no(key, refusal);
         self.end_peer(key, reason, false);
     }
 
-    fn say_no(&mut self, key: usize, refusal: Refusal) {
+    fn say_no(&mut self, key: PeerKey, refusal: Refusal) {
         let Refusal { reason: uri, message } = refusal;
         count(&mut self.out.counters.refused);
         self.abort(key, &uri, short_text(&message));
@@ -122,7 +123,7 @@ impl Router {
         }
     }
 
-    fn abort(&mut self, key: usize, reason: &Uri, message: ByteString) {
+    fn abort(&mut self, key: PeerKey, reason: &Uri, message: ByteString) {
         let Some(peer) = self.peers.get(key) else { return };
         let mut details: Sparse<CloseDetails> = Sparse::EMPTY;
         details.message = Some(message);
@@ -133,7 +134,7 @@ impl Router {
     }
 
     /// Nothing from this peer counts any more; what is queued goes out, or is dropped, then `Close`.
-    pub(super) fn end_peer(&mut self, key: usize, reason: CloseReason, discard: bool) {
+    pub(super) fn end_peer(&mut self, key: PeerKey, reason: CloseReason, discard: bool) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         peer.stage = Stage::Ended;
         peer.clear_deadline(&mut self.out);
@@ -142,7 +143,7 @@ impl Router {
 
     /// Ends the session of a peer, if it has one, and says whether it had: the one path for GOODBYE, ABORT,
     /// violations, lost transports, stalled peers, kills and the shutdown. Afterwards no table mentions it.
-    pub(super) fn end_session(&mut self, key: usize, reason: CloseReason) -> bool {
+    pub(super) fn end_session(&mut self, key: PeerKey, reason: CloseReason) -> bool {
         let Some(peer) = self.peers.get_mut(key) else { return false };
         let Stage::Joined { realm: slot, session } = peer.stage else { return false };
         peer.stage = Stage::Ended;
@@ -156,7 +157,7 @@ impl Router {
         true
     }
 
-    pub(super) fn say_goodbye(&mut self, key: usize, reason: &Uri, message: &str, deadline: Timestamp) {
+    pub(super) fn say_goodbye(&mut self, key: PeerKey, reason: &Uri, message: &str, deadline: Timestamp) {
         let message = short_text(message);
         let close =
             CloseReason::Goodbye { reason: reason.clone(), message: Some(message.clone()), by_peer: false };
@@ -181,7 +182,7 @@ impl Router {
 
     /// Gives a peer that is on its way out no longer than until `deadline`, for its answer to GOODBYE or
     /// for taking what is queued for it.
-    pub(super) fn hurry(&mut self, key: usize, deadline: Timestamp) {
+    pub(super) fn hurry(&mut self, key: PeerKey, deadline: Timestamp) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         if matches!(peer.stage, Stage::Leaving(_)) && peer.deadline().is_some_and(|(at, _)| at > deadline) {
             peer.set_deadline(deadline, Deadline::Goodbye, &mut self.out);
@@ -190,7 +191,7 @@ impl Router {
     }
 
     /// A deadline of a peer's session passed.
-    pub(super) fn expired(&mut self, key: usize, why: Deadline) {
+    pub(super) fn expired(&mut self, key: PeerKey, why: Deadline) {
         let close = CloseReason::Timeout(why);
         match why {
             Deadline::Join => {
@@ -212,7 +213,7 @@ impl Router {
     }
 
     /// A peer takes nothing of what is queued for it.
-    pub(super) fn stalled(&mut self, key: usize) {
+    pub(super) fn stalled(&mut self, key: PeerKey) {
         count(&mut self.out.counters.stalled);
         let reason = CloseReason::Timeout(Deadline::Stalled);
         self.end_session(key, reason.clone());

@@ -11,6 +11,7 @@ use super::Router;
 use crate::auth::Grant;
 use crate::events::{NotAwaited, RouterEvent};
 use crate::gate::{After, Claim, Gated, Refusal, Verdict};
+use crate::keys::PeerKey;
 use crate::names::DecisionId;
 use crate::peer::{Asked, Stage};
 use crate::stats::count;
@@ -25,7 +26,7 @@ impl Router {
         &mut self,
         now: Timestamp,
         decision: DecisionId,
-    ) -> Result<(usize, Box<Claim>), NotAwaited> {
+    ) -> Result<(PeerKey, Box<Claim>), NotAwaited> {
         self.advance(now);
         let key = self.key(decision.peer).ok_or(NotAwaited)?;
         let peer = self.peers.get_mut(key).ok_or(NotAwaited)?;
@@ -42,7 +43,7 @@ impl Router {
     }
 
     /// A message before WELCOME.
-    pub(super) fn gated(&mut self, key: usize, message: Message) {
+    pub(super) fn gated(&mut self, key: PeerKey, message: Message) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         let Stage::Gated(gated) = std::mem::replace(&mut peer.stage, Stage::Ended) else { return };
         match (gated, message) {
@@ -76,7 +77,7 @@ impl Router {
         }
     }
 
-    fn hello(&mut self, key: usize, hello: Hello) {
+    fn hello(&mut self, key: PeerKey, hello: Hello) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         peer.asked = Some(Box::new(Asked::new(&hello, self.config.limits.uri_length)));
         let is_client = |roles: &Roles| CLIENT_ROLES.iter().any(|&role| roles.has(role));
@@ -90,7 +91,7 @@ impl Router {
             Err(refusal) => return self.apply(key, Verdict::Refuse(refusal)),
         };
         let trusted = peer.trusted.as_deref().cloned();
-        let existing = self.realm_slots.get(&realm).and_then(|&slot| self.realms.get(slot));
+        let existing = self.realm_keys.get(&realm).and_then(|&slot| self.realms.get(slot));
         let authentication = match existing {
             Some(realm) => Some(&realm.authentication),
             None => self.config.auto_create.as_ref(),
@@ -108,7 +109,7 @@ impl Router {
         self.apply(key, verdict);
     }
 
-    pub(super) fn apply(&mut self, key: usize, verdict: Verdict) {
+    pub(super) fn apply(&mut self, key: PeerKey, verdict: Verdict) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         match verdict {
             Verdict::Challenge(claim, challenge) => match self.out.reply(peer.queue, challenge) {
@@ -135,8 +136,8 @@ impl Router {
     }
 
     /// Establishes a session. It enters the tables of its realm only after WELCOME is queued.
-    fn join(&mut self, key: usize, claim: Claim, grant: Grant) {
-        let slot = match self.realm_slots.get(&claim.realm) {
+    fn join(&mut self, key: PeerKey, claim: Claim, grant: Grant) {
+        let slot = match self.realm_keys.get(&claim.realm) {
             Some(&slot) => slot,
             None => self.open_realm(claim.realm.clone(), true),
         };

@@ -14,7 +14,6 @@ use roadbed_core::serializer::Serializer;
 use roadbed_core::time::{Timestamp, UnixMicros};
 use roadbed_core::transport::TransportDetails;
 use roadbed_core::uri::Uri;
-use slab::Slab;
 
 use self::shutdown::Drain;
 pub use self::shutdown::SHUTDOWN_GRACE;
@@ -23,11 +22,13 @@ use crate::config::RouterConfig;
 use crate::events::{ConnectionRefusal, NotAwaited, Outgoing, RouterEvent};
 use crate::gate::{Gate, Refusal, Verdict};
 use crate::ids::Random;
+use crate::keys::{PeerKey, RealmKey, SessionKey};
 use crate::names::{DecisionId, PeerId};
 use crate::peer::{Peer, Stage};
 use crate::queue::Outbox;
 use crate::realm::Realm;
 use crate::session::SessionInfo;
+use crate::slab::Slab;
 use crate::stats::count;
 use crate::tables::{HashMap, Relax};
 use crate::timers::TimerKey;
@@ -63,10 +64,9 @@ use crate::uris::{self as checked, Names, check};
 pub struct Router {
     config: Arc<RouterConfig>,
     gate: Gate,
-    realms: Slab<Realm>,
-    realm_slots: HashMap<Uri, usize>,
-    peers: Slab<Peer>,
-    last_serial: u64,
+    realms: Slab<RealmKey, Realm>,
+    realm_keys: HashMap<Uri, RealmKey>,
+    peers: Slab<PeerKey, Peer>,
     random: Random,
     out: Outbox,
     utc: UnixMicros,
@@ -84,9 +84,8 @@ impl Router {
         let mut router = Self {
             gate: Gate::new(Arc::clone(&config), random.fork()),
             realms: Slab::new(),
-            realm_slots: HashMap::with_hasher(random.hasher()),
+            realm_keys: HashMap::with_hasher(random.hasher()),
             peers: Slab::new(),
-            last_serial: 0,
             out: Outbox::new(config.limits.output_size, now),
             random,
             utc,
@@ -137,19 +136,20 @@ impl Router {
         grant: Option<Grant>,
     ) -> PeerId {
         self.advance(now);
-        self.last_serial = self.last_serial.saturating_add(1);
-        let entry = self.peers.vacant_entry();
-        let (key, id) = (entry.key(), PeerId { serial: self.last_serial, slot: entry.key() });
-        let queue = self.out.open(id, serializer, max_receive);
         // The handshake of the transport has taken some of it.
         let used = details.opened.map_or(Duration::ZERO, |opened| self.out.now.saturating_since(opened));
-        let peer = entry.insert(Peer::new(id, queue, details, grant));
-        peer.begin_share(self.config.limits.handshake_timeout.saturating_sub(used), &mut self.out);
+        let key = self.peers.insert_with(|key| {
+            let queue = self.out.open(PeerId(key), serializer, max_receive);
+            Peer::new(PeerId(key), queue, details, grant)
+        });
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.begin_share(self.config.limits.handshake_timeout.saturating_sub(used), &mut self.out);
+        }
         if self.is_shut_down {
             let refusal = Refusal::new(&uris::SYSTEM_SHUTDOWN, "the router shuts down");
             self.refuse(key, refusal, CloseReason::Local);
         }
-        id
+        PeerId(key)
     }
 
     /// A peer sent a message. Call it for each message as it came, and only while
@@ -211,11 +211,10 @@ impl Router {
         self.advance(now);
         let Some(key) = self.key(peer) else { return };
         self.end_session(key, reason);
-        if let Some(mut state) = self.peers.try_remove(key) {
+        if let Some(mut state) = self.peers.remove(key) {
             state.clear_deadline(&mut self.out);
             self.out.remove(state.queue);
         }
-        self.peers.relax();
         self.drained();
         self.close_overrun();
     }
@@ -319,7 +318,7 @@ impl Router {
     /// that cannot pull everything at once has to remember the rest.
     pub fn poll_ready(&mut self) -> Option<PeerId> {
         let peers = &self.peers;
-        self.out.poll_ready(|id| peers.get(id.slot).filter(|peer| peer.id == id).map(|peer| peer.queue))
+        self.out.poll_ready(|id| peers.get(id.0).map(|peer| peer.queue))
     }
 
     /// The next thing to carry to a peer. Pull only while its `Link` is writable: what is pulled counts as
@@ -349,7 +348,7 @@ impl Router {
         let of_peer = self.out.timers.next().and_then(|(at, timer)| {
             let why = match timer {
                 TimerKey::Queue(_) => Deadline::Stalled,
-                TimerKey::Peer(peer) => self.peers.get(peer.slot)?.deadline()?.1,
+                TimerKey::Peer(peer) => self.peers.get(peer.0)?.deadline()?.1,
             };
             Some((at, why))
         });
@@ -398,16 +397,16 @@ impl Router {
         self.out.now = self.out.now.max(now);
     }
 
-    fn key(&self, peer: PeerId) -> Option<usize> {
-        self.peer(peer).map(|state| state.id.slot)
+    fn key(&self, peer: PeerId) -> Option<PeerKey> {
+        self.peers.contains(peer.0).then_some(peer.0)
     }
 
     fn peer(&self, peer: PeerId) -> Option<&Peer> {
-        self.peers.get(peer.slot).filter(|state| state.id == peer)
+        self.peers.get(peer.0)
     }
 
     /// A message of a peer with a session.
-    fn joined(&mut self, key: usize, realm: usize, session: usize, message: Message) {
+    fn joined(&mut self, key: PeerKey, realm: RealmKey, session: SessionKey, message: Message) {
         match message {
             Message::Goodbye(goodbye) => match check(&goodbye.reason, Names::Outcome, &self.config.limits) {
                 Ok(()) => self.left(key, &goodbye),
@@ -427,7 +426,7 @@ impl Router {
         }
     }
 
-    fn open_realm(&mut self, uri: Uri, is_temporary: bool) -> usize {
+    fn open_realm(&mut self, uri: Uri, is_temporary: bool) -> RealmKey {
         let listed = self.config.realms.iter().find(|realm| realm.uri == uri);
         let authentication = match listed {
             Some(realm) => realm.authentication.clone(),
@@ -435,18 +434,18 @@ impl Router {
         };
         let config = Arc::clone(&self.config);
         let realm = Realm::new(config, uri.clone(), authentication, is_temporary, self.random.fork());
-        let slot = self.realms.insert(realm);
-        self.realm_slots.insert(uri, slot);
-        slot
+        let key = self.realms.insert(realm);
+        self.realm_keys.insert(uri, key);
+        key
     }
 
     /// A realm that was made on demand goes with its last session.
-    fn close_realm_if_done(&mut self, slot: usize) {
-        if self.realms.get(slot).is_some_and(|realm| realm.is_temporary && realm.is_empty()) {
-            let realm = self.realms.remove(slot);
-            self.realm_slots.remove(&realm.uri);
-            self.realms.relax();
-            self.realm_slots.relax();
+    fn close_realm_if_done(&mut self, key: RealmKey) {
+        if self.realms.get(key).is_some_and(|realm| realm.is_temporary && realm.is_empty())
+            && let Some(realm) = self.realms.remove(key)
+        {
+            self.realm_keys.remove(&realm.uri);
+            self.realm_keys.relax();
         }
     }
 }

@@ -8,6 +8,7 @@ use roadbed_core::message::{Message, MessageType};
 use roadbed_core::time::Timestamp;
 
 use super::Router;
+use crate::keys::{PeerKey, RealmKey, SessionKey};
 use crate::names::PeerId;
 use crate::peer::Stage;
 
@@ -44,7 +45,7 @@ impl Router {
     pub fn shutdown(&mut self, now: Timestamp, deadline: Timestamp) {
         self.advance(now);
         self.is_shut_down = true;
-        let keys: Vec<usize> = self.peers.iter().map(|(key, _)| key).collect();
+        let keys: Vec<PeerKey> = self.peers.iter().map(|(key, _)| key).collect();
         let mut busy = BTreeSet::new();
         for key in keys {
             match self.peers.get(key) {
@@ -78,7 +79,12 @@ impl Router {
     }
 
     /// Answers a request that comes too late. Gives the message back if it is none.
-    pub(super) fn refuse_new(&mut self, realm: usize, session: usize, message: Message) -> Option<Message> {
+    pub(super) fn refuse_new(
+        &mut self,
+        realm: RealmKey,
+        session: SessionKey,
+        message: Message,
+    ) -> Option<Message> {
         if !self.is_shut_down {
             return Some(message);
         }
@@ -120,7 +126,7 @@ impl Router {
         }
     }
 
-    fn has_calls(&self, key: usize) -> bool {
+    fn has_calls(&self, key: PeerKey) -> bool {
         let Some(Stage::Joined { realm, session }) = self.peers.get(key).map(|peer| &peer.stage) else {
             return false;
         };

@@ -134,12 +134,4 @@ impl<T> Chunk<T> {
             State::Free(_) => None,
         })
     }
-
-    /// The entries and their places, in order.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (usize, NonZeroU32, &mut T)> {
-        self.slots.iter_mut().enumerate().filter_map(|(place, slot)| match &mut slot.state {
-            State::Occupied(entry) => Some((place, slot.generation, entry)),
-            State::Free(_) => None,
-        })
-    }
 }

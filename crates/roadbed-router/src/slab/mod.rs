@@ -121,13 +121,6 @@ impl<K: Key, T> Slab<K, T> {
         })
     }
 
-    /// The entries, in the order of their keys.
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (K, &mut T)> {
-        self.chunks.iter_mut().enumerate().flat_map(|(index, chunk)| {
-            chunk.iter_mut().map(move |(place, generation, entry)| (key(index, place, generation), entry))
-        })
-    }
-
     /// Slots that are allocated. Costs a look at each chunk.
     #[cfg(test)]
     pub(crate) fn capacity(&self) -> usize {
