@@ -104,6 +104,9 @@ mod pool;
 pub mod runtime;
 #[cfg(feature = "router")]
 pub mod server;
+#[cfg(any(test, feature = "sim"))]
+#[doc(hidden)]
+pub mod sim;
 #[cfg(test)]
 mod testing;
 pub mod url;

@@ -41,6 +41,9 @@ fn seeds(target: &str) -> Seeds {
         "link" => link(),
         "connection" => connection(),
         "router" => router(),
+        "session_driver" => session_driver(),
+        "router_driver" => router_driver(),
+        "reconnecting_client" => reconnecting_client(),
         "tls_server" => tls_server(),
         "sniffing" => sniffing(),
         "websocket_request" => requests(),
@@ -448,5 +451,133 @@ fn tls_server() -> Seeds {
     seeds.push(("empty_records".to_owned(), b"\x01\0\x02\x02\0\0\0\x02\x02\0\0\0".to_vec()));
     seeds.push(("long_message".to_owned(), b"\x01\0\x02\x02\0\0\x04\x01\xFF\xFF\xFF".to_vec()));
     seeds.push(("half_a_record".to_owned(), b"\x01\0\0\0\x07\x16\x03\x01\0\x40\x01\0".to_vec()));
+    seeds
+}
+
+/// Speech, serializer, settings, limits; the greeting; steps.
+fn session_driver() -> Seeds {
+    const WELCOME: &[u8] = &[0, 0, 0, 1, 8, 1];
+    const ANSWER: &[u8] = &[0, 0, 0, 1, 2, 1, 1];
+    const CALL: &[u8] = &[12, 0, 1, 0];
+    const SUBSCRIBE: &[u8] = &[12, 0, 1, 5];
+    const REGISTER: &[u8] = &[12, 0, 1, 6, 0];
+    const REGISTER_QUEUE: &[u8] = &[12, 1, 1, 7];
+    const PUBLISH: &[u8] = &[12, 0, 2, 4];
+    const EVENT: &[u8] = &[0, 10, 0, 0, 9, 1];
+    const INVOCATION: &[u8] = &[0, 11, 1, 0, 0, 9, 1];
+    const USE: &[u8] = &[21, 0, 0, 9];
+    const LEAVE: &[u8] = &[12, 0, 0, 9, 0];
+    let stories: [(&str, &[&[u8]]); 7] = [
+        ("calls", &[WELCOME, CALL, CALL, ANSWER, ANSWER, CALL]),
+        ("events", &[WELCOME, SUBSCRIBE, ANSWER, EVENT, EVENT, EVENT, EVENT, EVENT, USE, &[23, 7], ANSWER]),
+        ("invocations", &[WELCOME, REGISTER, ANSWER, INVOCATION, INVOCATION, &[23, 6], ANSWER, INVOCATION]),
+        (
+            "queue",
+            &[WELCOME, REGISTER_QUEUE, ANSWER, INVOCATION, INVOCATION, INVOCATION, USE, USE, &[29, 0, 0]],
+        ),
+        (
+            "publications",
+            &[WELCOME, PUBLISH, PUBLISH, &[26, 1], CALL, PUBLISH, &[26, 0], ANSWER, &[25, 2, 1, 0, 0]],
+        ),
+        ("leaving", &[WELCOME, CALL, SUBSCRIBE, LEAVE, CALL, ANSWER, ANSWER, ANSWER, ANSWER]),
+        ("lost", &[WELCOME, SUBSCRIBE, CALL, REGISTER, PUBLISH, &[29, 0, 2], CALL]),
+    ];
+    let setups: [(&str, &[u8]); 4] = [
+        ("rawsocket", &[0, 2, 0, 0]),
+        ("small", &[0, 1, 1 | 8, 1]),
+        ("websocket", &[1, 0, 4, 0]),
+        ("batched", &[4, 1, 2 | 16 | 32, 2]),
+    ];
+    let mut seeds = Seeds::new();
+    for (setup_name, setup) in setups {
+        for (name, story) in stories {
+            seeds.push((format!("{name}_{setup_name}"), [setup, &[0, 0], &story.concat()].concat()));
+        }
+    }
+    seeds
+}
+
+/// Limits, rules for ids, how many may connect; two peers; steps.
+fn router_driver() -> Seeds {
+    const HELLO: [u8; 6] = [0, 1, 9, 3, 1, 0];
+    let hello = |slot: u8| [&[slot][..], &HELLO[..]].concat();
+    let speak = |slot: u8, what: &[u8]| [&[slot, 0][..], what].concat();
+    let subscribe = |slot| speak(slot, &[0, 0, 0, 0]);
+    let register = |slot| speak(slot, &[6, 0, 0, 0]);
+    let call = |slot| speak(slot, &[9, 0, 0, 0, 0]);
+    let publish = |slot| speak(slot, &[3, 1, 0, 0, 0]);
+    let answer = |slot| speak(slot, &[14, 0, 0, 0]);
+    let joined = [hello(0), hello(1)].concat();
+    let stories: [(&str, Vec<Vec<u8>>); 6] = [
+        ("calls", vec![register(1), call(0), answer(1), call(0), answer(1)]),
+        ("events", vec![subscribe(0), subscribe(1), publish(0), publish(1), vec![0, 18, 1], publish(1)]),
+        (
+            "ours",
+            vec![vec![0, 22, 0], call(0), vec![0, 23, 0, 1, 0], vec![0, 23, 1, 2, 5], vec![0, 23, 0, 0, 7]],
+        ),
+        ("shutdown", vec![register(1), call(0), vec![0, 26, 0, 1, 7, 208], vec![0, 17, 1, 39, 16]]),
+        (
+            "ends",
+            vec![subscribe(1), call(0), vec![0, 19, 2], publish(1), vec![1, 19, 0], vec![2, 30, 0, 0, 1, 0]],
+        ),
+        (
+            "decided",
+            vec![vec![2, 30, 0, 1, 1, 0], vec![2, 0, 0, 1, 9, 1, 1, 3], vec![0, 20, 0, 0], vec![0, 20, 0, 3]],
+        ),
+    ];
+    let mut seeds = Seeds::new();
+    for (setup_name, setup) in [("plain", [0, 0, 0]), ("small", [1, 1, 1]), ("tight", [2, 0, 0])] {
+        for (kind, peers) in
+            [("rawsocket", [0, 2, 1, 0, 0, 1, 0, 0]), ("websocket", [1, 0, 1, 0, 3, 1, 1, 0])]
+        {
+            for (name, story) in &stories {
+                let seed = [&setup[..], &peers, &joined, &story.concat()].concat();
+                seeds.push((format!("{name}_{setup_name}_{kind}"), seed));
+            }
+        }
+    }
+    seeds
+}
+
+/// Settings; steps of a network and of users, each behind the number of a name.
+fn reconnecting_client() -> Seeds {
+    const CALL: &[u8] = &[0, 0, 1];
+    const PUBLISH: &[u8] = &[0, 6, 1, 0];
+    const SUBSCRIBE: &[u8] = &[0, 8, 1];
+    const REGISTER: &[u8] = &[0, 8, 0];
+    const CUT: &[u8] = &[0, 16];
+    const RESTART: &[u8] = &[0, 18, 1, 3, 232];
+    const PASS: &[u8] = &[0, 19, 1, 15, 160];
+    let becomes = |kind: u8| [0, 14, kind, 3, 1, 2, 3];
+    let (refused, mute, ended) = (becomes(1), becomes(2), becomes(3));
+    let (rubbish, good) = (becomes(4), becomes(0));
+    let stories: [(&str, Vec<&[u8]>); 6] = [
+        ("cut", vec![SUBSCRIBE, REGISTER, CALL, CUT, CALL, PUBLISH, PASS, CALL]),
+        ("waiting", vec![&refused, CUT, CALL, CALL, CALL, CALL, PUBLISH, PASS, &good, PASS]),
+        ("restarted", vec![SUBSCRIBE, REGISTER, PUBLISH, RESTART, PASS, CALL, RESTART, CUT]),
+        ("mute", vec![&mute, CUT, CALL, PASS, &[0, 17], &good, PASS, SUBSCRIBE]),
+        ("bad", vec![REGISTER, &rubbish, CUT, PASS, &ended, PASS, CALL, &good]),
+        (
+            "moments",
+            vec![
+                SUBSCRIBE,
+                REGISTER,
+                CUT,
+                &[0, 23, 3],
+                CALL,
+                &[0, 10],
+                &[0, 23, 5],
+                CUT,
+                &[0, 23, 9],
+                &[0, 11],
+            ],
+        ),
+    ];
+    let mut seeds = Seeds::new();
+    for setup in [0, 1, 2, 4, 8] {
+        for (name, story) in &stories {
+            seeds.push((format!("{name}_{setup}"), [&[setup][..], &story.concat()].concat()));
+        }
+    }
     seeds
 }

@@ -4,12 +4,17 @@
 //! (`cargo xtask fuzz`), the program `fuzz-smoke` runs them on stable over the corpus and mutations of it,
 //! and `cargo test` runs them over the corpus as it is. They check more than the absence of panics: each
 //! module says what.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+// The allocator that counts; the tests have it too.
+#[allow(unsafe_code)]
+#[path = "../../../tests/src/alloc.rs"]
+pub mod alloc;
 mod answers;
 mod client;
 pub mod connection;
 pub mod corpus;
+pub mod driven;
 pub mod frames;
 pub mod link;
 pub mod messages;
@@ -24,6 +29,10 @@ mod speech;
 pub mod tls;
 pub mod upgrade;
 pub mod values;
+
+/// Counts what the bodies allocate that look at it.
+#[global_allocator]
+static COUNTING: alloc::Counting = alloc::Counting;
 
 /// A body: panics when a property does not hold for these bytes.
 pub type Body = fn(&[u8]);
@@ -48,6 +57,9 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("link", link::link),
     ("connection", connection::connection),
     ("router", router::router),
+    ("session_driver", driven::session_driver),
+    ("router_driver", driven::router_driver),
+    ("reconnecting_client", driven::reconnecting_client),
     ("tls_server", tls::tls_server),
     ("sniffing", upgrade::sniffing),
     ("websocket_request", upgrade::websocket_request),

@@ -38,6 +38,24 @@ const ENTRY_POINTS: &[(&str, &str, Reached)] = &[
     ("core/transport/websocket/stream/write.rs", "send", BUILDS),
     ("core/transport/websocket/stream/mod.rs", "handle_input", By(&["websocket_client", "websocket_server"])),
     ("core/transport/websocket/http/request.rs", "parse", By(&["websocket_request"])),
+    ("core/error/violation.rs", "invalid_uri", BUILDS),
+    ("core/transport/sniff.rs", "answer_without_tls", Not("looks at the beginning, and builds an answer")),
+    ("roadbed/client/call.rs", "args", By(HANDLES)),
+    ("roadbed/client/call.rs", "get", By(HANDLES)),
+    ("roadbed/client/call.rs", "kwargs", By(HANDLES)),
+    ("roadbed/client/call.rs", "returning", By(HANDLES)),
+    ("roadbed/client/event.rs", "args", By(HANDLES)),
+    ("roadbed/client/event.rs", "get", By(HANDLES)),
+    ("roadbed/client/event.rs", "kwargs", By(HANDLES)),
+    ("roadbed/client/invocation.rs", "args", By(HANDLES)),
+    ("roadbed/client/invocation.rs", "get", By(HANDLES)),
+    ("roadbed/client/invocation.rs", "kwargs", By(HANDLES)),
+    ("roadbed/error/mod.rs", "args", By(HANDLES)),
+    ("roadbed/error/mod.rs", "kwargs", By(HANDLES)),
+    ("router/port/mod.rs", "handle_input", By(&["router", "router_driver"])),
+    ("router/port/mod.rs", "handle_message", By(&["router", "router_driver"])),
+    ("router/port/mod.rs", "serve", By(&["router", "router_driver"])),
+    ("router/port/mod.rs", "set_secure", Not("is given a channel binding by TLS")),
     ("router/router/mod.rs", "handle_message", By(&["router"])),
     ("router/router/mod.rs", "handle_violation", By(&["router"])),
     ("tls/identity.rs", "from_pem", CONFIGURES),
@@ -49,6 +67,7 @@ const ENTRY_POINTS: &[(&str, &str, Reached)] = &[
 ];
 
 const MESSAGES: &[&str] = &["json_message", "msgpack_message", "cbor_message"];
+const HANDLES: &[&str] = &["session_driver", "reconnecting_client"];
 const BUILDS: Reached = Not("builds something of our own");
 const CONFIGURES: Reached = Not("reads a configuration of our own");
 
@@ -61,13 +80,17 @@ enum Reached {
 }
 use Reached::{By, Not};
 
+/// What their files are called above, and their folders.
+const CRATES: [(&str, &str); 4] =
+    [("core", "roadbed-core"), ("router", "roadbed-router"), ("tls", "roadbed-tls"), ("roadbed", "roadbed")];
+
 /// What makes a function an entry point, when its signature holds it.
 const SIGNS: &[&str] = &["Bytes", "&[u8]", ": Message", ": ProtocolViolation", "DeserializeOwned"];
 
 #[test]
 fn every_entry_point_is_fuzzed() {
     let found: BTreeSet<(String, String)> =
-        ["core", "router", "tls"].into_iter().flat_map(entry_points_of).collect();
+        CRATES.into_iter().flat_map(|(short, folder)| entry_points_of(short, folder)).collect();
     let known: BTreeSet<(String, String)> =
         ENTRY_POINTS.iter().map(|(file, function, _)| ((*file).to_owned(), (*function).to_owned())).collect();
     let missing: Vec<_> = found.difference(&known).collect();
@@ -114,9 +137,9 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The entry points of `roadbed-NAME`: file and function.
-fn entry_points_of(name: &str) -> Vec<(String, String)> {
-    let folder = corpus::fuzz_folder().join(format!("../crates/roadbed-{name}/src"));
+/// The entry points of a crate: file and function.
+fn entry_points_of(name: &str, folder: &str) -> Vec<(String, String)> {
+    let folder = corpus::fuzz_folder().join(format!("../crates/{folder}/src"));
     let mut found = Vec::new();
     for path in sources(&folder) {
         let file = path.strip_prefix(&folder).unwrap_or(&path).to_string_lossy().replace('\\', "/");

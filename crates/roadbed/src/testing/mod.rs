@@ -1,9 +1,10 @@
 //! What the tests of this crate share: a router with sessions under simulated time, over a wire that can be
 //! tampered with.
 
-pub(crate) mod sim;
 pub(crate) mod tls;
 pub(crate) mod wire;
+
+pub(crate) use crate::sim;
 
 use std::time::Duration;
 

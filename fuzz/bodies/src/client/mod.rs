@@ -40,7 +40,7 @@ pub(crate) struct Client {
     is_joined: bool,
     /// It sent what is not accounted for, such as an id that it has used before.
     is_wild: bool,
-    /// ABORT came: nothing may follow.
+    /// ABORT came to a session: nothing may follow.
     is_over: bool,
     last_request: u64,
     waiting: BTreeMap<u64, Waiting>,
@@ -96,8 +96,10 @@ impl Client {
         assert!(!self.is_over, "{message:?} after ABORT");
         match message {
             Message::Abort(_) => {
+                // A HELLO that was refused may be said again; whatever ends a session, or breaks the protocol, may not.
+                let was_joined = self.is_joined;
                 self.forget();
-                self.is_over = true;
+                self.is_over = was_joined;
             }
             Message::Welcome(_) => {
                 assert!(!self.is_joined, "WELCOME twice");

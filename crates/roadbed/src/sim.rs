@@ -1,5 +1,5 @@
-//! A deterministic runtime for tests: one thread, tasks in the order in which they were woken, and a clock
-//! that moves only when nothing else can.
+//! A deterministic runtime for tests of this workspace: one thread, tasks in the order in which they were woken, and
+//! a clock that moves only when nothing else can. No part of the public interface.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
@@ -11,8 +11,9 @@ use roadbed_core::time::Timestamp;
 
 use crate::runtime::{Runtime, Task, Timer};
 
+/// The runtime; clones are the same one.
 #[derive(Clone, Default)]
-pub(crate) struct Sim(Arc<Mutex<Inner>>);
+pub struct Sim(Arc<Mutex<Inner>>);
 
 #[derive(Default)]
 struct Inner {
@@ -41,12 +42,13 @@ impl Wake for Waking {
 const MAIN: usize = 0;
 
 impl Sim {
-    pub(crate) fn runtime(&self) -> Arc<dyn Runtime> {
+    /// The same, as adapters give it to connections.
+    pub fn runtime(&self) -> Arc<dyn Runtime> {
         Arc::new(self.clone())
     }
 
     /// Tasks that have not ended.
-    pub(crate) fn tasks(&self) -> usize {
+    pub fn tasks(&self) -> usize {
         self.0.lock().unwrap().tasks.len()
     }
 
@@ -55,7 +57,7 @@ impl Sim {
     }
 
     /// Runs the next task; `false` when none is ready.
-    pub(crate) fn step(&self) -> bool {
+    pub fn step(&self) -> bool {
         let (id, task) = {
             let mut inner = self.0.lock().unwrap();
             let Some(id) = inner.ready.pop_front() else { return false };
@@ -79,7 +81,7 @@ impl Sim {
     }
 
     /// Runs until nothing is ready; the clock stands still.
-    pub(crate) fn settle(&self) {
+    pub fn settle(&self) {
         for _ in 0..1_000_000 {
             if !self.step() {
                 return;
@@ -89,7 +91,7 @@ impl Sim {
     }
 
     /// Moves the clock to the next timer; `false` when there is none.
-    pub(crate) fn advance(&self) -> bool {
+    pub fn advance(&self) -> bool {
         let waker = {
             let mut inner = self.0.lock().unwrap();
             let Some(((at, _), waker)) = inner.timers.pop_first() else { return false };
@@ -101,7 +103,7 @@ impl Sim {
     }
 
     /// Lets time pass, with everything that happens in it.
-    pub(crate) fn pass(&self, span: std::time::Duration) {
+    pub fn pass(&self, span: std::time::Duration) {
         let until = self.now() + span;
         self.settle();
         while self.0.lock().unwrap().timers.first_key_value().is_some_and(|((at, _), _)| *at <= until) {
@@ -113,13 +115,13 @@ impl Sim {
     }
 
     /// Drops every task.
-    pub(crate) fn kill_tasks(&self) {
+    pub fn kill_tasks(&self) {
         let tasks = std::mem::take(&mut self.0.lock().unwrap().tasks);
         drop(tasks);
     }
 
     /// Runs `future` to its end, and lets time pass when nothing else can happen.
-    pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
         let waker = self.waker(MAIN);
         let mut cx = Context::from_waker(&waker);
@@ -147,7 +149,7 @@ impl Sim {
     }
 
     /// Polls `future` once, then runs at most `steps` tasks.
-    pub(crate) fn poll_once<F: Future + ?Sized>(&self, future: Pin<&mut F>, steps: usize) -> Poll<F::Output> {
+    pub fn poll_once<F: Future + ?Sized>(&self, future: Pin<&mut F>, steps: usize) -> Poll<F::Output> {
         let waker = self.waker(MAIN);
         let poll = future.poll(&mut Context::from_waker(&waker));
         for _ in 0..steps {
