@@ -122,8 +122,12 @@ impl TlsClientConfig {
     }
 }
 
-/// A host name, or an IP address, perhaps in the brackets of a URL.
+/// A host name, or an IP address, perhaps in the brackets of a URL, whose zone no certificate knows.
 fn parse(host: &str) -> Result<ServerName<'static>, TlsConfigError> {
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let bare = match bare.split_once('%') {
+        Some((address, _)) if address.contains(':') => address,
+        _ => bare,
+    };
     ServerName::try_from(bare.to_owned()).map_err(|_| TlsConfigError::ServerName(host.to_owned()))
 }

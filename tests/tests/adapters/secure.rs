@@ -87,14 +87,17 @@ pub(crate) async fn behind_a_proxy<A: Adapter>(world: &World<A>) -> Outcome {
     let behind = world.another_with(config(), |builder| builder.websocket(behind));
     for (router, what) in [(&behind, "told so"), (world, "not told")] {
         let proxy = TlsProxy::to(router);
-        let page = || settings().header("Origin", format!("https://{}", proxy.place()));
+        let page = || settings().origin(format!("https://{}", proxy.place())).cookie("id", "7");
         let result = in_time(world.adapter.connect(&proxy.url(), page())).await;
-        if let Ok(session) = &result {
-            session.publish("com.example.tick", ()).acknowledge().await?;
-        }
-        let is_forbidden = result.is_err_and(|error| error.to_string().contains("403 Forbidden"));
-        world.note(format!("{what}: forbidden: {is_forbidden}"));
+        world.note(match result {
+            Ok(session) => {
+                session.publish("com.example.tick", ()).acknowledge().await?;
+                format!("{what}: let in")
+            }
+            Err(error) => format!("{what}: {:?}, {}", error.status(), error.is_retryable()),
+        });
     }
+    assert!(world.log().has("told so: let in") && world.log().has("not told: Some(403), false"));
     behind.close().await;
     Ok(())
 }

@@ -49,7 +49,9 @@ pub enum ConfigError {
     #[error("header {0:?} cannot be sent")]
     Header(String),
     /// A text that is no origin.
-    #[error("{0:?} is no origin: it takes scheme, host and perhaps a port")]
+    #[error(
+        "{0:?} is no origin: write scheme://host, with :port if it is not the usual one, null, or as pages of an application send it, such as file://"
+    )]
     Origin(String),
     /// Neither RawSocket nor WebSocket clients would be served.
     #[error("no transport is served")]

@@ -66,7 +66,7 @@ fn the_server_is_told_what_it_was_called() {
 
 #[test]
 fn an_address_is_a_name_as_well() {
-    for (host, name) in [("127.0.0.1", "127.0.0.1"), ("[::1]", "::1")] {
+    for (host, name) in [("127.0.0.1", "127.0.0.1"), ("[::1]", "::1"), ("fe80::1%eth0", "fe80::1")] {
         let server = TlsServerConfig::new(AUTHORITY.identity(name)).unwrap();
         let client = TlsLayer::client(&CLIENT, host, Protocol::Raw, NOW, UTC).unwrap();
         let mut pair = Pair { client: End::new(client), server: End::server(&server) };

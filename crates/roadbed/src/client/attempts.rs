@@ -15,12 +15,14 @@ use super::open::{self, Driver, Joining};
 use super::settings::Settings;
 use crate::error::Error;
 use crate::runtime::Runtime;
-use crate::url::{Address, Proxy, Url, UrlError};
+use crate::url::{Address, Proxy, Url, UrlError, without_zone};
 
 /// How WebSockets are opened.
 #[derive(Clone, Default)]
 pub(crate) struct WebSocketSettings {
     pub(crate) headers: Vec<(String, String)>,
+    pub(crate) cookies: Vec<(String, String)>,
+    pub(crate) origin: Option<String>,
     pub(crate) is_batched: bool,
     #[cfg(feature = "deflate")]
     pub(crate) deflate: Option<roadbed_core::transport::websocket::DeflateConfig>,
@@ -32,6 +34,8 @@ impl fmt::Debug for WebSocketSettings {
         let names: Vec<&str> = self.headers.iter().map(|(name, _)| &**name).collect();
         f.debug_struct("WebSocketSettings")
             .field("headers", &names)
+            .field("cookies", &self.cookies.len())
+            .field("origin", &self.origin)
             .field("is_batched", &self.is_batched)
             .finish_non_exhaustive()
     }
@@ -108,6 +112,9 @@ impl Attempts {
             // What does not leave the machine needs no proxy.
             let proxy = proxy.clone().filter(|_| matches!(url.address(), Address::Tcp { .. }));
             if let (Some(proxy), Address::Tcp { host, port }) = (&proxy, url.address()) {
+                if without_zone(host) != host {
+                    return Err(UrlError::Zone(without_query(&url)).into());
+                }
                 proxy.connect(host, *port)?;
             }
             let attempt = |endpoint| Attempt { url: Arc::clone(&url), proxy: proxy.clone(), endpoint };
@@ -226,8 +233,14 @@ fn websocket(
     let subprotocols: Vec<_> = batched.filter(|_| settings.is_batched).chain(plain).collect();
     let mut config =
         WebSocketClientConfig::new(request.host(), request.target())?.subprotocols(&subprotocols);
+    if let Some(origin) = &settings.origin {
+        config = config.origin(origin)?;
+    }
     for (name, value) in &settings.headers {
         config = config.header(name, value)?;
+    }
+    for (name, value) in &settings.cookies {
+        config = config.cookie(name, value)?;
     }
     #[cfg(feature = "deflate")]
     if let Some(deflate) = settings.deflate {

@@ -20,9 +20,6 @@ use super::hooks::{Challenge, Closed, Hooks, UserError};
 use crate::error::{Error, Veto};
 use crate::url::{Proxy, UrlError};
 
-/// Serializers by preference: the compact ones first.
-const PREFERENCE: [Serializer; 3] = [Serializer::MsgPack, Serializer::Cbor, Serializer::Json];
-
 /// How long a request waits for its answer unless it has a timeout of its own.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -77,7 +74,7 @@ impl Settings {
         Self {
             config,
             hooks: Hooks::default(),
-            serializers: PREFERENCE.to_vec(),
+            serializers: Serializer::PREFERENCE.to_vec(),
             request_timeout: Some(REQUEST_TIMEOUT),
             queues: QueueLimits::default(),
             exposes_errors: false,
@@ -183,7 +180,7 @@ setters! {
     }
 
     /// Sets the serializers to use, best first. Where the router refuses one, the next is tried. Default:
-    /// MessagePack, CBOR, JSON.
+    /// [`Serializer::PREFERENCE`].
     fn serializers(serializers: &[Serializer]) self {
         self.serializers = serializers.to_vec();
     }
@@ -228,7 +225,19 @@ setters! {
         self.proxy = Some(proxy.as_ref().parse());
     }
 
-    /// Sends one more header where a WebSocket is opened, such as `Authorization` or `Cookie`.
+    /// Names an origin where a WebSocket is opened, as pages of browsers do, to a router that lets in those of a list.
+    fn origin(origin: impl Into<String>) self {
+        // Checked with the addresses, when it is used.
+        self.websocket.origin = Some(origin.into());
+    }
+
+    /// Sends one more cookie where a WebSocket is opened. Its value is sent as it is: percent-encode it if the server
+    /// expects that.
+    fn cookie(name: impl Into<String>, value: impl Into<String>) self {
+        self.websocket.cookies.push((name.into(), value.into()));
+    }
+
+    /// Sends one more header where a WebSocket is opened, such as `Authorization`.
     fn header(name: impl Into<String>, value: impl Into<String>) self {
         // Checked with the addresses, when it is used.
         self.websocket.headers.push((name.into(), value.into()));

@@ -10,6 +10,14 @@ pub enum UrlError {
     /// No host, or no path.
     #[error("{0:?} names no place to connect to")]
     Empty(String),
+    /// What stands before the port is no host.
+    #[error(
+        "{0:?} is no host: write a name or an IPv4 address as it is, and an IPv6 address in brackets, with a zone behind %25 as in [fe80::1%25eth0]"
+    )]
+    Host(String),
+    /// A zone of this machine, where the proxy's counts.
+    #[error("{0} has a zone, which means nothing to a proxy")]
+    Zone(String),
     /// What follows the host is no port.
     #[error("{0:?} is no port")]
     Port(String),

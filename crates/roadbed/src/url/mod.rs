@@ -9,6 +9,9 @@
 //! | `ws+unix:socket:/path?query` | WebSocket over a Unix socket; from the first colon on it is the request's path, `/` when there is none | |
 //! | `unix:socket` | RawSocket over a Unix socket | |
 //!
+//! An IPv6 address stands in brackets, with a zone behind `%25`: `ws://[fe80::1%25eth0]/`. The zone is not sent. An empty
+//! port, as in `ws://host:/`, is the usual one.
+//!
 //! `wss://` and `rss://` are spoken over TLS or not at all.
 //!
 //! The parameter `serializer` is ours in every one of them: it names the only serializer to use,
@@ -67,7 +70,8 @@ pub struct Request {
 pub enum Address {
     /// A TCP port.
     Tcp {
-        /// A name or an IP address, without brackets.
+        /// A name or an IP address, without brackets. An IPv6 address may have a zone, as the operating system writes
+        /// it: `fe80::1%eth0`.
         host: String,
         /// The port.
         port: u16,
@@ -153,13 +157,23 @@ impl fmt::Display for Address {
     }
 }
 
+/// A host without the zone of an IPv6 address.
+pub(crate) fn without_zone(host: &str) -> &str {
+    match host.split_once('%') {
+        Some((address, _)) if address.contains(':') => address,
+        _ => host,
+    }
+}
+
 /// Host and port of a TCP address.
 struct Authority<'a>(&'a Address);
 
 impl fmt::Display for Authority<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Address::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Address::Tcp { host, port } if host.contains(':') => {
+                write!(f, "[{}]:{port}", host.replace('%', "%25"))
+            }
             Address::Tcp { host, port } => write!(f, "{host}:{port}"),
             Address::Unix(_) => Ok(()),
         }

@@ -1,11 +1,13 @@
 //! From text to address.
 
+use std::borrow::Cow;
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use roadbed_core::serializer::Serializer;
 
-use super::{Address, Request, Url, UrlError};
+use super::{Address, Request, Url, UrlError, without_zone};
 
 /// The port of `rs://` and `rss://` that name none.
 const RAWSOCKET_PORT: u16 = 8080;
@@ -51,7 +53,9 @@ fn websocket(rest: &str, is_secure: bool, text: &str) -> Result<Url, UrlError> {
     let address = tcp(authority, usual, text)?;
     let host = match &address {
         Address::Tcp { host, port } => {
-            let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+            // A zone is this machine's affair, and not sent (RFC 6874, section 4).
+            let host = without_zone(host);
+            let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
             if *port == usual { host } else { format!("{host}:{port}") }
         }
         Address::Unix(_) => String::new(),
@@ -108,24 +112,77 @@ fn tcp(place: &str, usual: u16, text: &str) -> Result<Address, UrlError> {
     if host.is_empty() {
         return Err(UrlError::Empty(text.to_owned()));
     }
-    Ok(Address::Tcp { host: host.to_owned(), port: port.unwrap_or(usual) })
+    Ok(Address::Tcp { host: host.into_owned(), port: port.unwrap_or(usual) })
 }
 
 /// Host, without brackets, and port of what stands before a path.
-pub(super) fn host_and_port(place: &str) -> Result<(&str, Option<u16>), UrlError> {
+pub(super) fn host_and_port(place: &str) -> Result<(Cow<'_, str>, Option<u16>), UrlError> {
     if place.contains('@') {
         return Err(UrlError::UserInfo);
     }
     // The colons of an IPv6 address are no port's, and so it stands in brackets.
-    let (host, rest) = match place.strip_prefix('[').and_then(|place| place.split_once(']')) {
-        Some((host, rest)) => (host, rest),
-        None => place.split_at(place.rfind(':').unwrap_or(place.len())),
+    let (host, rest) = match place.strip_prefix('[') {
+        Some(bracketed) => {
+            let unusable = || UrlError::Host(place.to_owned());
+            let (literal, rest) = bracketed.split_once(']').ok_or_else(unusable)?;
+            (Cow::Owned(ipv6(literal).ok_or_else(unusable)?), rest)
+        }
+        None => {
+            let (host, rest) = place.split_at(place.find(':').unwrap_or(place.len()));
+            let is_odd =
+                |char: char| char.is_whitespace() || char.is_control() || r#"[]<>"\^`{|}"#.contains(char);
+            // More colons than one are those of an IPv6 address.
+            if host.contains(is_odd) || rest.matches(':').count() > 1 {
+                return Err(UrlError::Host(place.to_owned()));
+            }
+            (Cow::Borrowed(host), rest)
+        }
     };
     match rest.strip_prefix(':') {
-        Some(port) => Ok((host, Some(port.parse().map_err(|_| UrlError::Port(port.to_owned()))?))),
+        // An empty port is the usual one (RFC 3986, section 3.2.3).
+        Some("") => Ok((host, None)),
+        // The parser of the standard library would take a sign.
+        Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Ok((host, Some(port.parse().map_err(|_| UrlError::Port(port.to_owned()))?)))
+        }
+        Some(port) => Err(UrlError::Port(port.to_owned())),
         None if rest.is_empty() => Ok((host, None)),
         None => Err(UrlError::Port(rest.to_owned())),
     }
+}
+
+/// What stands in brackets: an IPv6 address, and perhaps a zone behind `%25` (RFC 6874), which becomes `%`, as the
+/// operating system writes it.
+fn ipv6(literal: &str) -> Option<String> {
+    let (address, zone) = match literal.split_once('%') {
+        Some((address, zone)) => (address, Some(decode(zone.strip_prefix("25")?)?)),
+        None => (literal, None),
+    };
+    address.parse::<Ipv6Addr>().ok()?;
+    match zone {
+        None => Some(address.to_owned()),
+        Some(zone) => {
+            let is_zone = !zone.is_empty()
+                && zone.chars().all(|char| char.is_ascii_graphic() && !"%/?#[]@".contains(char));
+            is_zone.then(|| format!("{address}%{zone}"))
+        }
+    }
+}
+
+/// Undoes percent-encoding; `None` when it is broken.
+pub(super) fn decode(text: &str) -> Option<String> {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2)?;
+        // The parser of the standard library would take a sign.
+        if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return None;
+        }
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]
@@ -163,6 +220,26 @@ mod tests {
             ("rs://a:b", Err(UrlError::Port("b".into()))),
             ("rs://a:65536", Err(UrlError::Port("65536".into()))),
             ("rs://[::1]x", Err(UrlError::Port("x".into()))),
+            ("rs://a:+80", Err(UrlError::Port("+80".into()))),
+            ("rs://::1:80", Err(UrlError::Host("::1:80".into()))),
+            ("rs://a::80", Err(UrlError::Host("a::80".into()))),
+            // An empty port.
+            ("ws://h:/", tcp("h", 80)),
+            ("wss://h:/ws", tcp("h", 443)),
+            ("rs://h:", tcp("h", 8080)),
+            ("ws://[::1]:/", tcp("::1", 80)),
+            ("ws://:/", Err(UrlError::Empty("ws://:/".into()))),
+            // Zones.
+            ("ws://[::1%25lo]/", tcp("::1%lo", 80)),
+            ("rs://[fe80::1%25eth0]:9000", tcp("fe80::1%eth0", 9000)),
+            ("rs://[fe80::1%25br%2D0]", tcp("fe80::1%br-0", 8080)),
+            ("rs://[fe80::1%eth0]", Err(UrlError::Host("[fe80::1%eth0]".into()))),
+            ("rs://[fe80::1%25]", Err(UrlError::Host("[fe80::1%25]".into()))),
+            ("rs://[fe80::1%25a%2Fb]", Err(UrlError::Host("[fe80::1%25a%2Fb]".into()))),
+            ("rs://[localhost]", Err(UrlError::Host("[localhost]".into()))),
+            ("rs://[127.0.0.1]", Err(UrlError::Host("[127.0.0.1]".into()))),
+            ("rs://[::1", Err(UrlError::Host("[::1".into()))),
+            ("rs://a b", Err(UrlError::Host("a b".into()))),
             ("ws:a", Err(UrlError::Scheme("ws:a".into()))),
             ("http://a", Err(UrlError::Scheme("http://a".into()))),
             ("", Err(UrlError::Scheme(String::new()))),
@@ -188,6 +265,8 @@ mod tests {
             ("ws://example.com:443/ws", "example.com:443", "/ws", None),
             ("wss://example.com:443/", "example.com", "/", None),
             ("wss://[::1]:80/a/b", "[::1]:80", "/a/b", None),
+            ("ws://[fe80::1%25eth0]:81/", "[fe80::1]:81", "/", None),
+            ("ws://h:/", "h", "/", None),
             ("ws://a?x=1", "a", "/?x=1", None),
             ("ws://a/ws?", "a", "/ws?", None),
             ("ws://a/ws?&x=?/@:", "a", "/ws?&x=?/@:", None),
@@ -226,6 +305,7 @@ mod tests {
     fn addresses_are_written_as_they_are_read() {
         for text in [
             "rs://[::1]:9000?serializer=cbor",
+            "ws://[fe80::1%25eth0]:9000/ws",
             "rs://localhost:80",
             "rss://localhost:80",
             "unix:/run/wamp.sock",

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use roadbed_core::error::ConfigError;
 use roadbed_core::transport::HttpConnect;
 
-use super::parse::host_and_port;
+use super::parse::{decode, host_and_port};
 use super::{Address, UrlError};
 
 /// The port of proxies that name none.
@@ -59,25 +59,9 @@ impl FromStr for Proxy {
             }
             None => None,
         };
-        let address = Address::Tcp { host: host.to_owned(), port: port.unwrap_or(DEFAULT_PORT) };
+        let address = Address::Tcp { host: host.into_owned(), port: port.unwrap_or(DEFAULT_PORT) };
         Ok(Self { address, credentials })
     }
-}
-
-/// Undoes percent-encoding; `None` when it is broken.
-fn decode(text: &str) -> Option<String> {
-    let mut parts = text.split('%');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let (digits, rest) = part.split_at_checked(2)?;
-        // The parser of the standard library would take a sign.
-        if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-            return None;
-        }
-        bytes.push(u8::from_str_radix(digits, 16).ok()?);
-        bytes.extend_from_slice(rest.as_bytes());
-    }
-    String::from_utf8(bytes).ok()
 }
 
 /// Without the password.

@@ -13,6 +13,7 @@ use super::http::{is_host, is_token_byte};
 use super::{OriginPolicy, Subprotocol};
 use crate::error::ConfigError;
 use crate::limits::Limits;
+use crate::serializer::Serializer;
 use crate::transport::LivenessConfig;
 use crate::uri::Uri;
 
@@ -40,7 +41,7 @@ pub struct WebSocketClientConfig {
     pub(super) origin: Option<ByteString>,
     pub(super) headers: Vec<(ByteString, ByteString)>,
     /// What to speak, the favourite first; the server chooses. Without any, none is asked for, which no
-    /// WAMP router accepts. Default: every serializer, one message at a time.
+    /// WAMP router accepts. Default: every serializer in the order of [`Serializer::PREFERENCE`], one message at a time.
     pub subprotocols: Arc<[Subprotocol]>,
     /// Whether and how to compress. Default: not.
     #[cfg(feature = "deflate")]
@@ -73,7 +74,7 @@ impl WebSocketClientConfig {
             target: target.into(),
             origin: None,
             headers: Vec::new(),
-            subprotocols: Subprotocol::ALL.into_iter().filter(|subprotocol| !subprotocol.batched).collect(),
+            subprotocols: Arc::from(Serializer::PREFERENCE.map(Subprotocol::plain)),
             #[cfg(feature = "deflate")]
             deflate: None,
             max_receive: Limits::default().message_size,
@@ -99,16 +100,36 @@ impl WebSocketClientConfig {
         Ok(self)
     }
 
-    /// One more header, such as `Authorization` or `Cookie`.
+    /// One more header, such as `Authorization`. Cookies are sent in one header, however many of them are given
+    /// (RFC 6265, section 5.4).
     ///
     /// # Errors
     /// [`ConfigError::Header`] for a name or value that cannot stand in a header, and for headers that
-    /// the handshake writes itself.
+    /// the handshake writes itself; `Origin` is [`origin`](Self::origin).
     pub fn header(mut self, name: &str, value: &str) -> Result<Self, ConfigError> {
         check_name(name)?;
         check_value(name, value)?;
-        self.headers.push((name.into(), value.trim().into()));
+        let value = value.trim();
+        let mut headers = self.headers.iter_mut();
+        match headers
+            .find(|(known, _)| name.eq_ignore_ascii_case("cookie") && known.eq_ignore_ascii_case(name))
+        {
+            Some((_, cookies)) => *cookies = [&**cookies, "; ", value].concat().into(),
+            None => self.headers.push((name.into(), value.into())),
+        }
         Ok(self)
+    }
+
+    /// One more cookie. Its value is sent as it is: percent-encode it if the server expects that.
+    ///
+    /// # Errors
+    /// [`ConfigError::Header`] for a name or value that cannot stand in a cookie (RFC 6265, section 4.1.1).
+    pub fn cookie(self, name: &str, value: &str) -> Result<Self, ConfigError> {
+        let is_value = |byte: u8| byte.is_ascii_graphic() && !b"\",;\\".contains(&byte);
+        if name.is_empty() || !name.bytes().all(is_token_byte) || !value.bytes().all(is_value) {
+            return Err(ConfigError::Header(String::from("Cookie")));
+        }
+        self.header("Cookie", &[name, "=", value].concat())
     }
 
     /// Sets [`WebSocketClientConfig::deflate`].
@@ -359,6 +380,38 @@ mod tests {
         for path in ["", "ws", "/a?b", "/a b"] {
             assert_eq!(PathRule::new(path), Err(ConfigError::RequestTarget(path.into())));
         }
+    }
+
+    #[test]
+    fn cookies_come_in_one_header() {
+        let config = WebSocketClientConfig::new("h", "/").unwrap();
+        let config = config.cookie("a", "1").unwrap().header("X", "y").unwrap();
+        let config = config.header("cookie", "b=2; c=3").unwrap().cookie("d", "").unwrap();
+        let expected = [("Cookie", "a=1; b=2; c=3; d="), ("X", "y")];
+        assert_eq!(config.headers, expected.map(|(name, value)| (name.into(), value.into())));
+        for (name, value) in [
+            ("", "1"),
+            ("a b", "1"),
+            ("a=", "1"),
+            ("a", "1; b=2"),
+            ("a", "1 2"),
+            ("a", "\""),
+            ("a", "\u{e4}"),
+        ] {
+            assert_eq!(
+                config.clone().cookie(name, value),
+                Err(ConfigError::Header("Cookie".into())),
+                "{name}={value}"
+            );
+        }
+    }
+
+    /// One order wherever nothing is said.
+    #[test]
+    fn serializers_are_asked_for_in_the_order_of_preference() {
+        let config = WebSocketClientConfig::new("h", "/").unwrap();
+        let names: Vec<_> = config.subprotocols.iter().map(|subprotocol| subprotocol.name()).collect();
+        assert_eq!(names, ["wamp.2.msgpack", "wamp.2.cbor", "wamp.2.json"]);
     }
 
     #[test]

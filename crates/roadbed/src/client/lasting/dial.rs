@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_channel::oneshot;
 
@@ -67,6 +68,9 @@ pub(super) struct Missed {
     pub(super) error: Error,
     /// Whether something else may yet come of an address before.
     pub(super) was_unlucky: bool,
+    /// How long to wait before the next round, as far as routers and proxies have asked for that: the longest of them,
+    /// as each will be asked again.
+    pub(super) asked: Option<Duration>,
 }
 
 /// Tries every address once, in order.
@@ -75,16 +79,20 @@ pub(super) async fn round(
     urls: &[String],
     settings: &Arc<Settings>,
 ) -> Result<Session, Missed> {
-    let mut was_unlucky = false;
-    let mut attempts = Attempts::new(urls, settings).map_err(|error| Missed { error, was_unlucky })?;
+    let (mut was_unlucky, mut asked) = (false, None);
+    let missed = |error| Missed { error, was_unlucky: false, asked: None };
+    let mut attempts = Attempts::new(urls, settings).map_err(missed)?;
     loop {
-        match dial.attempt(settings, attempts.now()).await {
+        let error = match dial.attempt(settings, attempts.now()).await {
             Ok(session) => return Ok(session),
-            Err(error) if attempts.retry(&error) => was_unlucky |= error.is_retryable(),
-            Err(error) => {
-                was_unlucky &= may_succeed_elsewhere(&error);
-                return Err(Missed { error, was_unlucky });
-            }
+            Err(error) => error,
+        };
+        let utc = dial.runtime().utc();
+        asked = asked.max(error.refusal().and_then(|refusal| refusal.retry_after(utc)));
+        if !attempts.retry(&error) {
+            was_unlucky &= may_succeed_elsewhere(&error);
+            return Err(Missed { error, was_unlucky, asked });
         }
+        was_unlucky |= error.is_retryable();
     }
 }

@@ -21,6 +21,9 @@ use crate::error::Error;
 /// A session that ends sooner counts as an attempt that failed, so a router that lets clients in and drops
 /// them at once is not hammered. The first connection is no exception: it is tried as often as any other.
 ///
+/// Where a router or proxy says in `Retry-After` when to come back, the delay is at least that long, but no longer than
+/// `longest`; up to the share of `jitter` is added to it.
+///
 /// What makes no difference however often it is tried ends the client at once:
 ///
 /// | retried | given up |
@@ -28,9 +31,11 @@ use crate::error::Error;
 /// | the connection was refused, reset, lost, or timed out; the name is not known (yet) | the operating system does not permit or know the address |
 /// | the router is shutting down, closes the realm, or is full | refused credentials, no such realm, a session that was killed |
 /// | a gateway answers 429 or 502 to 504; a proxy answers 5xx | any other HTTP answer but the right one |
+/// | | TLS where it is not spoken, none where it is required, another protocol; a certificate that is not accepted |
 /// | silence: no WELCOME, no PONG | a peer that breaks the protocol or speaks another one |
 /// | `on_join` failed as others may not be there yet, such as `wamp.error.no_such_procedure` | `on_join` failed for want of permission, or with anything but a WAMP error |
 /// | | an address or configuration that cannot work; a hook's veto; a session that this side left |
+/// | a RawSocket router has no room: error 4 | any other error of RawSocket's handshake |
 ///
 /// [`ClientBuilder::retry_if`](super::ClientBuilder::retry_if) decides otherwise where that does not fit.
 ///
@@ -161,6 +166,14 @@ impl Backoff {
         Some(self.delay())
     }
 
+    /// Stretches a delay to what the router has asked for with `Retry-After`: at least so long, drawn out by jitter, so
+    /// that those who were sent away together do not come back together, but never beyond the longest delay.
+    pub fn heed(&mut self, delay: Duration, asked: Duration) -> Duration {
+        let spread = 1.0 + self.policy.jitter * self.draw();
+        let asked = Duration::try_from_secs_f64(asked.as_secs_f64() * spread).unwrap_or(Duration::MAX);
+        asked.min(self.policy.longest).max(delay)
+    }
+
     /// How many attempts failed in a row.
     pub const fn failures(&self) -> u32 {
         self.failures
@@ -261,6 +274,27 @@ mod tests {
         }
         let none = RetryPolicy::new().first(Duration::ZERO).factor(f64::INFINITY);
         assert_eq!(none.backoff([0; 32]).failed(), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn what_the_router_asks_for_is_heeded_within_bounds() {
+        let policy = RetryPolicy::new().jitter(0.0).longest(millis(10_000));
+        for (delay, asked, expected) in [
+            (500, 3000, 3000),
+            (4000, 3000, 4000),
+            (500, 60_000, 10_000),
+            (500, 0, 500),
+            (10_000, 60_000, 10_000),
+        ] {
+            let heeded = policy.backoff([0; 32]).heed(millis(delay), millis(asked));
+            assert_eq!(heeded, millis(expected), "{delay} {asked}");
+        }
+        let mut backoff = policy.backoff([0; 32]);
+        assert_eq!(backoff.heed(millis(500), Duration::from_secs(u64::MAX)), millis(10_000));
+        let mut backoff = policy.jitter(0.5).backoff([3; 32]);
+        let heeded: Vec<_> = (0..200).map(|_| backoff.heed(millis(1), millis(1000))).collect();
+        assert!(heeded.iter().all(|delay| (millis(1000)..=millis(1500)).contains(delay)), "{heeded:?}");
+        assert!(heeded.iter().max().unwrap().saturating_sub(*heeded.iter().min().unwrap()) > millis(400));
     }
 
     #[test]

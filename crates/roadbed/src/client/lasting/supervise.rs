@@ -183,8 +183,9 @@ impl Supervisor {
 
     fn failed(&self, backoff: &mut Backoff, missed: Missed) -> (Option<Duration>, Error) {
         let now = self.client.runtime.now();
-        let Missed { error, was_unlucky } = missed;
+        let Missed { error, was_unlucky, asked } = missed;
         let retry_in = backoff.failed().filter(|_| self.may_help(&error, was_unlucky));
+        let retry_in = retry_in.map(|delay| asked.map_or(delay, |asked| backoff.heed(delay, asked)));
         let attempts = backoff.failures();
         self.client.with(|state, after| {
             self.wait_or_end(state, after, now, retry_in);

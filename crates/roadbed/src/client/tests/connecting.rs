@@ -242,10 +242,15 @@ fn what_cannot_work_is_found_before_anything_is_connected() {
     let web = || connect().or("ws://router/ws?secret");
     assert_eq!(config(web().header("Host", "x")), ConfigError::Header("Host".into()));
     assert_eq!(config(web().header("X", "a\r\nb")), ConfigError::Header("X".into()));
-    assert_eq!(config(connect().or("ws://a b/")), ConfigError::Host("a b".into()));
+    assert_eq!(config(web().header("Origin", "x")), ConfigError::Header("Origin".into()));
+    assert_eq!(config(web().origin("a\r\nb")), ConfigError::Header("Origin".into()));
+    assert_eq!(config(web().cookie("a", "b; c")), ConfigError::Header("Cookie".into()));
+    assert_eq!(url(connect().or("ws://a b/")), UrlError::Host("a b".into()));
+    let zone = "rs://[fe80::1%25lo]:8080";
+    assert_eq!(url(connect().or(zone).proxy("http://proxy")), UrlError::Zone(zone.into()));
     assert_eq!(config(connect().or("ws://a/ b")), ConfigError::RequestTarget("/ b".into()));
     let through = connect().or("rs://a b").proxy("http://proxy");
-    assert_eq!(config(through), ConfigError::Host("a b".into()));
+    assert_eq!(url(through), UrlError::Host("a b".into()));
     assert_eq!(network.seen(), [""; 0]);
 }
 

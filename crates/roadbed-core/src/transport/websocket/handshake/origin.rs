@@ -9,13 +9,15 @@ use crate::error::ConfigError;
 
 /// Which pages of browsers a server lets in. What is no browser sends no origin, and is let in.
 ///
-/// Origins are compared as a whole: scheme, host and port, in lower case, with the port of the scheme when none
-/// is named. Names beyond ASCII are compared in the form that browsers send, `xn--…`.
+/// Origins of `http` and `https` are compared as a whole: scheme, host and port, in lower case, with the port of the
+/// scheme when none is named. Names beyond ASCII are compared in the form that browsers send, `xn--…`. What pages of
+/// applications, files and extensions send, such as `app://-`, `file://` and `chrome-extension://…`, is compared byte by
+/// byte. `null` is what pages send that have no origin of their own: from sandboxes, and in some browsers from files.
 ///
 /// ```
 /// use roadbed_core::transport::websocket::OriginPolicy;
 ///
-/// let policy = OriginPolicy::allow(["https://example.com", "http://localhost:3000"])?;
+/// let policy = OriginPolicy::allow(["https://example.com", "http://localhost:3000", "file://"])?;
 /// assert!(OriginPolicy::allow(["https://example.com/path"]).is_err());
 /// # Ok::<(), roadbed_core::error::ConfigError>(())
 /// ```
@@ -37,21 +39,19 @@ pub enum OriginPolicy {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowedOrigins(Arc<[Origin]>);
 
-/// An origin in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Origin {
     /// `null`: pages without an origin of their own, from files or in sandboxes.
     Null,
-    Tuple {
-        scheme: String,
-        host: String,
-        /// `None` for schemes whose port is not known.
-        port: Option<u16>,
-    },
+    /// An origin of the web, in lower case.
+    Tuple { scheme: String, host: String, port: u16 },
+    /// That of a page which was not loaded from the web, as it was written.
+    Other(String),
 }
 
 impl OriginPolicy {
-    /// A list of origins, each `scheme://host` or `scheme://host:port`, or `null`.
+    /// A list of origins, each `https://host` or `https://host:port`, the same with `http`, `null`, or what pages of an
+    /// application send, such as `file://`, `app://-` or `chrome-extension://…`.
     ///
     /// # Errors
     /// [`ConfigError::Origin`] with the first that is none.
@@ -89,24 +89,37 @@ impl Origin {
         if text == "null" {
             return Some(Self::Null);
         }
-        let (scheme, authority) = text.split_once("://")?;
-        Self::tuple(scheme, authority)
+        let (scheme, rest) = text.split_once("://")?;
+        if usual_port(scheme).is_some() {
+            return Self::tuple(scheme, rest);
+        }
+        let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+        // A comma would make two of it, where headers are joined.
+        let is_plain = rest.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
+        (is_scheme && is_plain).then(|| Self::Other(text.to_string()))
     }
 
     fn tuple(scheme: &str, authority: &str) -> Option<Self> {
-        let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+        let usual = usual_port(scheme)?;
         let (host, port) = split_port(authority)?;
-        let scheme = scheme.to_ascii_lowercase();
-        let port = match port {
-            Some(port) => Some(port),
-            None => match &*scheme {
-                "http" | "ws" => Some(80),
-                "https" | "wss" => Some(443),
-                _ => None,
-            },
-        };
-        (is_scheme && !host.is_empty()).then(|| Self::Tuple { scheme, host: host.to_ascii_lowercase(), port })
+        (!host.is_empty()).then(|| Self::Tuple {
+            scheme: scheme.to_ascii_lowercase(),
+            host: host.to_ascii_lowercase(),
+            port: port.unwrap_or(usual),
+        })
+    }
+}
+
+/// The port of a scheme of the web.
+fn usual_port(scheme: &str) -> Option<u16> {
+    let is = |known: &str| scheme.eq_ignore_ascii_case(known);
+    if is("http") || is("ws") {
+        Some(80)
+    } else if is("https") || is("wss") {
+        Some(443)
+    } else {
+        None
     }
 }
 
@@ -221,12 +234,43 @@ mod tests {
         assert!(OriginPolicy::Any.admits("whatever", "own.example", false));
     }
 
+    /// What pages send that were not loaded from the web is matched as it is, and never taken for the own origin.
+    #[test]
+    fn pages_that_are_not_from_the_web() {
+        let origins = [
+            "file://",
+            "null",
+            "app://-",
+            "app://",
+            "capacitor://localhost",
+            "chrome-extension://abcdefghijklmnop",
+            "moz-extension://0b5a6c1e-0000-4000-8000-000000000000",
+            "vscode-webview://1x9",
+        ];
+        for listed in origins {
+            let list = OriginPolicy::allow([listed]).unwrap();
+            for sent in origins {
+                assert_eq!(list.admits(sent, "own.example", false), sent == listed, "{sent} where {listed}");
+            }
+            for other in [listed.to_ascii_uppercase(), [listed, "/"].concat(), [listed, "x"].concat()] {
+                assert!(!list.admits(&other, "own.example", false), "{other} where {listed}");
+            }
+            for host in ["", "-", "localhost", listed] {
+                assert!(!OriginPolicy::SameOrigin.admits(listed, host, false), "{listed} at {host}");
+            }
+        }
+    }
+
     #[test]
     fn what_is_no_origin() {
         for text in [
             "",
             "*",
             "example.com",
+            "file:",
+            "file:// ",
+            "app://a,app://b",
+            "app://\u{fc}",
             "https://",
             "https://a/",
             "https://a:b",

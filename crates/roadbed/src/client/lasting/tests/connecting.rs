@@ -101,6 +101,81 @@ fn attempts_run_out() {
     assert_eq!(world.sim.tasks(), 0);
 }
 
+/// What the answers of a peer mean for the next attempt.
+#[test]
+fn every_answer_has_its_place_in_the_table() {
+    let answers: [(&str, &[u8], &str); 22] = [
+        // A gateway or a router that is busy, and says when to come back or does not.
+        ("ws", b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", "in 1000"),
+        ("ws", b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nRetry-After: 5\r\n\r\n", "in 5000"),
+        ("ws", b"HTTP/1.1 429 Often\r\nContent-Length: 0\r\nRetry-After: 5\r\n\r\n", "in 5000"),
+        // No longer than the longest delay, and no shorter than the policy's.
+        ("ws", b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nRetry-After: 86400\r\n\r\n", "in 8000"),
+        ("ws", b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nRetry-After: 0\r\n\r\n", "in 1000"),
+        (
+            "ws",
+            b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+              Retry-After: Sun, 06 Nov 1994 08:49:41 GMT\r\n\r\n",
+            "in 4000",
+        ),
+        ("ws", b"HTTP/1.1 502 Bad\r\nContent-Length: 0\r\n\r\n", "in 1000"),
+        ("ws", b"HTTP/1.1 504 Late\r\nContent-Length: 0\r\n\r\n", "in 1000"),
+        // Any other answer, a moment to come back to or not.
+        ("ws", b"HTTP/1.1 403 No\r\nContent-Length: 0\r\nRetry-After: 5\r\n\r\n", "never"),
+        ("ws", b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", "never"),
+        ("ws", b"HTTP/1.1 401 Who\r\nContent-Length: 0\r\n\r\n", "never"),
+        ("ws", b"HTTP/1.1 404 Where\r\nContent-Length: 0\r\n\r\n", "never"),
+        ("ws", b"HTTP/1.1 500 Ouch\r\nContent-Length: 0\r\n\r\n", "never"),
+        ("ws", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "never"),
+        // Another protocol.
+        ("ws", b"\x15\x03\x03\0\x02\x02\x0A", "never"),
+        ("ws", b"SSH-2.0-x\r\n", "never"),
+        ("rs", b"\x15\x03\x03\0\x02\x02\x0A", "never"),
+        ("rs", b"HTTP/1.1 400 Bad Request\r\n\r\n", "never"),
+        // RawSocket: no room, and the other errors.
+        ("rs", b"\x7F\x40\0\0", "in 1000"),
+        ("rs", b"\x7F\x20\0\0", "never"),
+        ("rs", b"\x7F\x30\0\0", "never"),
+        ("rs", b"\x7F\x50\0\0", "never"),
+    ];
+    for (scheme, answer, expected) in answers {
+        let world = World::new();
+        let site = Site::new(&world);
+        site.set(Mode::Says(answer));
+        let connect = Connect::new(site.clone(), format!("{scheme}://router")).realm("realm1");
+        let client = connect.into_client().retry(plain()).start().unwrap();
+        let mut events = client.events();
+        let told = next(&world, &mut events);
+        assert_eq!(told, format!("failed 1, {expected}"), "{scheme} {}", answer.escape_ascii());
+        drop(client);
+    }
+}
+
+/// Of several addresses the one counts that wants the most time: each is asked again.
+#[test]
+fn every_address_gets_the_time_that_it_asks_for() {
+    let world = World::new();
+    let site = Site::new(&world);
+    site.set(Mode::Says(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nRetry-After: 6\r\n\r\n"));
+    let connect = Connect::new(site.clone(), "ws://router").or("rs://nobody").realm("realm1");
+    let client = connect.into_client().retry(plain()).start().unwrap();
+    assert_eq!(next(&world, &mut client.events()), "failed 1, in 6000");
+}
+
+/// A router without room says when to come back, and is heeded.
+#[test]
+fn a_full_router_is_given_its_time() {
+    let world = World::with(Limits::default(), |builder| builder.max_connections(1));
+    let taken = world.session_over_wire();
+    let site = Site::new(&world);
+    for (scheme, expected) in [("ws", "failed 1, in 5000"), ("rs", "failed 1, in 1000")] {
+        let connect = Connect::new(site.clone(), format!("{scheme}://router")).realm("realm1");
+        let client = connect.into_client().retry(plain()).start().unwrap();
+        assert_eq!(next(&world, &mut client.events()), expected);
+    }
+    drop(taken);
+}
+
 #[test]
 fn what_will_not_change_is_tried_once() {
     type Change = fn(ClientBuilder) -> ClientBuilder;

@@ -7,7 +7,9 @@ mod waiting;
 
 use std::future::{IntoFuture, pending};
 use std::io;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use roadbed_core::time::Timestamp;
@@ -16,7 +18,7 @@ use roadbed_core::transport::TransportDetails;
 use super::*;
 use crate::client::{Connect, Connector};
 use crate::memory::pipe;
-use crate::runtime::Runtime;
+use crate::runtime::{ByteStream, Runtime};
 use crate::server::RouterHandle;
 use crate::testing::World;
 use crate::testing::sim::Sim;
@@ -32,6 +34,8 @@ enum Mode {
     Hangs,
     /// Takes what it is told and says nothing.
     Silent,
+    /// Says this, whatever it is told.
+    Says(&'static [u8]),
 }
 
 /// A place to connect to that can be taken down and put up again.
@@ -118,14 +122,19 @@ impl Connector for Site {
             }
             (Mode::Fails(kind), _) => return Err(kind.into()),
             (Mode::Hangs, _) => return pending().await,
-            (Mode::Up | Mode::Silent, _) => {}
+            (Mode::Up | Mode::Silent | Mode::Says(_), _) => {}
         }
-        let (here, there) = pipe(64 << 10);
+        let (here, mut there) = pipe(64 << 10);
         let (wire, stream) = Wire::around(here);
         let mut inner = self.0.lock().unwrap();
         inner.wires.push(wire);
         match mode {
             Mode::Silent => inner.silent.push(there),
+            Mode::Says(bytes) => {
+                let said = Pin::new(&mut there).poll_write(&mut Context::from_waker(Waker::noop()), bytes);
+                assert!(matches!(said, Poll::Ready(Ok(count)) if count == bytes.len()));
+                inner.silent.push(there);
+            }
             _ => {
                 let serving = inner.router.accept(there, TransportDetails::local());
                 inner.sim.runtime().spawn(Box::pin(serving));
