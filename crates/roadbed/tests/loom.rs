@@ -1,4 +1,6 @@
-//! The handshake between whoever changes a state and whoever sleeps, under every interleaving.
+//! The handshake between who changes a state and who sleeps, under every interleaving: the lock and the sleeper of
+//! `guard.rs`, as they ship, around a small queue in place of a connection. That connections and routers use them
+//! rightly is what the fuzz targets `session_driver` and `router_driver` check.
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test -p roadbed --test loom --release`
 #![cfg(loom)]
