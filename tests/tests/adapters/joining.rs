@@ -1,13 +1,16 @@
 //! How connecting comes out, well or not.
 
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use async_io::Timer;
 use roadbed::Error;
 use roadbed::core::limits::Limits;
 use roadbed::core::serializer::Serializer;
+use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::adapter::Adapter;
+use crate::adapter::{Adapter, Listening};
 use crate::calls::greet;
 use crate::relay::Relay;
 use crate::world::{Outcome, World, config, in_time, settings, told};
@@ -105,5 +108,41 @@ pub(crate) async fn name_with_several_addresses<A: Adapter>(world: &World<A>) ->
     world.note("connected by name");
     let result = in_time(world.adapter.connect(&world.way.url("nobody.invalid:1"), settings())).await;
     assert!(matches!(result.as_ref().map_err(Error::root), Err(Error::Io(_))), "{result:?}");
+    Ok(())
+}
+
+/// A Unix listener that has no room for one more is waited for.
+pub(crate) async fn listener_without_room<A: Adapter>(world: &World<A>) -> Outcome {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("roadbed-{}-full{}.sock", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let path = std::env::temp_dir().join(name);
+    let address = SockAddr::unix(&path)?;
+    let socket = || Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+    let listener = socket();
+    listener.bind(&address)?;
+    listener.listen(1)?;
+    // As many as there is room for.
+    let mut waiting = Vec::new();
+    loop {
+        let one = socket();
+        one.set_nonblocking(true)?;
+        match one.connect(&address) {
+            Ok(()) => waiting.push(one),
+            Err(error) => break assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock),
+        }
+    }
+    let url = world.way.url(path.display());
+    let mut joining = Box::pin(world.adapter.connect(&url, settings()));
+    let moment = async {
+        Timer::after(Duration::from_millis(100)).await;
+        None
+    };
+    let early = futures_lite::future::or(async { Some((&mut joining).await) }, moment).await;
+    assert!(early.is_none(), "{early:?}");
+    let stop = world.adapter.serve(Listening::Unix(listener.into()), &world.router);
+    in_time(in_time(joining).await?.leave()).await?;
+    stop();
+    std::fs::remove_file(path)?;
+    world.note("there was room after all");
     Ok(())
 }

@@ -80,7 +80,7 @@ scenarios! {
         killed_by_the_router, joined_again, wrong_realm, realms_apart, clones, router_shuts_down;
     load: unread_subscription, lagging_by_bytes, stalled_handlers, full_queues, flood_of_publications,
         flood_of_calls;
-    joining: refused_connection, refused_serializer_is_retried, only_serializer_is_refused,
+    joining: listener_without_room, refused_connection, refused_serializer_is_retried, only_serializer_is_refused,
         serializer_that_the_router_has, peer_that_says_nothing, name_with_several_addresses,
         every_way_through_one_listener;
     secure: unknown_issuer, peer_without_tls, client_that_stalls, close_notify_in_a_call, behind_a_proxy;

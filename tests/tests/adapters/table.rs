@@ -14,6 +14,7 @@ const UNSEEN: &str = "who refuses a serializer here is a relay, and cannot see w
 /// What does not run everywhere: scenarios, whose names begin like this, ways, and why not.
 const LEFT_OUT: &[(&str, &[Way], &str)] = &[
     ("joining::", &[Way::Memory], "nothing is connected, and no address looked up"),
+    ("joining::listener_without_room", &Way::TCP, "TCP waits for room by itself"),
     ("joining::name_with_several_addresses", &Way::UNIX, "a path has no other addresses"),
     (
         "joining::refused_serializer_is_retried",

@@ -211,7 +211,8 @@ impl Connection {
         if self.replies_end == 0 {
             self.replies = 0;
         }
-        if self.is_blocked && self.transport.queued() <= self.high_water() {
+        // Half of it has to drain: whoever waits for room is to find some.
+        if self.is_blocked && self.transport.queued() <= self.high_water() / 2 {
             self.is_blocked = false;
             self.session.push_event(SessionEvent::Writable);
         }
@@ -267,8 +268,8 @@ impl Connection {
     }
 
     /// Whether output flows: no more than
-    /// [`Limits::output_high_water`](crate::limits::Limits::output_high_water) bytes are queued. When it
-    /// turns true again, [`SessionEvent::Writable`] says so.
+    /// [`Limits::output_high_water`](crate::limits::Limits::output_high_water) bytes are queued, and, after more were, no
+    /// more than half of that. When it turns true again, [`SessionEvent::Writable`] says so.
     pub const fn is_writable(&self) -> bool {
         !self.is_blocked
     }

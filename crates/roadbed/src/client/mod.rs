@@ -15,6 +15,7 @@ mod handler;
 mod hooks;
 mod invocation;
 mod lasting;
+mod line;
 mod open;
 mod publish;
 mod queue;

@@ -245,12 +245,12 @@ impl<C: Command> Request<C> {
         let until = self.deadline(&shared, now);
         let may_go_elsewhere = matches!(self.via, Via::Client(..));
         let step = shared.with(|state, after| {
-            let is_blocked = C::NEEDS_ROOM && state.is_blocked();
+            let is_blocked = C::NEEDS_ROOM && state.is_blocked(ticket);
             if is_blocked && until.is_none_or(|at| now < at) {
-                state.block(&mut ticket, cx.waker(), until);
+                state.block(&mut ticket, cx.waker(), until, after);
                 return Step::Blocked;
             }
-            state.unblock(&mut ticket);
+            state.unblock(&mut ticket, after);
             if is_blocked {
                 return Step::Late;
             }
@@ -315,7 +315,7 @@ impl<C: Command> Drop for Request<C> {
                 }
             }
             Stage::Unsent { shared, mut ticket, .. } if ticket.is_some() => {
-                shared.with(|state, _| state.unblock(&mut ticket));
+                shared.with(|state, after| state.unblock(&mut ticket, after));
             }
             Stage::Waits { shared, id, answer, .. } => {
                 // Without its receiver, dropping the sender wakes nobody: that must not be under the lock.

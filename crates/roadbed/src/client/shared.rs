@@ -103,6 +103,11 @@ impl After {
         self.discarded.push(Box::new(std::mem::take(table)));
     }
 
+    /// Drops a waker when the lock is free: it may own the task that it wakes.
+    pub(crate) fn let_go(&mut self, waker: Option<Waker>) {
+        self.discarded.extend(waker.map(|waker| Box::new(waker) as Box<dyn Send>));
+    }
+
     /// Ends what invocations go to. The closure in it is dropped later.
     pub(crate) fn retire(&mut self, target: Target, ending: Ending) {
         self.wakers.extend(target.fate.end(ending));

@@ -1,6 +1,6 @@
 //! The state behind a session's lock: the connection, and who waits for what.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::task::Waker;
@@ -17,6 +17,7 @@ use super::call::CallResult;
 use super::ending::{Ending, Fate};
 use super::event::Item;
 use super::hooks::Closed;
+use super::line::Line;
 use super::queue::Queue;
 use super::serving::{Interrupt, Target};
 use super::shared::{After, Shared};
@@ -40,9 +41,8 @@ pub(crate) struct State {
     pub(super) registrations: HashMap<RegisterId, Target>,
     /// Invocations that wait for an answer of ours.
     pub(super) invocations: HashMap<InvocationId, (RegisterId, Arc<Interrupt>)>,
-    /// Requests that wait until output drains, oldest first, each perhaps only up to a time.
-    blocked: BTreeMap<u64, (Waker, Option<Timestamp>)>,
-    last_ticket: u64,
+    /// Requests that wait until output drains.
+    line: Line,
     /// Whoever waits for the end.
     ends: Vec<oneshot::Sender<Closed>>,
     /// Why the session ended, if it did.
@@ -74,8 +74,7 @@ impl State {
             unregistering: Waiters::default(),
             registrations: HashMap::new(),
             invocations: HashMap::new(),
-            blocked: BTreeMap::new(),
-            last_ticket: 0,
+            line: Line::default(),
             ends: Vec::new(),
             left: None,
             closed: None,
@@ -130,48 +129,35 @@ impl State {
         }
     }
 
-    /// Whether requests have to wait until output drains.
-    pub(super) fn is_blocked(&self) -> bool {
-        !self.connection.is_writable() && self.left.is_none() && !self.has_ended()
+    /// Whether a request has to wait until output drains, and until those before it were served.
+    pub(super) fn is_blocked(&self, ticket: Option<u64>) -> bool {
+        let has_ended = self.left.is_some() || self.has_ended();
+        !has_ended && (!self.connection.is_writable() || self.line.is_before(ticket))
     }
 
     /// Lets a request wait until output drains. `ticket` keeps its place in the line.
-    pub(super) fn block(&mut self, ticket: &mut Option<u64>, waker: &Waker, until: Option<Timestamp>) {
-        let ticket = *ticket.get_or_insert_with(|| {
-            self.last_ticket += 1;
-            self.last_ticket
-        });
-        self.blocked.insert(ticket, (waker.clone(), until));
+    pub(super) fn block(
+        &mut self,
+        ticket: &mut Option<u64>,
+        waker: &Waker,
+        until: Option<Timestamp>,
+        after: &mut After,
+    ) {
+        let before = self.line.wait(ticket, waker, until);
+        after.let_go(before);
     }
 
     /// A request does not wait any more.
-    pub(super) fn unblock(&mut self, ticket: &mut Option<u64>) {
-        if let Some(ticket) = ticket.take() {
-            self.blocked.remove(&ticket);
-        }
-    }
-
-    /// Output drained, or nothing will.
-    pub(super) fn unblock_all(&mut self, after: &mut After) {
-        let blocked = std::mem::take(&mut self.blocked);
-        after.wakers.extend(blocked.into_values().map(|(waker, _)| waker));
+    pub(super) fn unblock(&mut self, ticket: &mut Option<u64>, after: &mut After) {
+        let before = self.line.leave(ticket);
+        after.let_go(before);
     }
 
     /// Runs what is due.
     pub(crate) fn run_timers(&mut self, now: Timestamp, after: &mut After) {
         self.connection.handle_timeout(now);
         self.end_late(now, after);
-        if !self.blocked.is_empty() {
-            let due = |until: Option<Timestamp>| until.is_some_and(|at| at <= now);
-            let expired: Vec<u64> = self
-                .blocked
-                .iter()
-                .filter(|(_, (_, until))| due(*until))
-                .map(|(ticket, _)| *ticket)
-                .collect();
-            let wakers = expired.iter().filter_map(|ticket| self.blocked.remove(ticket));
-            after.wakers.extend(wakers.map(|(waker, _)| waker));
-        }
+        self.line.expire(now, &mut after.wakers);
     }
 
     /// Ends the requests that the other side did not answer in time. (Calls are the connection's affair.) What it
@@ -217,7 +203,7 @@ impl State {
 
     /// When to run the timers next.
     fn deadline(&self) -> Option<Timestamp> {
-        let blocked = self.blocked.values().filter_map(|(_, until)| *until);
+        let line = self.line.deadline();
         let requests = [
             self.publications.deadline(),
             self.subscribing.deadline(),
@@ -225,7 +211,7 @@ impl State {
             self.registering.deadline(),
             self.unregistering.deadline(),
         ];
-        blocked.chain(requests.into_iter().flatten()).chain(self.connection.poll_timeout()).min()
+        line.into_iter().chain(requests.into_iter().flatten()).chain(self.connection.poll_timeout()).min()
     }
 
     /// Whether nothing can be asked of the session any more.
@@ -285,6 +271,11 @@ impl State {
     /// After any change: passes events on, and finds out who has something to do now.
     pub(super) fn settle(&mut self, shared: &Arc<Shared>, after: &mut After) {
         self.take_events(shared, after);
+        if self.left.is_some() || self.has_ended() {
+            self.line.call_all(&mut after.wakers);
+        } else if self.connection.is_writable() {
+            self.line.call(|| shared.now(), &mut after.wakers);
+        }
         if self.writer.is_asleep() {
             let has_output = self.writer_wants_output && self.connection.queued() > 0;
             let is_early = || match (self.deadline(), self.writer_until) {
@@ -309,7 +300,7 @@ impl State {
             after.end(end, closed.clone());
         }
         self.closed = Some(closed);
-        self.unblock_all(after);
+        self.line.call_all(&mut after.wakers);
     }
 
     /// Nothing comes of the session any more. Those who wait for an answer had it; dropping the others'
@@ -346,6 +337,6 @@ impl State {
             + self.unregistering.len()
             + self.registrations.len()
             + self.invocations.len()
-            + self.blocked.len()
+            + self.line.len()
     }
 }

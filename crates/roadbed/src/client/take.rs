@@ -92,7 +92,8 @@ impl State {
                 self.invoked(invocation, handler, details, payload, shared, after);
             }
             SessionEvent::Interrupted { invocation, mode, .. } => self.interrupted(invocation, mode, after),
-            SessionEvent::Writable => self.unblock_all(after),
+            // Who waits for it is called when all events were taken.
+            SessionEvent::Writable => {}
             SessionEvent::Left { reason } => {
                 self.left = Some(reason.clone());
                 self.end_session(after);
