@@ -309,3 +309,18 @@ fn announced() -> Roles {
         .with(Role::Broker, &[Feature::SubscriberBlackwhiteListing, Feature::PublisherExclusion])
         .with(Role::Dealer, &[Feature::CallCanceling])
 }
+
+/// What WELCOME can do without, for peers that accept only small messages: one more step each time.
+pub(crate) const SHORTER: [fn(&mut WelcomeDetails); 5] = [
+    |details| details.agent = None,
+    |details| {
+        details.authprovider = None;
+        details.authmethod = None;
+    },
+    |details| details.roles = Some(Roles::NONE.with(Role::Broker, &[]).with(Role::Dealer, &[])),
+    |details| {
+        details.authid = None;
+        details.authrole = None;
+    },
+    |details| details.authextra = None,
+];

@@ -56,6 +56,8 @@ pub(crate) struct Peer {
     /// What it asked for in HELLO, until it is let in: for the event that says it was refused.
     pub(crate) asked: Option<Box<Asked>>,
     pub(crate) stage: Stage,
+    /// Not read until the driver has taken its events.
+    pub(crate) is_held: bool,
     /// HELLOs that were refused.
     pub(crate) refusals: u32,
     /// Names the question to the driver that is open, if any; older answers do not count.
@@ -83,6 +85,7 @@ impl Peer {
             trusted: trusted.map(Box::new),
             asked: None,
             stage: Stage::Gated(Gated::Hello(After::Nothing)),
+            is_held: false,
             refusals: 0,
             round: 0,
             share: Duration::ZERO,
@@ -109,6 +112,11 @@ impl Peer {
     /// Whether it said GOODBYE, and nothing since that counts.
     pub(crate) fn has_just_left(&self) -> bool {
         matches!(self.stage, Stage::Gated(Gated::Hello(After::Goodbye)))
+    }
+
+    /// Whether it is not read for the sake of the driver: only those without session cause events for it.
+    pub(crate) fn waits_for_the_driver(&self) -> bool {
+        self.is_held && matches!(self.stage, Stage::Gated(_))
     }
 
     /// The largest message that it may send now, in bytes.

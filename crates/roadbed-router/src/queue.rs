@@ -9,12 +9,13 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 use roadbed_core::error::CloseReason;
-use roadbed_core::message::Message;
+use roadbed_core::message::{Message, Welcome};
 use roadbed_core::serializer::{Encoded, Outbound, Serializer};
 use roadbed_core::time::Timestamp;
 
 use crate::events::{Outgoing, RouterEvent};
 use crate::fanout::{Fanout, Refused};
+use crate::gate::SHORTER;
 use crate::keys::QueueKey;
 use crate::names::PeerId;
 use crate::slab::Slab;
@@ -164,6 +165,17 @@ impl Outbox {
         }
         self.queued(key);
         Ok(())
+    }
+
+    /// Queues WELCOME, with as many details as the peer accepts. Says whether it accepts any.
+    pub(crate) fn welcome(&mut self, key: QueueKey, mut welcome: Welcome) -> bool {
+        for shorten in SHORTER {
+            match self.reply(key, welcome.clone()) {
+                Err(Refused::TooLarge { .. }) => shorten(&mut welcome.details),
+                result => return result.is_ok(),
+            }
+        }
+        self.reply(key, welcome).is_ok()
     }
 
     /// Ends a queue: what is in it goes out, then `Close`. With `discard` only `Close` is left.
@@ -333,13 +345,19 @@ impl Outbox {
         Ok(())
     }
 
-    /// Lists a queue that has output, and watches it when it is too full or has to run empty.
-    fn queued(&mut self, key: QueueKey) {
+    /// Names a peer to the driver, which then asks about it anew.
+    pub(crate) fn name(&mut self, key: QueueKey) {
         let Some(queue) = self.queues.get_mut(key) else { return };
         if !queue.is_ready {
             queue.is_ready = true;
             self.ready.push_back(queue.peer);
         }
+    }
+
+    /// Lists a queue that has output, and watches it when it is too full or has to run empty.
+    fn queued(&mut self, key: QueueKey) {
+        self.name(key);
+        let Some(queue) = self.queues.get_mut(key) else { return };
         let is_watched = queue.bytes > self.budget || (queue.is_closed && !queue.entries.is_empty());
         if is_watched && queue.stall.is_none() {
             let at = self.now.saturating_add(STALL_TIMEOUT);

@@ -1,9 +1,13 @@
 //! What flows through a connection: frames up into the session, messages down into the transport.
 
+use alloc::vec;
+use alloc::vec::Vec;
+
 use super::Connection;
 use crate::auth::AuthError;
-use crate::error::{CloseReason, CommandError, Deadline};
-use crate::message::Message;
+use crate::error::{CloseReason, CommandError, Deadline, uris};
+use crate::message::{Abort, Error, Goodbye, Message, Sparse};
+use crate::payload::Payload;
 use crate::session::SessionState;
 use crate::time::Timestamp;
 use crate::transport::{TransportClose, TransportError, TransportEvent};
@@ -119,7 +123,9 @@ impl Connection {
     pub(super) fn flush(&mut self, now: Timestamp) {
         while let Some(message) = self.session.poll_transmit() {
             let before = self.queued();
-            if self.send(now, &message).is_err() {
+            let is_sent = self.send(now, &message).is_ok()
+                || shorter(&message).iter().any(|message| self.send(now, message).is_ok());
+            if !is_sent {
                 self.unsendable(&message);
             } else if let Message::Error(_) = message {
                 let size = self.queued().saturating_sub(before);
@@ -146,7 +152,8 @@ impl Connection {
     }
 
     /// Without HELLO or AUTHENTICATE there will be no session. The other messages that a session sends by
-    /// itself fit any peer; they fail only when the transport has ended, and nobody waits for them then.
+    /// itself fit any peer, at least when shortened; they fail only when the transport has ended, and nobody waits
+    /// for them then.
     fn unsendable(&mut self, message: &Message) {
         match message {
             Message::Hello(_) => {
@@ -155,5 +162,28 @@ impl Connection {
             Message::Authenticate(_) => self.session.cannot_authenticate(AuthError::Unsendable),
             _ => {}
         }
+    }
+}
+
+/// What says as much as it can in fewer bytes, for routers that accept only small messages; the shortest last.
+fn shorter(message: &Message) -> Vec<Message> {
+    match message {
+        Message::Hello(hello) => {
+            let mut hello = hello.clone();
+            hello.details.agent = None;
+            vec![hello.into()]
+        }
+        Message::Abort(abort) => {
+            let bare = Abort { details: Sparse::EMPTY, payload: Payload::EMPTY, ..abort.clone() };
+            let other = Abort { reason: uris::CLOSE_REALM.clone(), ..bare.clone() };
+            vec![bare.into(), other.into()]
+        }
+        Message::Goodbye(_) => {
+            vec![Goodbye { details: Sparse::EMPTY, reason: uris::CLOSE_REALM.clone() }.into()]
+        }
+        Message::Error(error) => {
+            vec![Error { details: Sparse::EMPTY, payload: Payload::EMPTY, ..error.clone() }.into()]
+        }
+        _ => Vec::new(),
     }
 }

@@ -125,11 +125,13 @@ impl Router {
 
     fn abort(&mut self, key: PeerKey, reason: &Uri, message: ByteString) {
         let Some(peer) = self.peers.get(key) else { return };
-        let mut details: Sparse<CloseDetails> = Sparse::EMPTY;
-        details.message = Some(message);
-        let abort = |details| Abort { details, reason: reason.clone(), payload: Payload::EMPTY };
-        if self.out.reply(peer.queue, abort(details)).is_err() {
-            let _ = self.out.reply(peer.queue, abort(Sparse::EMPTY));
+        let words = [(Some(message), reason), (None, reason), (None, &uris::AUTHENTICATION_FAILED)];
+        for (message, reason) in words {
+            let (details, reason) = (close_details(message), reason.clone());
+            let abort = Abort { details, reason, payload: Payload::EMPTY };
+            if self.out.reply(peer.queue, abort).is_ok() {
+                return;
+            }
         }
     }
 
@@ -173,9 +175,12 @@ impl Router {
             return;
         }
         let Some(peer) = self.peers.get_mut(key) else { return };
-        let mut details: Sparse<CloseDetails> = Sparse::EMPTY;
-        details.message = Some(message);
-        let _ = self.out.reply(peer.queue, Goodbye { details, reason: reason.clone() });
+        for (message, reason) in [(Some(message), reason), (None, reason), (None, &uris::KILLED)] {
+            let (details, reason) = (close_details(message), reason.clone());
+            if self.out.reply(peer.queue, Goodbye { details, reason }).is_ok() {
+                break;
+            }
+        }
         peer.stage = Stage::Leaving(close);
         peer.set_deadline(deadline, Deadline::Goodbye, &mut self.out);
     }
@@ -231,4 +236,11 @@ impl Router {
             }
         }
     }
+}
+
+/// What goes with a reason. A peer that accepts only small messages is told less, rather than nothing.
+fn close_details(message: Option<ByteString>) -> Sparse<CloseDetails> {
+    let mut details = CloseDetails::default();
+    details.message = message;
+    details.into()
 }

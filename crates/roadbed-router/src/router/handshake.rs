@@ -144,7 +144,7 @@ impl Router {
         let Some(peer) = self.peers.get_mut(key) else { return };
         let (info, welcome) = self.gate.welcome(peer.id, claim, grant);
         let info = Arc::new(info);
-        if self.out.reply(peer.queue, welcome).is_err() {
+        if !self.out.welcome(peer.queue, welcome) {
             self.gate.release(info.id);
             self.close_realm_if_done(slot);
             let refusal = Refusal::new(&uris::AUTHENTICATION_FAILED, "the peer does not accept WELCOME");

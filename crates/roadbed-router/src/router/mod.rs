@@ -5,6 +5,7 @@ mod ending;
 mod handshake;
 mod shutdown;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,6 +70,8 @@ pub struct Router {
     peers: Slab<PeerKey, Peer>,
     random: Random,
     out: Outbox,
+    /// Peers that are not read until the driver has taken its events.
+    held: BTreeSet<PeerId>,
     utc: UnixMicros,
     /// Whether nobody is let in any more.
     is_shut_down: bool,
@@ -87,6 +90,7 @@ impl Router {
             realm_keys: HashMap::with_hasher(random.hasher()),
             peers: Slab::new(),
             out: Outbox::new(config.limits.output_size, now),
+            held: BTreeSet::new(),
             random,
             utc,
             is_shut_down: false,
@@ -149,6 +153,7 @@ impl Router {
             let refusal = Refusal::new(&uris::SYSTEM_SHUTDOWN, "the router shuts down");
             self.refuse(key, refusal, CloseReason::Local);
         }
+        self.hold(key);
         PeerId(key)
     }
 
@@ -164,6 +169,7 @@ impl Router {
             &Stage::Joined { realm, session } => self.joined(key, realm, session, message),
             Stage::Gated(_) => self.gated(key, message),
         }
+        self.hold(key);
         self.drained();
         self.close_overrun();
     }
@@ -214,6 +220,7 @@ impl Router {
         if let Some(mut state) = self.peers.remove(key) {
             state.clear_deadline(&mut self.out);
             self.out.remove(state.queue);
+            self.held.remove(&peer);
         }
         self.drained();
         self.close_overrun();
@@ -331,10 +338,38 @@ impl Router {
     /// What happened. Take all events, also those of no interest: those that tell of sessions and ask
     /// questions are never dropped, and wait here for as long as nobody takes them. URIs and texts in them
     /// may be a peer's; they are bounded, but have to be escaped before they are shown.
+    ///
+    /// While [`Limits::queued_events`](roadbed_core::limits::Limits::queued_events) or more of them wait,
+    /// [`wants_input`](Self::wants_input) is false for peers without session. When half of them were taken,
+    /// [`poll_ready`](Self::poll_ready) names those peers, so look there too.
     pub fn poll_event(&mut self) -> Option<RouterEvent> {
         let event = self.out.events.pop_front();
         self.out.events.relax();
+        if !self.held.is_empty() && self.out.events.len() <= self.config.limits.queued_events / 2 {
+            for peer in std::mem::take(&mut self.held) {
+                if let Some(state) = self.peers.get_mut(peer.0) {
+                    state.is_held = false;
+                    self.out.name(state.queue);
+                }
+            }
+        }
         event
+    }
+
+    /// Peers without session are what events for the driver come from: while very many wait, no more is read
+    /// from them.
+    fn hold(&mut self, key: PeerKey) {
+        if self.out.events.len() < self.config.limits.queued_events {
+            return;
+        }
+        if let Some(peer) = self.peers.get_mut(key)
+            && matches!(peer.stage, Stage::Gated(_))
+            && !peer.is_held
+        {
+            peer.is_held = true;
+            self.held.insert(peer.id);
+            self.out.name(peer.queue);
+        }
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called, if nothing else happens before.
@@ -357,11 +392,11 @@ impl Router {
         Some((at.max(self.out.now.next()), why))
     }
 
-    /// Whether to go on reading from a peer. `false` while too much waits for it, and at its end. What others
-    /// do can make it `false`; then [`poll_ready`](Self::poll_ready) names the peer. It is `true` again after
+    /// Whether to go on reading from a peer. `false` while too much waits for it, at its end, and for a peer without
+    /// session while too much waits for the driver. What others do can make it `false`; then [`poll_ready`](Self::poll_ready) names the peer. It is `true` again after
     /// enough was pulled, so it suffices to ask whenever the peer was served.
     pub fn wants_input(&self, peer: PeerId) -> bool {
-        self.peer(peer).is_some_and(|peer| self.out.wants_input(peer.queue))
+        self.peer(peer).is_some_and(|peer| !peer.waits_for_the_driver() && self.out.wants_input(peer.queue))
     }
 
     /// Whether to drop a peer's transport now, without waiting for what it was sent to be taken: it takes

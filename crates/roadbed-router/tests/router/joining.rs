@@ -7,7 +7,8 @@ use roadbed_core::options::CancelMode;
 use roadbed_core::payload::Payload;
 use roadbed_core::role::{Feature, Role, Roles};
 use roadbed_core::serializer::Serializer;
-use roadbed_router::{Authentication, RouterConfig, RouterEvent};
+use roadbed_core::transport::TransportDetails;
+use roadbed_router::{Authentication, Grant, RouterConfig, RouterEvent};
 
 use crate::net::*;
 
@@ -287,9 +288,54 @@ fn a_peer_that_is_gone_is_no_error() {
 #[test]
 fn a_peer_that_does_not_accept_welcome_is_refused() {
     let mut net = Net::new();
-    let peer = net.attach_with(Serializer::Json, 100, roadbed_core::transport::TransportDetails::local());
+    let peer = net.attach_with(Serializer::Json, 40, roadbed_core::transport::TransportDetails::local());
     net.send(peer, hello(all_roles()));
     assert!(net.receive(peer).close.is_some());
     assert_eq!(net.router.stats().sessions, 0);
     net.end(&[peer]);
+}
+
+/// RawSocket peers may announce as little as 512 bytes.
+#[test]
+fn small_peers_are_told_less_and_not_turned_away() {
+    let long = "x".repeat(450);
+    let config = RouterConfig::new().realm(uri(REALM), Authentication::new().dynamic("ticket")).agent(&*long);
+    for serializer in Serializer::ALL {
+        for (authid, limit, is_told) in
+            [("joe", 512, true), (&*long, 1_024, true), (&*"y".repeat(600), 512, false)]
+        {
+            let mut net = Net::with(config.clone());
+            let peer = net.attach_with(serializer, limit, TransportDetails::local());
+            net.send(peer, hello_with(&["ticket"], Some("joe")));
+            let events = net.events();
+            let [RouterEvent::Authenticate(request)] = &events[..] else { panic!("{events:?}") };
+            net.router.accept(net.now, request.decision, Grant::new(authid, "user")).unwrap();
+            let Message::Welcome(welcome) = net.one(peer) else { panic!() };
+            let roles = welcome.details.roles.unwrap();
+            assert!(roles.has(Role::Broker) && roles.has(Role::Dealer));
+            assert_eq!(welcome.details.authid.as_deref(), is_told.then_some(authid), "{serializer} {limit}");
+            net.subscribe(peer, 1, "com.example.t");
+            net.end(&[peer]);
+        }
+    }
+}
+
+#[test]
+fn a_last_word_that_does_not_fit_is_said_in_fewer() {
+    for (reason, told) in
+        [("com.example.out".to_owned(), "com.example.out"), ("x".repeat(600), "wamp.close.killed")]
+    {
+        let mut net = Net::new();
+        let peer = net.join_as(all_roles(), Serializer::Json, 512);
+        net.router.kill(net.now, peer, &uri(&reason), &"w".repeat(512));
+        let Message::Goodbye(goodbye) = net.one(peer) else { panic!() };
+        assert_eq!((goodbye.reason.as_str(), &goodbye.details.message), (told, &None));
+        let gated = net.attach_with(Serializer::Json, 512, TransportDetails::local());
+        net.router.kill(net.now, gated, &uri(&reason), &"w".repeat(512));
+        let received = net.receive(gated);
+        let [Message::Abort(abort)] = &received.messages[..] else { panic!("{received:?}") };
+        let told = if reason.len() > 512 { "wamp.error.authentication_failed" } else { told };
+        assert_eq!((abort.reason.as_str(), &abort.details.message), (told, &None));
+        net.end(&[peer, gated]);
+    }
 }

@@ -68,3 +68,32 @@ fn pending_invocations_of_a_callee() {
     net.call(b, callee, 3, "com.example.p");
     net.end(&[b, callee]);
 }
+
+/// A peer that joins and leaves without end, and others that come meanwhile, while the driver takes no event.
+#[test]
+fn events_that_wait_for_the_driver() {
+    let mut net = Net::with(config().limits(Limits::default().queued_events(10)));
+    let (member, joiner) = (net.join(), net.attach());
+    let mut turns = 0;
+    while net.router.wants_input(joiner) {
+        net.welcome(joiner, hello(all_roles()));
+        net.ask(joiner, goodbye("wamp.close.normal"));
+        turns += 1;
+        assert!(turns <= 10);
+    }
+    let waiting = net.router.stats().queued_events;
+    assert!((10..=12).contains(&waiting), "{waiting}");
+    let newcomer = net.attach();
+    assert!(!net.router.wants_input(newcomer));
+    assert!(net.router.wants_input(member), "sessions cause no such events");
+    while net.router.poll_ready().is_some() {}
+    for _ in 0..waiting - 6 {
+        net.router.poll_event().unwrap();
+    }
+    assert!(!net.router.wants_input(joiner) && net.router.poll_ready().is_none());
+    net.router.poll_event().unwrap();
+    let named: Vec<_> = std::iter::from_fn(|| net.router.poll_ready()).collect();
+    assert!(named.contains(&joiner) && named.contains(&newcomer), "{named:?}");
+    assert!(net.router.wants_input(joiner) && net.router.wants_input(newcomer));
+    net.end(&[member, joiner, newcomer]);
+}

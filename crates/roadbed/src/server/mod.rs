@@ -252,7 +252,14 @@ impl RouterHandle {
         while let Some(event) = next {
             // What the observer left behind is its owner's affair.
             let _ = catch_unwind(AssertUnwindSafe(|| observer(self, event)));
-            (next, ()) = self.0.state.with(|state, (): &mut ()| state.next_to_tell());
+            let after: After;
+            (next, after) = self.0.state.with(|state, after: &mut After| {
+                let next = state.next_to_tell();
+                // Peers that waited for this to be told are read again.
+                state.post(None, after);
+                next
+            });
+            after.wakers.into_iter().for_each(std::task::Waker::wake);
         }
     }
 }

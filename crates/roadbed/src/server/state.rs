@@ -144,8 +144,8 @@ impl State {
         after.wakers.extend(self.connections.iter().filter_map(|(_, mailbox)| mailbox.post(mail)));
     }
 
-    /// After any change: finds out who has something to do now. `but` has just exchanged, and knows.
-    pub(super) fn settle(&mut self, but: Option<PeerId>, after: &mut After) {
+    /// Tells the drivers of the peers that the router names, but not that of `but`.
+    pub(super) fn post(&mut self, but: Option<PeerId>, after: &mut After) {
         let mail = Mail { is_ready: true, is_lost: false };
         while let Some(peer) = self.router.poll_ready() {
             if Some(peer) != but
@@ -154,6 +154,11 @@ impl State {
                 after.wakers.extend(mailbox.post(mail));
             }
         }
+    }
+
+    /// After any change: finds out who has something to do now. `but` has just exchanged, and knows.
+    pub(super) fn settle(&mut self, but: Option<PeerId>, after: &mut After) {
+        self.post(but, after);
         match self.telling {
             Telling::Never => while self.router.poll_event().is_some() {},
             Telling::Free => {

@@ -90,6 +90,30 @@ fn a_hello_that_the_router_cannot_take_ends_the_join() {
 }
 
 #[test]
+fn what_a_small_router_cannot_take_is_said_in_fewer_words() {
+    let mut wire = Wire::with(config().agent("x".repeat(500)), Serializer::Json, &small_router(512));
+    wire.carry();
+    let received = wire.received();
+    let [Message::Hello(hello)] = &received[..] else { panic!("{received:?}") };
+    assert_eq!((hello.details.agent.as_deref(), hello.details.roles.is_some()), (None, true));
+    wire.send(&welcome());
+    wire.carry();
+
+    // An ERROR that the session sends by itself, with the text of a long violation; and an ABORT.
+    let long = std::format!(r#"[68,1,7,{{"{}":1,"timeout":"x"}}]"#, "k".repeat(300));
+    let bytes = Bytes::from(long.into_bytes());
+    wire.client
+        .session
+        .handle_violation(T0, Serializer::Json.decode(&bytes, &Limits::default()).unwrap_err());
+    let reason = Uri::from_wire("x".repeat(600).into());
+    wire.client.abort(T0, Some(reason));
+    wire.carry();
+    let received = wire.received();
+    let [Message::Error(_), Message::Abort(abort)] = &received[..] else { panic!("{received:?}") };
+    assert_eq!(abort.reason, "wamp.close.close_realm");
+}
+
+#[test]
 fn messages_are_smaller_before_welcome_and_large_ones_may_come_in_the_same_read() {
     let mut wire = Wire::new(config());
     wire.carry();
