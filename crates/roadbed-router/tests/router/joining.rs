@@ -288,7 +288,7 @@ fn a_peer_that_is_gone_is_no_error() {
 #[test]
 fn a_peer_that_does_not_accept_welcome_is_refused() {
     let mut net = Net::new();
-    let peer = net.attach_with(Serializer::Json, 40, roadbed_core::transport::TransportDetails::local());
+    let peer = net.attach_with(Serializer::Json, 40, TransportDetails::local());
     net.send(peer, hello(all_roles()));
     assert!(net.receive(peer).close.is_some());
     assert_eq!(net.router.stats().sessions, 0);
@@ -309,7 +309,7 @@ fn small_peers_are_told_less_and_not_turned_away() {
             net.send(peer, hello_with(&["ticket"], Some("joe")));
             let events = net.events();
             let [RouterEvent::Authenticate(request)] = &events[..] else { panic!("{events:?}") };
-            net.router.accept(net.now, request.decision, Grant::new(authid, "user")).unwrap();
+            net.router.grant(net.now, request.decision, Grant::new(authid, "user")).unwrap();
             let Message::Welcome(welcome) = net.one(peer) else { panic!() };
             let roles = welcome.details.roles.unwrap();
             assert!(roles.has(Role::Broker) && roles.has(Role::Dealer));
