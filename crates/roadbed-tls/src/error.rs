@@ -2,23 +2,26 @@
 
 use std::fmt;
 
+use rustls::pki_types::pem;
 use rustls::{AlertDescription, CertificateError, PeerIncompatible};
+
+use crate::words::{Fault, hint};
 
 /// Why a connection failed, or ended otherwise than it should. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// The peer does not speak TLS: its first byte begins no record. It is sent nothing.
-    #[error("the peer does not speak TLS")]
+    /// The peer does not speak TLS: its first byte begins no record. It is sent nothing more.
+    #[error("the peer does not speak TLS: connect with ws:// or rs:// to a port without it")]
     NotTls,
     /// The peer's certificate is not accepted: expired, for another name, of an unknown issuer …
-    #[error("the peer's certificate is refused: {0}")]
+    #[error("the peer's certificate is refused: {}", Fault(.0))]
     Certificate(CertificateError),
     /// The peer has to show a certificate, and has none.
-    #[error("the peer shows no certificate")]
+    #[error("the peer shows no certificate, and has to")]
     NoCertificate,
     /// The peer gave up, and said why: an unknown issuer of our certificate, for example.
-    #[error("the peer refuses the connection: {}", AlertName(.0))]
+    #[error("the peer refuses the connection: {}{}", AlertName(.0), hint(*.0))]
     Refused(AlertDescription),
     /// There is no version, cipher or signature that both sides know.
     #[error("the peer is incompatible: {0:?}")]
@@ -85,16 +88,21 @@ pub enum TlsConfigError {
     #[error("not PEM: {0}")]
     Pem(String),
     /// No certificate was given.
-    #[error("there is no certificate")]
+    #[error("there is no certificate: it stands in a PEM section CERTIFICATE")]
     NoCertificate,
     /// No private key was given.
-    #[error("there is no private key")]
+    #[error(
+        "there is no private key: it stands in a PEM section PRIVATE KEY, RSA PRIVATE KEY or EC PRIVATE KEY"
+    )]
     NoKey,
+    /// The private key is encrypted.
+    #[error("the private key is encrypted: decrypt it first (openssl pkey -in key.pem -out plain.pem)")]
+    EncryptedKey,
     /// A certificate or key cannot be used, or the one does not belong to the other.
-    #[error("the certificate or its key cannot be used: {0}")]
+    #[error("the certificate or its key cannot be used: {}", Unusable(.0))]
     Identity(rustls::Error),
     /// A root certificate cannot be used.
-    #[error("the root certificate cannot be used: {0}")]
+    #[error("the root certificate cannot be used: {}", Unusable(.0))]
     Root(rustls::Error),
     /// No certificate authority is trusted, so nobody would be.
     #[error("no certificate authority is trusted{0}")]
@@ -107,6 +115,40 @@ pub enum TlsConfigError {
     Rustls(rustls::Error),
 }
 
+impl TlsConfigError {
+    /// What is wrong with a PEM text: that is told, and not what stands there.
+    pub(crate) fn pem(error: &pem::Error) -> Self {
+        Self::Pem(
+            match error {
+                pem::Error::MissingSectionEnd { .. } => "a section has no end, so the text was cut off",
+                pem::Error::IllegalSectionStart { .. } => {
+                    "a line that begins a section has no dashes at its end"
+                }
+                pem::Error::Base64Decode(_) => "what stands in a section is no base64",
+                pem::Error::SectionTooLarge => "a section is too large",
+                _ => "it cannot be read",
+            }
+            .into(),
+        )
+    }
+}
+
+/// What is wrong with a certificate or a key of our own.
+struct Unusable<'a>(&'a rustls::Error);
+
+impl fmt::Display for Unusable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            rustls::Error::InvalidCertificate(error) => Fault(error).fmt(f),
+            rustls::Error::InconsistentKeys(_) => f.write_str("the key does not belong to the certificate"),
+            rustls::Error::General(_) => f.write_str(
+                "the key is damaged, or neither ECDSA (P-256, P-384), Ed25519 nor RSA of 2048 bits and more",
+            ),
+            other => other.fmt(f),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,7 +159,9 @@ mod tests {
         assert_eq!(expired, TlsError::Certificate(CertificateError::Expired));
         assert!(!expired.is_retryable() && TlsError::Truncated.is_retryable());
         let refused = TlsError::Refused(AlertDescription::UnknownCA);
-        assert_eq!(refused.to_string(), "the peer refuses the connection: unknown ca");
+        let text =
+            "the peer refuses the connection: unknown ca: it does not trust who has signed our certificate";
+        assert_eq!(refused.to_string(), text);
         let refused = TlsError::Refused(AlertDescription::HandshakeFailure);
         assert_eq!(refused.to_string(), "the peer refuses the connection: handshake failure");
     }

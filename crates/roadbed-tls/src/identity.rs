@@ -29,14 +29,16 @@ impl Identity {
     /// From PEM texts; both may be the same text. The key may be PKCS #8, PKCS #1 or SEC 1, unencrypted.
     ///
     /// # Errors
-    /// [`TlsConfigError::Pem`], [`TlsConfigError::NoCertificate`], [`TlsConfigError::NoKey`].
+    /// [`TlsConfigError::Pem`], [`TlsConfigError::NoCertificate`], [`TlsConfigError::NoKey`],
+    /// [`TlsConfigError::EncryptedKey`]. Whether certificate and key fit, and can be used, is found by the configuration
+    /// that is made of them.
     pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, TlsConfigError> {
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain).collect();
-        let chain = chain.map_err(|error| TlsConfigError::Pem(error.to_string()))?;
+        let chain = chain.map_err(|error| TlsConfigError::pem(&error))?;
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| match error {
+            _ if is_encrypted(key) => TlsConfigError::EncryptedKey,
             PemError::NoItemsFound => TlsConfigError::NoKey,
-            // What is wrong is told, not what stands there.
-            _ => TlsConfigError::Pem("the private key cannot be read".into()),
+            error => TlsConfigError::pem(&error),
         })?;
         Self::new(chain, key)
     }
@@ -57,6 +59,12 @@ impl Identity {
     fn new(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Self, TlsConfigError> {
         if chain.is_empty() { Err(TlsConfigError::NoCertificate) } else { Ok(Self { chain, key }) }
     }
+}
+
+/// Whether a PEM text holds an encrypted key, of PKCS #8 or of the older form with a header.
+fn is_encrypted(pem: &[u8]) -> bool {
+    let has = |mark: &[u8]| pem.windows(mark.len()).any(|part| part == mark);
+    has(b"-----BEGIN ENCRYPTED PRIVATE KEY-----") || has(b"Proc-Type: 4,ENCRYPTED")
 }
 
 impl Clone for Identity {
@@ -86,6 +94,14 @@ mod tests {
         assert!(matches!(no_key, Err(TlsConfigError::NoKey)));
         let no_certificate = Identity::from_pem(key.as_bytes(), key.as_bytes());
         assert!(matches!(no_certificate, Err(TlsConfigError::NoCertificate)));
+        for encrypted in [
+            &include_bytes!("tests/pem/encrypted-pkcs8.key.pem")[..],
+            include_bytes!("tests/pem/encrypted-pkcs1.key.pem"),
+        ] {
+            let error = Identity::from_pem(chain.as_bytes(), encrypted).unwrap_err();
+            assert!(matches!(error, TlsConfigError::EncryptedKey), "{error}");
+            assert!(error.to_string().contains("decrypt it first"), "{error}");
+        }
         let cut = key.get(..60).unwrap();
         assert!(matches!(Identity::from_pem(chain.as_bytes(), cut.as_bytes()), Err(TlsConfigError::Pem(_))));
         let der = vec![made.cert.der().to_vec()];

@@ -77,6 +77,7 @@ mod server;
 mod side;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use client::{Protocol, TlsClientConfig};
 pub use error::{TlsConfigError, TlsError};

@@ -28,7 +28,13 @@ impl Roots {
     }
 
     /// Every certificate of a PEM text; other sections of it are skipped. A self-signed certificate of a
-    /// server may be given as well.
+    /// server may be given as well, but not one that is an authority's at the same time: `openssl req -x509` makes such
+    /// ones, unless it is told otherwise.
+    ///
+    /// ```sh
+    /// openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 365 -subj /CN=localhost \
+    ///     -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE
+    /// ```
     ///
     /// # Errors
     /// [`TlsConfigError::Pem`], [`TlsConfigError::Root`]; [`TlsConfigError::NoRoots`] when there is none in it.
@@ -43,7 +49,7 @@ impl Roots {
     pub fn with_pem(mut self, pem: &[u8]) -> Result<Self, TlsConfigError> {
         let before = self.len();
         for certificate in CertificateDer::pem_slice_iter(pem) {
-            let certificate = certificate.map_err(|error| TlsConfigError::Pem(error.to_string()))?;
+            let certificate = certificate.map_err(|error| TlsConfigError::pem(&error))?;
             self.0.add(certificate).map_err(TlsConfigError::Root)?;
         }
         if self.len() == before {

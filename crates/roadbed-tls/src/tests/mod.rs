@@ -3,6 +3,7 @@
 mod closing;
 mod handshake;
 mod hostile;
+mod sentences;
 mod transfer;
 
 use std::sync::{Arc, LazyLock};
