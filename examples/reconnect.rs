@@ -43,7 +43,14 @@ async fn main() -> Result<(), Failure> {
 
     let mut events = client.events();
     let watcher = tokio::spawn(async move {
-        while let Some(Ok(event)) = events.next().await {
+        while let Some(event) = events.next().await {
+            let event = match event {
+                Ok(event) => event,
+                Err(lagged) => {
+                    say("client", &format!("too slow: {lagged}"));
+                    continue;
+                }
+            };
             match event {
                 ClientEvent::Connected { generation } => say("client", &format!("has session {generation}")),
                 ClientEvent::Lost { error, .. } => say("client", &format!("lost it: {error}")),

@@ -77,6 +77,8 @@ pub(crate) enum Item {
     Event(Event),
     /// What follows was published to the session of this generation.
     Gap(u64),
+    /// The router took the subscription back.
+    Revoked,
 }
 
 impl Entry for Item {
@@ -91,7 +93,7 @@ impl Entry for Item {
                 payload: event.payload.detach(),
                 ..event
             }),
-            mark @ Self::Gap(_) => mark,
+            mark @ (Self::Gap(_) | Self::Revoked) => mark,
         }
     }
 
@@ -99,7 +101,7 @@ impl Entry for Item {
         match self {
             Self::Event(event) if event.details.is_empty() => event.payload.len(),
             Self::Event(event) => event.payload.len().saturating_add(event.details.weight()),
-            Self::Gap(_) => 0,
+            Self::Gap(_) | Self::Revoked => 0,
         }
     }
 }

@@ -30,7 +30,7 @@ mod state;
 mod subscribe;
 mod take;
 #[cfg(test)]
-mod tests;
+pub(in crate::client) mod tests;
 mod via;
 mod waiters;
 

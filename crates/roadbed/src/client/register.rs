@@ -134,6 +134,12 @@ impl Register {
         Self { plan: Plan::new(shared, procedure), start }
     }
 
+    /// As `timeout`, or `no_timeout`.
+    pub(super) const fn within(mut self, timeout: Option<Duration>) -> Self {
+        self.plan.timeout = timeout;
+        self
+    }
+
     fn into_request(self) -> Request<RegisterCommand<ByHandler>> {
         self.plan.into_request(ByHandler(self.start))
     }

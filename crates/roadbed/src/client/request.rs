@@ -71,6 +71,8 @@ pub(crate) enum Sent<I, T> {
 pub(crate) struct Request<C: Command> {
     via: Via,
     stage: Stage<C>,
+    /// Where it waits for a session, and how long it did.
+    place: Place,
     /// How long it may take.
     span: Option<Duration>,
     /// Until when that is, on the clock of what it goes through.
@@ -79,10 +81,7 @@ pub(crate) struct Request<C: Command> {
 
 enum Stage<C: Command> {
     /// It goes through a client, which may have no session.
-    Unbound {
-        command: C,
-        place: Place,
-    },
+    Unbound(C),
     /// Sent when first polled, and when there is room.
     Unsent {
         shared: Arc<Shared>,
@@ -107,10 +106,10 @@ impl<C: Command> Request<C> {
             (Ok(command), Via::Session(shared)) => {
                 Stage::Unsent { shared: Arc::clone(shared), command, ticket: None }
             }
-            (Ok(command), Via::Client(..)) => Stage::Unbound { command, place: Place::default() },
+            (Ok(command), Via::Client(..)) => Stage::Unbound(command),
             (Err(error), _) => Stage::Failed(error),
         };
-        Self { via, stage, span, until: None }
+        Self { via, stage, place: Place::default(), span, until: None }
     }
 
     /// Does something about a request that was sent and not answered yet.
@@ -123,7 +122,7 @@ impl<C: Command> Request<C> {
 
     /// Whether it was sent, or never will be: it does not wait for room, nor for a session.
     pub(crate) const fn is_sent(&self) -> bool {
-        !matches!(self.stage, Stage::Unbound { .. } | Stage::Unsent { .. })
+        !matches!(self.stage, Stage::Unbound(_) | Stage::Unsent { .. })
     }
 
     /// Waits in this thread.
@@ -135,7 +134,7 @@ impl<C: Command> Request<C> {
                 return result;
             }
             let until = match &self.stage {
-                Stage::Unbound { place, .. } => place.until(),
+                Stage::Unbound(_) => self.place.until(),
                 _ => self.until,
             };
             let left = until.map(|at| at.saturating_since(self.via.now()));
@@ -153,7 +152,7 @@ impl<C: Command> Request<C> {
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<C::Output, Error>> {
         loop {
             let result = match std::mem::replace(&mut self.stage, Stage::Done) {
-                Stage::Unbound { command, place } => match ready!(self.poll_bind(command, place, cx)) {
+                Stage::Unbound(command) => match ready!(self.poll_bind(command, cx)) {
                     Ok(()) => continue,
                     Err(error) => Err(error),
                 },
@@ -176,17 +175,12 @@ impl<C: Command> Request<C> {
     }
 
     /// Gets the client's session, if it has one.
-    fn poll_bind(
-        &mut self,
-        mut command: C,
-        mut place: Place,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Error>> {
+    fn poll_bind(&mut self, mut command: C, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Via::Client(client, policy) = &self.via else { return Poll::Pending };
         let now = self.via.now();
         self.until = self.until.or_else(|| self.span.map(|span| now + span));
         let asked = Asked { now, until: self.until, size: command.size(), policy: *policy };
-        match client.bind(&mut place, asked, cx.waker()) {
+        match client.bind(&mut self.place, asked, cx.waker()) {
             Bound::Session(shared) => {
                 self.stage = Stage::Unsent { shared, command, ticket: None };
                 Poll::Ready(Ok(()))
@@ -196,7 +190,7 @@ impl<C: Command> Request<C> {
                 if is_new {
                     command.detach();
                 }
-                self.stage = Stage::Unbound { command, place };
+                self.stage = Stage::Unbound(command);
                 Poll::Pending
             }
         }
@@ -268,7 +262,7 @@ impl<C: Command> Request<C> {
                 if let Via::Client(client, _) = &self.via {
                     client.gone(&shared);
                 }
-                self.stage = Stage::Unbound { command, place: Place::default() };
+                self.stage = Stage::Unbound(command);
                 Poll::Ready(Ok(None))
             }
             Step::Late => {
@@ -309,9 +303,9 @@ impl<C: Command> Request<C> {
 impl<C: Command> Drop for Request<C> {
     fn drop(&mut self) {
         match std::mem::replace(&mut self.stage, Stage::Done) {
-            Stage::Unbound { place, .. } => {
+            Stage::Unbound(_) => {
                 if let Via::Client(client, _) = &self.via {
-                    client.leave(place);
+                    client.leave(std::mem::take(&mut self.place));
                 }
             }
             Stage::Unsent { shared, mut ticket, .. } if ticket.is_some() => {

@@ -47,6 +47,12 @@ impl Subscribe {
         self
     }
 
+    /// As `timeout`, or `no_timeout`.
+    pub(super) const fn within(mut self, timeout: Option<Duration>) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
     /// How the topic matches; by default exactly.
     pub const fn matching(mut self, policy: MatchPolicy) -> Self {
         self.options.match_policy = Some(policy);
@@ -158,7 +164,7 @@ impl Subscription {
             return Poll::Ready(match ready!(self.queue.poll_pop(cx)) {
                 Popped::Entry(Item::Event(event)) => Some(Ok(event)),
                 // One session has no gaps.
-                Popped::Entry(Item::Gap(_)) => continue,
+                Popped::Entry(Item::Gap(_) | Item::Revoked) => continue,
                 Popped::Lost(count) => Some(Err(Lagged(count))),
                 Popped::End => None,
             });

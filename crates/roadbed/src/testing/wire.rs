@@ -45,7 +45,7 @@ impl Edits {
                 return;
             }
             let frame = self.raw.split_to(length);
-            // The message is a short CBOR list, and begins with its type.
+            // The message is a short list in CBOR or MessagePack, and begins with its type.
             let kind = match frame.get(5..8) {
                 Some([0x19, high, low]) => u16::from_be_bytes([*high, *low]),
                 Some([0x18, kind, _] | [kind, ..]) => u16::from(*kind),
@@ -125,9 +125,9 @@ impl Wire {
     }
 
     /// The router says this, too.
-    pub(crate) fn say(&self, message: &Message) {
+    pub(crate) fn say(&self, message: &Message, serializer: Serializer) {
         let mut frame = BytesMut::from(&[0; 4][..]);
-        Serializer::Cbor.encode(message, &mut frame).unwrap();
+        serializer.encode(message, &mut frame).unwrap();
         let length = u32::try_from(frame.len() - 4).unwrap();
         frame[..4].copy_from_slice(&length.to_be_bytes());
         self.change(|faults| faults.edits.get_or_insert_default().ready.unsplit(frame));

@@ -1,22 +1,38 @@
 //! What a client is to have in every session: its subscriptions and registrations.
 
 use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_channel::oneshot;
 use roadbed_core::options::{RegisterOptions, SubscribeOptions};
 use roadbed_core::uri::Uri;
 
 use super::state::{After, Lasting, Phase};
+use super::waiting::{Asked, Place, WhileDisconnected};
 use crate::client::event::Item;
 use crate::client::queue::Queue;
 use crate::client::serving::Start;
-use crate::error::Error;
+use crate::error::{Error, Operation, TimedOut};
 
 /// What is asked of every session.
 pub(super) enum What {
-    Subscription { topic: Uri, options: SubscribeOptions, queue: Arc<Queue<Item>> },
-    Registration { procedure: Uri, options: RegisterOptions, limit: usize, start: Arc<Start> },
+    Subscription {
+        topic: Uri,
+        options: SubscribeOptions,
+        queue: Arc<Queue<Item>>,
+        timeout: Option<Duration>,
+    },
+    Registration {
+        procedure: Uri,
+        options: RegisterOptions,
+        limit: usize,
+        start: Arc<Start>,
+        timeout: Option<Duration>,
+    },
 }
 
 impl What {
@@ -49,6 +65,8 @@ pub(super) struct Declared {
     pub(super) waiter: Option<Waiter>,
     /// Whether an earlier session had it.
     pub(super) was_granted: bool,
+    /// Whether the present one has it.
+    pub(super) is_granted: bool,
 }
 
 impl Declarations {
@@ -71,6 +89,7 @@ impl Declarations {
     /// The session is over.
     pub(super) fn pause(&mut self) {
         self.is_served = false;
+        self.entries.values_mut().for_each(|declared| declared.is_granted = false);
         self.changes();
     }
 
@@ -128,7 +147,7 @@ impl Standing {
             let declarations = &mut state.declarations;
             declarations.last += 1;
             let number = declarations.last;
-            let declared = Declared { what, waiter, was_granted: false };
+            let declared = Declared { what, waiter, was_granted: false, is_granted: false };
             declarations.entries.insert(number, declared);
             if declarations.is_served {
                 declarations.fresh.push(number);
@@ -137,6 +156,12 @@ impl Standing {
             Ok(number)
         })?;
         Ok(Self { client: Arc::clone(client), number, is_detached: false })
+    }
+
+    /// Whether the present session has it.
+    pub(super) fn is_granted(&self) -> bool {
+        let granted = |declared: &mut Declared| declared.is_granted;
+        self.client.with(|state, _| state.declarations.get_mut(self.number).is_some_and(granted))
     }
 
     /// Leaves it to the client.
@@ -156,10 +181,59 @@ impl Drop for Standing {
     }
 }
 
-/// Waits until the router has granted what was declared.
-pub(super) async fn granted<T>(declare: impl FnOnce(Option<Waiter>) -> Result<T, Error>) -> Result<T, Error> {
-    let (waiter, answer) = oneshot::channel();
-    let handle = declare(Some(waiter))?;
-    answer.await.unwrap_or(Err(Error::Canceled))?;
-    Ok(handle)
+/// What a declaration is waited for with.
+pub(super) struct Patience {
+    pub(super) client: Arc<Lasting>,
+    /// What becomes of it without a session.
+    pub(super) waits: WhileDisconnected,
+    /// How long all of it may take.
+    pub(super) timeout: Option<Duration>,
+    pub(super) operation: Operation,
+    /// The topic or procedure, once it was checked.
+    pub(super) uri: Result<Uri, Error>,
+}
+
+/// A place that is given up when it is dropped.
+struct Held<'a>(&'a Lasting, Place);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.leave(std::mem::take(&mut self.1));
+    }
+}
+
+impl Patience {
+    /// Waits for a session, declares, and waits until the router has granted it. Given up, nothing is left of it.
+    pub(super) async fn granted<T>(
+        self,
+        declare: impl FnOnce(Option<Waiter>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let Self { client, waits, timeout, operation, uri } = self;
+        let uri = uri?;
+        let until = timeout.map(|span| client.runtime.now() + span);
+        let mut held = Held(&client, Place::default());
+        let mut attend = |cx: &mut Context<'_>, is_declared: bool| {
+            let asked = Asked { now: client.runtime.now(), until, size: 0, policy: waits };
+            client.attend(&mut held.1, asked, cx.waker()).map_err(|error| {
+                error.timed_out(|late| {
+                    *late = TimedOut::new(operation, Some(uri.clone()), timeout);
+                    late.was_sent = is_declared;
+                })
+            })
+        };
+        poll_fn(|cx| match attend(cx, false) {
+            Ok(true) => Poll::Ready(Ok(())),
+            Ok(false) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        })
+        .await?;
+        let (waiter, mut answer) = oneshot::channel();
+        let handle = declare(Some(waiter))?;
+        poll_fn(|cx| match Pin::new(&mut answer).poll(cx) {
+            Poll::Ready(result) => Poll::Ready(result.unwrap_or(Err(Error::Canceled))),
+            Poll::Pending => attend(cx, true).map_or_else(|error| Poll::Ready(Err(error)), |_| Poll::Pending),
+        })
+        .await?;
+        Ok(handle)
+    }
 }

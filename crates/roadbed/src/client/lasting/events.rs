@@ -51,6 +51,14 @@ pub enum ClientEvent {
         /// When it is asked for again; `None`: with the next session.
         retry_in: Option<Duration>,
     },
+    /// The router took back a subscription or a registration that was declared. It stays declared: the next session is
+    /// asked for it, and this one is not asked again.
+    Revoked {
+        /// The topic or procedure.
+        uri: Uri,
+        /// Why, where the router says so.
+        reason: Option<Uri>,
+    },
     /// There will be no other session. This is the last event.
     GaveUp {
         /// Why.

@@ -4,6 +4,7 @@ mod builder;
 mod declared;
 mod dial;
 mod events;
+mod ready;
 mod registration;
 mod restore;
 mod retry;
@@ -55,6 +56,8 @@ pub(crate) use waiting::{Asked, Bound, Place};
 /// * [`call`](Self::call) and [`publish`](Self::publish) need a session. Without one they fail with
 ///   [`Error::Disconnected`], or wait for the next; see [`WhileDisconnected`]. What was sent and not answered when
 ///   the session was lost fails with [`Error::Ended`] and is never sent again: it may have been carried out.
+/// * What the router takes back in the middle of a session stays declared: [`ClientEvent::Revoked`] and
+///   [`Missed::Revoked`] say so, and the next session is asked for it again.
 /// * [`session`](Self::session) gives the session itself, for everything else. To leave it ends the client.
 ///
 /// When the last clone is dropped the client says GOODBYE, whatever subscriptions and registrations are left;
@@ -72,11 +75,12 @@ pub(crate) use waiting::{Asked, Bound, Place};
 ///     client.register("com.example.add", add).declare()?.detach();
 ///     let sum: i64 = client.call("com.example.add", (2, 3)).returning().await?;
 ///     let mut events = client.events();
-///     while let Some(Ok(event)) = events.next().await {
+///     while let Some(event) = events.next().await {
 ///         match event {
-///             ClientEvent::Lost { error, .. } => eprintln!("lost: {error}"),
-///             ClientEvent::GaveUp { error } => return Err(error.into()),
-///             _ => {}
+///             Ok(ClientEvent::Lost { error, .. }) => eprintln!("lost: {error}"),
+///             Ok(ClientEvent::GaveUp { error }) => return Err(error.into()),
+///             Ok(_) => {}
+///             Err(lagged) => eprintln!("too slow: {lagged}"),
 ///         }
 ///     }
 ///     Ok(())
@@ -131,7 +135,7 @@ impl Client {
 
     /// Subscribes to a topic, in every session.
     pub fn subscribe(&self, topic: impl AsRef<str>) -> ClientSubscribe {
-        ClientSubscribe::new(self.lasting(), Uri::from_wire(topic.as_ref().into()))
+        ClientSubscribe::new(self.lasting(), self.waits, Uri::from_wire(topic.as_ref().into()))
     }
 
     /// Registers a procedure, in every session; `handler` is as that of [`Session::register`].
@@ -143,7 +147,7 @@ impl Client {
         K: 'static,
     {
         let procedure = Uri::from_wire(procedure.as_ref().into());
-        ClientRegister::new(self.lasting(), procedure, register::start(handler))
+        ClientRegister::new(self.lasting(), self.waits, procedure, register::start(handler))
     }
 
     /// The session there is, or else the next one: await it, or `wait()` for it. It fails when the client has
@@ -214,11 +218,11 @@ impl Future for NextSession {
                 state::Phase::Joined(session) => Ok(session.clone()),
                 state::Phase::Leaving | state::Phase::Over(..) => Err(state.end()),
                 _ => {
-                    state.waiting.stay(&mut this.place, now, cx.waker());
+                    state.waiting.stay(&mut this.place, now, None, cx.waker());
                     return Poll::Pending;
                 }
             };
-            state.waiting.leave(&mut this.place);
+            state.waiting.leave(&mut this.place, now);
             Poll::Ready(result)
         });
         this.is_done = poll.is_ready();

@@ -3,24 +3,29 @@
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use roadbed_core::options::{InvokePolicy, RegisterOptions};
 use roadbed_core::uri::{MatchPolicy, Uri};
 
-use super::declared::{Standing, Waiter, What, granted};
+use super::declared::{Patience, Standing, Waiter, What};
 use super::state::Lasting;
+use super::waiting::WhileDisconnected;
+use crate::client::request::timeout_setters;
 use crate::client::serving::Start;
 use crate::client::session::check;
-use crate::error::Error;
+use crate::error::{Error, Operation};
 use crate::fuse::Fused;
 
 /// A procedure for every session of a client: await it, `wait()` for it, or [`declare`](Self::declare) it.
 ///
-/// Awaited, it waits for a session, and for the router to grant it; refused, it fails, and nothing is left
-/// of it.
+/// Awaited, it waits for the router to grant it; refused, it fails, and nothing is left of it. Without a session it
+/// fails or waits as [`WhileDisconnected`] says, and in all no longer than its timeout; `declare` needs no session.
 #[must_use = "nothing is declared before it is awaited"]
 pub struct ClientRegister {
     client: Arc<Lasting>,
+    waits: WhileDisconnected,
+    timeout: Option<Duration>,
     procedure: Uri,
     options: RegisterOptions,
     limit: usize,
@@ -28,9 +33,15 @@ pub struct ClientRegister {
 }
 
 impl ClientRegister {
-    pub(super) fn new(client: &Arc<Lasting>, procedure: Uri, start: Arc<Start>) -> Self {
+    pub(super) fn new(
+        client: &Arc<Lasting>,
+        waits: WhileDisconnected,
+        procedure: Uri,
+        start: Arc<Start>,
+    ) -> Self {
         let limit = client.queues.invocations;
-        Self { client: Arc::clone(client), procedure, options: RegisterOptions::new(), limit, start }
+        let (timeout, options) = (client.request_timeout, RegisterOptions::new());
+        Self { client: Arc::clone(client), waits, timeout, procedure, options, limit, start }
     }
 
     /// How the procedure matches; by default exactly.
@@ -70,9 +81,9 @@ impl ClientRegister {
     }
 
     fn declare_for(self, waiter: Option<Waiter>) -> Result<ClientRegistration, Error> {
-        let Self { client, options, limit, start, .. } = self;
+        let Self { client, options, limit, start, timeout, .. } = self;
         let procedure = check(self.procedure, options.match_policy.unwrap_or_default())?;
-        let what = What::Registration { procedure: procedure.clone(), options, limit, start };
+        let what = What::Registration { procedure: procedure.clone(), options, limit, start, timeout };
         Ok(ClientRegistration { procedure, standing: Standing::declare(&client, what, waiter)? })
     }
 
@@ -85,12 +96,23 @@ impl ClientRegister {
     }
 }
 
+timeout_setters!(ClientRegister, timeout);
+
 impl IntoFuture for ClientRegister {
     type Output = Result<ClientRegistration, Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(Fused::new(granted(|waiter| self.declare_for(waiter))))
+        Box::pin(Fused::new({
+            let patience = Patience {
+                client: Arc::clone(&self.client),
+                waits: self.waits,
+                timeout: self.timeout,
+                operation: Operation::Register,
+                uri: check(self.procedure.clone(), self.options.match_policy.unwrap_or_default()),
+            };
+            patience.granted(|waiter| self.declare_for(waiter))
+        }))
     }
 }
 
@@ -113,6 +135,11 @@ impl ClientRegistration {
     /// The procedure, as it was declared.
     pub const fn procedure(&self) -> &Uri {
         &self.procedure
+    }
+
+    /// Returns whether the present session has it: there is one, the router granted it, and did not take it back.
+    pub fn is_active(&self) -> bool {
+        self.standing.is_granted()
     }
 
     /// Gives the handle up and leaves the registration to the client.

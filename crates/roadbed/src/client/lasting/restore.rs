@@ -1,7 +1,7 @@
 //! Carrying what was declared over to a session.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::future::IntoFuture;
+use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -9,11 +9,14 @@ use std::time::Duration;
 
 use roadbed_core::error::{WampError, uris};
 use roadbed_core::time::Timestamp;
+use roadbed_core::uri::Uri;
 
 use super::declared::What;
 use super::events::ClientEvent;
+use super::ready::Ready;
 use super::retry::{Backoff, RetryPolicy};
 use super::state::{After, Lasting, State};
+use crate::client::ending::Ending;
 use crate::client::event::Item;
 use crate::client::register::{Register, Registering};
 use crate::client::registration::Registration;
@@ -23,8 +26,8 @@ use crate::error::Error;
 
 /// Carries what was declared over to one session, each once, in order, as fast as there is room.
 ///
-/// Requests are sent one after the other, and their answers are taken in the same order: so whatever wakes
-/// this task, only the foremost is looked at, and the work is linear in their number.
+/// Requests are sent one after the other, and their answers are taken in whatever order they come. Each has a waker of
+/// its own, and only those that were woken are looked at, so the work is linear in their number.
 pub(super) struct Restore {
     session: Session,
     generation: u64,
@@ -32,8 +35,9 @@ pub(super) struct Restore {
     todo: VecDeque<u64>,
     /// Started, and waits for room.
     blocked: Option<(u64, Asking)>,
-    asked: VecDeque<(u64, Asking)>,
+    asked: BTreeMap<u64, Asking>,
     granted: BTreeMap<u64, Granted>,
+    ready: Arc<Ready>,
     /// Refused, to be asked for again.
     later: BTreeSet<(Timestamp, u64)>,
     backoffs: BTreeMap<u64, Backoff>,
@@ -46,10 +50,20 @@ enum Asking {
 
 /// Held for as long as it is wanted.
 #[derive(Debug)]
-#[expect(dead_code, reason = "dropping a handle is what it is for")]
 enum Granted {
     Subscription(Subscription),
     Registration(Registration),
+}
+
+impl Granted {
+    /// How it ended, once it has.
+    fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<Ending> {
+        let mut ended = match self {
+            Self::Subscription(subscription) => subscription.ended(),
+            Self::Registration(registration) => registration.ended(),
+        };
+        Pin::new(&mut ended).poll(cx)
+    }
 }
 
 impl Asking {
@@ -80,8 +94,9 @@ impl Restore {
             policy,
             todo,
             blocked: None,
-            asked: VecDeque::new(),
+            asked: BTreeMap::new(),
             granted: BTreeMap::new(),
+            ready: Arc::default(),
             later: BTreeSet::new(),
             backoffs: BTreeMap::new(),
         }
@@ -110,13 +125,28 @@ impl Restore {
             self.later.pop_first();
             self.todo.push_back(number);
         }
-        self.send(client, cx);
-        while let Some((number, asking)) = self.asked.front_mut()
-            && let Poll::Ready(result) = asking.poll(cx)
+        let woken = self.ready.take(cx.waker());
+        self.send(client);
+        for number in woken {
+            self.look(client, number);
+        }
+    }
+
+    /// One of them was woken: it was answered, or has ended.
+    fn look(&mut self, client: &Lasting, number: u64) {
+        let bell = self.ready.bell(number);
+        let mut cx = Context::from_waker(&bell);
+        if let Some(asking) = self.asked.get_mut(&number)
+            && let Poll::Ready(result) = asking.poll(&mut cx)
         {
-            let number = *number;
-            self.asked.pop_front();
+            self.asked.remove(&number);
             self.answered(client, number, result);
+        }
+        if let Some(granted) = self.granted.get(&number)
+            && let Poll::Ready(Ending::Revoked { reason }) = granted.poll_ended(&mut cx)
+        {
+            self.granted.remove(&number);
+            client.with(|state, after| revoked(state, after, number, reason));
         }
     }
 
@@ -125,10 +155,10 @@ impl Restore {
         self.backoffs.remove(&number);
         self.later.retain(|(_, other)| *other != number);
         self.blocked.take_if(|(other, _)| *other == number);
-        self.asked.retain(|(other, _)| *other != number);
+        self.asked.remove(&number);
     }
 
-    fn send(&mut self, client: &Lasting, cx: &mut Context<'_>) {
+    fn send(&mut self, client: &Lasting) {
         loop {
             let next = self.blocked.take().or_else(|| {
                 let number = self.todo.pop_front()?;
@@ -141,9 +171,10 @@ impl Restore {
                 // That one is not wanted any more.
                 continue;
             };
-            match asking.poll(cx) {
+            let bell = self.ready.bell(number);
+            match asking.poll(&mut Context::from_waker(&bell)) {
                 Poll::Ready(result) => self.answered(client, number, result),
-                Poll::Pending if asking.is_sent() => self.asked.push_back((number, asking)),
+                Poll::Pending if asking.is_sent() => drop(self.asked.insert(number, asking)),
                 Poll::Pending => {
                     self.blocked = Some((number, asking));
                     return;
@@ -165,12 +196,14 @@ impl Restore {
         })?;
         let shared = self.session.shared();
         Some(match &*what {
-            What::Subscription { topic, options, queue } => {
-                let subscribe = Subscribe::new(shared, topic.clone()).options(options.clone());
+            What::Subscription { topic, options, queue, timeout } => {
+                let subscribe =
+                    Subscribe::new(shared, topic.clone()).options(options.clone()).within(*timeout);
                 Asking::Subscribing(subscribe.into_queue(Arc::clone(queue)).into_future())
             }
-            What::Registration { procedure, options, limit, start } => {
+            What::Registration { procedure, options, limit, start, timeout } => {
                 let register = Register::with_start(shared, procedure.clone(), Arc::clone(start));
+                let register = register.within(*timeout);
                 Asking::Registering(register.options(options.clone()).limit(*limit).into_future())
             }
         })
@@ -181,7 +214,7 @@ impl Restore {
             Ok(granted) => {
                 let is_wanted = client.with(|state, after| {
                     let Some(declared) = state.declarations.get_mut(number) else { return false };
-                    declared.was_granted = true;
+                    (declared.was_granted, declared.is_granted) = (true, true);
                     if let Some(waiter) = declared.waiter.take() {
                         after.answers.push((waiter, Ok(())));
                     }
@@ -191,6 +224,8 @@ impl Restore {
                 // If nobody wants it any more, it is dropped here, and thereby given back.
                 if is_wanted {
                     self.granted.insert(number, granted);
+                    // From now on its end is listened for.
+                    self.look(client, number);
                 }
             }
             // The next session is asked.
@@ -235,6 +270,18 @@ fn refused(
             false
         }
     }
+}
+
+/// Tells that the router took something back. It stays declared, so the next session is asked for it; this one said
+/// no, and is not asked again.
+fn revoked(state: &mut State, after: &mut After, number: u64, reason: Option<Uri>) {
+    let Some(declared) = state.declarations.get_mut(number) else { return };
+    declared.is_granted = false;
+    let uri = declared.what.uri().clone();
+    if let What::Subscription { queue, .. } = &*declared.what {
+        after.wakers.extend(queue.mark(Item::Revoked));
+    }
+    state.tell(ClientEvent::Revoked { uri, reason }, after);
 }
 
 /// Whether the same session may be granted it later: the router may not have noticed yet that an earlier

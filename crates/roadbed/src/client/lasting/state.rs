@@ -16,7 +16,7 @@ use crate::client::queue::Queue;
 use crate::client::session::Session;
 use crate::client::settings::QueueLimits;
 use crate::client::shared::Shared;
-use crate::error::Error;
+use crate::error::{Error, Operation, TimedOut};
 use crate::guard::{Guarded, Sleeper};
 use crate::runtime::Runtime;
 
@@ -107,11 +107,11 @@ impl Lasting {
             let retry_in = match &state.phase {
                 Phase::Joined(session) => {
                     let shared = Arc::clone(session.shared());
-                    state.waiting.leave(place);
+                    state.waiting.leave(place, asked.now);
                     return Bound::Session(shared);
                 }
                 Phase::Leaving | Phase::Over(..) => {
-                    state.waiting.leave(place);
+                    state.waiting.leave(place, asked.now);
                     return Bound::Not(state.end());
                 }
                 Phase::Pausing(until) => Some(until.saturating_since(asked.now)),
@@ -132,7 +132,38 @@ impl Lasting {
 
     /// Gives a place among those who wait up.
     pub(crate) fn leave(&self, mut place: Place) {
-        self.with(|state, _| state.waiting.leave(&mut place));
+        let now = self.runtime.now();
+        self.with(|state, _| state.waiting.leave(&mut place, now));
+    }
+
+    /// Watches over something that was declared and is waited for: whether there is a session, or why it is not to
+    /// be waited for any more.
+    pub(super) fn attend(&self, place: &mut Place, asked: Asked, waker: &Waker) -> Result<bool, Error> {
+        self.with(|state, after| {
+            let retry_in = match &state.phase {
+                Phase::Joined(_) | Phase::Gone => {
+                    if asked.until.is_some_and(|at| at <= asked.now) {
+                        state.waiting.leave(place, asked.now);
+                        return Err(TimedOut::new(Operation::Other, None, None).into());
+                    }
+                    if state.waiting.stay(place, asked.now, asked.until, waker) {
+                        // It has one more deadline to watch.
+                        after.wakers.extend(state.supervisor.rouse());
+                    }
+                    return Ok(true);
+                }
+                Phase::Leaving | Phase::Over(..) => {
+                    state.waiting.leave(place, asked.now);
+                    return Err(state.end());
+                }
+                Phase::Pausing(until) => Some(until.saturating_since(asked.now)),
+                Phase::Connecting => None,
+            };
+            if state.waiting.wait(place, asked, retry_in, waker)? {
+                after.wakers.extend(state.supervisor.rouse());
+            }
+            Ok(false)
+        })
     }
 
     /// A request found this session gone.
@@ -205,7 +236,7 @@ impl State {
             after.wakers.extend(queue.push(event.clone()));
             true
         });
-        if !matches!(event, ClientEvent::Refused { .. }) {
+        if !matches!(event, ClientEvent::Refused { .. } | ClientEvent::Revoked { .. }) {
             self.last_event = Some(event);
         }
     }

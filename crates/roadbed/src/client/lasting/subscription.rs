@@ -10,10 +10,12 @@ use futures_core::Stream;
 use roadbed_core::options::SubscribeOptions;
 use roadbed_core::uri::{MatchPolicy, Uri};
 
-use super::declared::{Standing, Waiter, What, granted};
+use super::declared::{Patience, Standing, Waiter, What};
 use super::state::Lasting;
+use super::waiting::WhileDisconnected;
 use crate::client::event::{Event, Item};
 use crate::client::queue::{Popped, Queue};
+use crate::client::request::timeout_setters;
 use crate::client::session::check;
 use crate::error::{Error, Operation, TimedOut};
 use crate::fuse::Fused;
@@ -21,19 +23,22 @@ use crate::park::Parker;
 
 /// A subscription for every session of a client: await it, `wait()` for it, or [`declare`](Self::declare) it.
 ///
-/// Awaited, it waits for a session, and for the router to grant it; refused, it fails, and nothing is left
-/// of it.
+/// Awaited, it waits for the router to grant it; refused, it fails, and nothing is left of it. Without a session it
+/// fails or waits as [`WhileDisconnected`] says, and in all no longer than its timeout; `declare` needs no session.
 #[derive(Debug)]
 #[must_use = "nothing is declared before it is awaited"]
 pub struct ClientSubscribe {
     client: Arc<Lasting>,
+    waits: WhileDisconnected,
+    timeout: Option<Duration>,
     topic: Uri,
     options: SubscribeOptions,
 }
 
 impl ClientSubscribe {
-    pub(super) fn new(client: &Arc<Lasting>, topic: Uri) -> Self {
-        Self { client: Arc::clone(client), topic, options: SubscribeOptions::new() }
+    pub(super) fn new(client: &Arc<Lasting>, waits: WhileDisconnected, topic: Uri) -> Self {
+        let (timeout, options) = (client.request_timeout, SubscribeOptions::new());
+        Self { client: Arc::clone(client), waits, timeout, topic, options }
     }
 
     /// How the topic matches; by default exactly.
@@ -62,9 +67,10 @@ impl ClientSubscribe {
         let limits = self.client.queues;
         let queue = Arc::new(Queue::lasting(limits.events, limits.event_bytes));
         let (for_session, options) = (Arc::clone(&queue), self.options);
-        let what = What::Subscription { topic: topic.clone(), options, queue: for_session };
+        let (topic_here, timeout) = (topic.clone(), self.timeout);
+        let what = What::Subscription { topic: topic_here, options, queue: for_session, timeout };
         let standing = Standing::declare(&self.client, what, waiter)?;
-        Ok(ClientSubscription { topic, queue, _standing: standing })
+        Ok(ClientSubscription { topic, queue, standing })
     }
 
     /// Waits in this thread. Never do that where a runtime runs its tasks.
@@ -76,12 +82,23 @@ impl ClientSubscribe {
     }
 }
 
+timeout_setters!(ClientSubscribe, timeout);
+
 impl IntoFuture for ClientSubscribe {
     type Output = Result<ClientSubscription, Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(Fused::new(granted(|waiter| self.declare_for(waiter))))
+        Box::pin(Fused::new({
+            let patience = Patience {
+                client: Arc::clone(&self.client),
+                waits: self.waits,
+                timeout: self.timeout,
+                operation: Operation::Subscribe,
+                uri: check(self.topic.clone(), self.options.match_policy.unwrap_or_default()),
+            };
+            patience.granted(|waiter| self.declare_for(waiter))
+        }))
     }
 }
 
@@ -99,6 +116,10 @@ pub enum Missed {
         /// The generation of the session that follows.
         generation: u64,
     },
+    /// The router took the subscription back; [`ClientEvent::Revoked`](super::ClientEvent::Revoked) says why. No event
+    /// comes before the next session, which is asked for it again.
+    #[error("the router took the subscription back")]
+    Revoked,
 }
 
 /// The events of a topic, over all sessions of a client: a [`Stream`], and, with [`wait`](Self::wait), an
@@ -127,13 +148,18 @@ pub enum Missed {
 pub struct ClientSubscription {
     topic: Uri,
     queue: Arc<Queue<Item>>,
-    _standing: Standing,
+    standing: Standing,
 }
 
 impl ClientSubscription {
     /// The topic, as it was declared.
     pub const fn topic(&self) -> &Uri {
         &self.topic
+    }
+
+    /// Returns whether the present session has it: there is one, the router granted it, and did not take it back.
+    pub fn is_active(&self) -> bool {
+        self.standing.is_granted()
     }
 
     /// The next event; `None` when the client has ended.
@@ -146,6 +172,7 @@ impl ClientSubscription {
         self.queue.poll_pop(cx).map(|popped| match popped {
             Popped::Entry(Item::Event(event)) => Some(Ok(event)),
             Popped::Entry(Item::Gap(generation)) => Some(Err(Missed::Gap { generation })),
+            Popped::Entry(Item::Revoked) => Some(Err(Missed::Revoked)),
             Popped::Lost(count) => Some(Err(Missed::Lagged(count))),
             Popped::End => None,
         })

@@ -202,6 +202,8 @@ impl Supervisor {
     }
 
     fn wait_or_end(&self, state: &mut State, after: &mut After, now: Timestamp, retry_in: Option<Duration>) {
+        // Those who wait for what was declared wait for a session now, if they may.
+        after.wakers.extend(state.waiting.rouse());
         if !state.is_stopping {
             state.enter(retry_in.map_or(Phase::Gone, |delay| Phase::Pausing(now + delay)), after);
         }

@@ -45,21 +45,26 @@ impl WhileDisconnected {
     }
 }
 
-/// A place among those who wait; none at first.
+/// A place among those who wait; none at first. It remembers how long one waited in all.
 #[derive(Debug, Default)]
-pub(crate) struct Place(Option<Ticket>);
+pub(crate) struct Place {
+    ticket: Option<Ticket>,
+    spent: Duration,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Ticket {
     number: u64,
     since: Timestamp,
     until: Option<Timestamp>,
+    /// It waits for a session, and not only for the time or a change.
+    is_bounded: bool,
 }
 
 impl Place {
     /// Until when it may wait.
     pub(crate) fn until(&self) -> Option<Timestamp> {
-        self.0.and_then(|ticket| ticket.until)
+        self.ticket.and_then(|ticket| ticket.until)
     }
 }
 
@@ -105,11 +110,24 @@ struct Entry {
 }
 
 impl Waiting {
-    /// Waits without a bound: not a request, but somebody who holds a future of ours.
-    pub(super) fn stay(&mut self, place: &mut Place, now: Timestamp, waker: &Waker) {
-        match place.0 {
-            Some(ticket) => self.renew(ticket, waker),
-            None => self.enter(place, now, None, None, waker),
+    /// Waits without a bound for a change, or until `until`: not a request, but a future of ours. Whether it is new.
+    pub(super) fn stay(
+        &mut self,
+        place: &mut Place,
+        now: Timestamp,
+        until: Option<Timestamp>,
+        waker: &Waker,
+    ) -> bool {
+        match place.ticket {
+            Some(ticket) if !ticket.is_bounded => {
+                self.renew(ticket, waker);
+                false
+            }
+            _ => {
+                self.leave(place, now);
+                self.enter(place, now, until, None, waker);
+                true
+            }
         }
     }
 
@@ -122,14 +140,17 @@ impl Waiting {
         waker: &Waker,
     ) -> Result<bool, Error> {
         let Asked { now, until, size, policy } = asked;
+        if place.ticket.is_some_and(|ticket| !ticket.is_bounded) {
+            self.leave(place, now);
+        }
         if until.is_some_and(|at| at <= now) {
-            self.leave(place);
+            self.leave(place, now);
             return Err(TimedOut::new(Operation::Other, None, None).into());
         }
-        if let Some(ticket) = place.0 {
+        if let Some(ticket) = place.ticket {
             if ticket.until.is_some_and(|at| at <= now) {
-                self.leave(place);
-                return Err(Disconnected::TooLong { waited: now.saturating_since(ticket.since) }.into());
+                self.leave(place, now);
+                return Err(Disconnected::TooLong { waited: place.spent }.into());
             }
             self.renew(ticket, waker);
             return Ok(false);
@@ -143,7 +164,12 @@ impl Waiting {
         if self.bytes.saturating_add(size) > bytes {
             return Err(Disconnected::TooLarge { size, limit: bytes }.into());
         }
-        let at = now + at_most;
+        // However often there was a session that was gone before anything could be sent.
+        let Some(left) = at_most.checked_sub(place.spent).filter(|left| !left.is_zero() || at_most.is_zero())
+        else {
+            return Err(Disconnected::TooLong { waited: place.spent }.into());
+        };
+        let at = now + left;
         self.enter(place, now, Some(until.map_or(at, |until| until.min(at))), Some(size), waker);
         Ok(true)
     }
@@ -160,7 +186,7 @@ impl Waiting {
         self.requests += usize::from(size.is_some());
         self.bytes += size.unwrap_or(0);
         self.entries.insert(self.last, Entry { waker: Some(waker.clone()), until, size });
-        place.0 = Some(Ticket { number: self.last, since, until });
+        place.ticket = Some(Ticket { number: self.last, since, until, is_bounded: size.is_some() });
     }
 
     fn renew(&mut self, ticket: Ticket, waker: &Waker) {
@@ -172,8 +198,12 @@ impl Waiting {
     }
 
     /// Gives the place up.
-    pub(super) fn leave(&mut self, place: &mut Place) {
-        let entry = place.0.take().and_then(|ticket| self.entries.remove(&ticket.number));
+    pub(super) fn leave(&mut self, place: &mut Place, now: Timestamp) {
+        let Some(ticket) = place.ticket.take() else { return };
+        if ticket.is_bounded {
+            place.spent += now.saturating_since(ticket.since);
+        }
+        let entry = self.entries.remove(&ticket.number);
         if let Some(size) = entry.and_then(|entry| entry.size) {
             self.requests -= 1;
             self.bytes -= size;

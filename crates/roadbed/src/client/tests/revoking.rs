@@ -27,13 +27,13 @@ pub(in crate::client) fn revoke_all(session: &Session, wire: &Wire) {
         let mut details = UnsubscribedDetails::default();
         (details.subscription, details.reason) = (subscription, Some(why()));
         let message: Message = Unsubscribed { request: None, details: Some(details) }.into();
-        wire.say(&message);
+        wire.say(&message, session.serializer());
     }
     for registration in registrations {
         let mut details = UnregisteredDetails::default();
         (details.registration, details.reason) = (registration, Some(why()));
         let message: Message = Unregistered { request: None, details: Some(details) }.into();
-        wire.say(&message);
+        wire.say(&message, session.serializer());
     }
 }
 

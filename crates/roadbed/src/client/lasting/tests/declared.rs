@@ -41,7 +41,7 @@ fn every_session_has_every_subscription_once() {
     let world = World::new();
     let site = Site::new(&world);
     let client = site.client();
-    let mut ticks = world.sim.block_on(client.subscribe("com.example.tick").into_future()).unwrap();
+    let mut ticks = world.sim.block_on(patient(&client).subscribe("com.example.tick").into_future()).unwrap();
     let mut again = client.subscribe("com.example.tick").declare().unwrap();
     let session = world.sim.block_on(client.session()).unwrap();
     for generation in 2..6 {
@@ -70,7 +70,7 @@ fn sessions_without_events_leave_one_gap() {
     let world = World::new();
     let site = Site::new(&world);
     let client = site.client();
-    let mut ticks = world.sim.block_on(client.subscribe("com.example.tick").into_future()).unwrap();
+    let mut ticks = world.sim.block_on(patient(&client).subscribe("com.example.tick").into_future()).unwrap();
     for _ in 0..4 {
         reconnect(&world, &site, &client);
     }
@@ -84,7 +84,7 @@ fn what_is_not_read_is_bounded_over_all_sessions() {
     let world = World::new();
     let site = Site::new(&world);
     let client = site.builder().event_queue(3, 1 << 20).start().unwrap();
-    let mut ticks = world.sim.block_on(client.subscribe("com.example.tick").into_future()).unwrap();
+    let mut ticks = world.sim.block_on(patient(&client).subscribe("com.example.tick").into_future()).unwrap();
     for number in 0..20 {
         publish(&world, number);
         reconnect(&world, &site, &client);
@@ -101,7 +101,8 @@ fn every_session_has_every_registration() {
     let site = Site::new(&world);
     let client = site.client();
     let greet = |inv: Invocation| async move { Ok(format!("hello {}", inv.get::<String>()?)) };
-    let greet = world.sim.block_on(client.register("com.example.greet", greet).into_future()).unwrap();
+    let greet =
+        world.sim.block_on(patient(&client).register("com.example.greet", greet).into_future()).unwrap();
     client.register("com.example.one", |_| async { Ok(1) }).declare().unwrap().detach();
     for generation in 1..4 {
         world.sim.pass(Duration::from_millis(1));
@@ -205,14 +206,14 @@ fn whoever_waits_is_told_of_the_refusal() {
     let ghost = world.session();
     let _taken = world.sim.block_on(ghost.register("com.example.one", |_| async { Ok(0) }).into_future());
     let client = site.client();
-    let register = client.register("com.example.one", |_| async { Ok(1) });
+    let register = patient(&client).register("com.example.one", |_| async { Ok(1) });
     let error = world.sim.block_on(register.into_future()).unwrap_err();
     assert_eq!(error.uri(), Some(&uris::PROCEDURE_ALREADY_EXISTS));
     // Nothing is left of it, and nobody asks again.
     let mut events = client.events();
     assert_eq!(next(&world, &mut events), "connected 1");
     assert_idle(&client, 1);
-    let error = world.sim.block_on(client.subscribe("").into_future()).unwrap_err();
+    let error = world.sim.block_on(patient(&client).subscribe("").into_future()).unwrap_err();
     assert!(matches!(error, Error::Uri { .. }), "{error}");
     assert!(matches!(client.register("a b", |_| async { Ok(()) }).declare(), Err(Error::Uri { .. })));
     drop(client);
@@ -227,9 +228,9 @@ fn declared_before_there_is_a_session() {
     let client = site.client();
     let mut ticks = client.subscribe("com.example.tick").declare().unwrap();
     let withdrawn = client.subscribe("com.example.other").declare().unwrap();
-    let mut waiting = Box::pin(client.subscribe("com.example.third").into_future());
+    let mut waiting = Box::pin(patient(&client).subscribe("com.example.third").into_future());
     assert!(world.sim.poll_once(waiting.as_mut(), 100).is_pending());
-    let mut given_up = Box::pin(client.subscribe("com.example.fourth").into_future());
+    let mut given_up = Box::pin(patient(&client).subscribe("com.example.fourth").into_future());
     assert!(world.sim.poll_once(given_up.as_mut(), 100).is_pending());
     assert_idle(&client, 4);
     drop((withdrawn, given_up));

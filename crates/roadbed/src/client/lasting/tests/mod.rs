@@ -3,6 +3,7 @@
 mod connecting;
 mod declared;
 mod ending;
+mod forgetting;
 mod waiting;
 
 use std::future::{IntoFuture, pending};
@@ -153,6 +154,11 @@ const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
+/// The same client, waiting for a session for as long as it takes.
+fn patient(client: &Client) -> Client {
+    client.while_disconnected(WhileDisconnected::wait(seconds(3600)))
+}
+
 /// The next event in few words.
 fn next(world: &World, events: &mut Events) -> String {
     let Some(event) = world.sim.block_on(events.next()) else { return "end".into() };
@@ -164,6 +170,7 @@ fn next(world: &World, events: &mut Events) -> String {
         ClientEvent::Failed { attempts, retry_in, .. } => format!("failed {attempts}, {}", when(retry_in)),
         ClientEvent::Lost { generation, retry_in, .. } => format!("lost {generation}, {}", when(retry_in)),
         ClientEvent::Refused { uri, retry_in, .. } => format!("refused {uri}, {}", when(retry_in)),
+        ClientEvent::Revoked { uri, .. } => format!("revoked {uri}"),
         ClientEvent::GaveUp { .. } => "gave up".into(),
     }
 }
