@@ -131,7 +131,9 @@ fn waited_for() {
     let (router, address) = Router::start(SocketAddr::from(([127, 0, 0, 1], 0)));
     let policy = RetryPolicy::new().first(Duration::from_millis(50));
     let url = format!("rs://{address}");
-    let client = roadbed_blocking::client(url).realm("realm1").retry(policy).start().unwrap();
+    let waits = WhileDisconnected::wait(SOON);
+    let builder = roadbed_blocking::client(url).realm("realm1").retry(policy).while_disconnected(waits);
+    let client = builder.start().unwrap();
     let mut events = client.events();
     let mut ticks = client.subscribe("com.example.tick").wait().unwrap();
     let publish = || client.publish("com.example.tick", (7,)).exclude_me(false).acknowledge().wait();
