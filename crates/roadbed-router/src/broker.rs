@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytestring::ByteString;
 use roadbed_core::error::{PayloadError, ProtocolViolation, uris};
-use roadbed_core::id::{SessionId, SubscriptionId};
+use roadbed_core::id::{PublicationId, RequestId, SessionId, SubscriptionId};
 use roadbed_core::message::{
     Event, MessageType, Publish, Published, Sparse, Subscribe, Subscribed, Unsubscribe, Unsubscribed,
 };
@@ -132,22 +132,40 @@ impl Broker {
             }
             return Ok(());
         }
-        count(&mut context.out.counters.publications);
         let publication = context.random.publication();
-        if is_acknowledged {
-            let _ = context.reply(key, Published { request, publication });
+        if let Err(error) = context.check_payload(&payload) {
+            refuse_payload(context, key, request, is_acknowledged, publication, error);
+            return Ok(());
         }
         let found = self.topics.get(&topic, MatchPolicy::Exact);
-        let Some(subscription) = found.and_then(|found| self.subscriptions.get(found)) else { return Ok(()) };
+        let Some(subscription) = found.and_then(|found| self.subscriptions.get(found)) else {
+            accept(context, key, request, is_acknowledged, publication);
+            return Ok(());
+        };
         let receivers = Receivers::new(&mut options);
         context.out.prepare_arena();
         let includes_publisher = options.exclude_me == Some(false);
         let details = Sparse::EMPTY;
         let mut event = Fanout::new(Event { subscription: subscription.id, publication, details, payload });
+        let is_receiver = |subscriber: SessionKey, session: &Session| {
+            (subscriber != key || includes_publisher) && receivers.include(&options, &session.info)
+        };
+        if is_acknowledged {
+            // All receivers or none: a publisher that asks hears of it, and can say it in another way.
+            let sessions = subscription.subscribers.values().filter_map(|&subscriber| {
+                context.sessions.get(subscriber).filter(|session| is_receiver(subscriber, session))
+            });
+            let mut queues = sessions.map(|session| session.queue);
+            if let Some(error) = queues.find_map(|queue| context.out.try_event(queue, &mut event).err()) {
+                refuse_payload(context, key, request, is_acknowledged, publication, error);
+                return Ok(());
+            }
+        }
+        accept(context, key, request, is_acknowledged, publication);
         let mut undeliverable: Option<PayloadError> = None;
         for &subscriber in subscription.subscribers.values() {
             let Some(session) = context.sessions.get(subscriber) else { continue };
-            if (subscriber == key && !includes_publisher) || !receivers.include(&options, &session.info) {
+            if !is_receiver(subscriber, session) {
                 continue;
             }
             match context.out.event(session.queue, &mut event) {
@@ -163,15 +181,8 @@ impl Broker {
                 }
             }
         }
-        if let (Some(error), Some(session)) = (undeliverable, context.sessions.get(key)) {
-            let publisher = session.info.id;
-            let realm = context.realm;
-            context.out.inform(|| RouterEvent::Undeliverable {
-                realm: realm.clone(),
-                publisher,
-                publication,
-                error,
-            });
+        if let Some(error) = undeliverable {
+            tell_undeliverable(context, key, publication, error);
         }
         Ok(())
     }
@@ -236,6 +247,49 @@ impl Broker {
             ended.and_then(|ended| self.topics.remove(&ended.topic, MatchPolicy::Exact));
         }
     }
+}
+
+/// Counts a publication, and acknowledges it where that was asked for.
+fn accept(
+    context: &mut Context<'_>,
+    publisher: SessionKey,
+    request: RequestId,
+    is_acknowledged: bool,
+    publication: PublicationId,
+) {
+    count(&mut context.out.counters.publications);
+    if is_acknowledged {
+        let _ = context.reply(publisher, Published { request, publication });
+    }
+}
+
+/// Refuses a publication whose payload cannot be carried to its receivers.
+fn refuse_payload(
+    context: &mut Context<'_>,
+    publisher: SessionKey,
+    request: RequestId,
+    is_acknowledged: bool,
+    publication: PublicationId,
+    error: PayloadError,
+) {
+    if is_acknowledged {
+        let text = format!("the publication: {error}");
+        context.refuse(publisher, MessageType::Publish, request, &uris::INVALID_PAYLOAD, &text);
+    } else {
+        count(&mut context.out.counters.publications_refused);
+        tell_undeliverable(context, publisher, publication, error);
+    }
+}
+
+fn tell_undeliverable(
+    context: &mut Context<'_>,
+    publisher: SessionKey,
+    publication: PublicationId,
+    error: PayloadError,
+) {
+    let Some(session) = context.sessions.get(publisher) else { return };
+    let (realm, publisher) = (context.realm, session.info.id);
+    context.out.inform(|| RouterEvent::Undeliverable { realm: realm.clone(), publisher, publication, error });
 }
 
 /// Which subscribers a publication is for (advanced profile, "subscriber black- and whitelisting"). A

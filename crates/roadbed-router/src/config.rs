@@ -16,6 +16,21 @@ pub struct RealmConfig {
     pub uri: Uri,
     /// Who may join, and how.
     pub authentication: Authentication,
+    /// What payloads may hold; `None`: as [`RouterConfig::payloads`] says.
+    pub payloads: Option<PayloadPolicy>,
+}
+
+/// Which payloads a realm carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PayloadPolicy {
+    /// What one serializer allows passes between peers of that serializer, read by nobody. Peers whose libraries
+    /// are stricter than the router may close their connection over it.
+    #[default]
+    Pass,
+    /// Only what JSON, MessagePack and CBOR can all say
+    /// ([`Payload::check_portable`](roadbed_core::payload::Payload::check_portable)). Anything else is refused for
+    /// its request with `wamp.error.invalid_payload`. Every payload is looked through for that.
+    Portable,
 }
 
 /// What a [`Router`](crate::Router) is made with. Nothing is open unless it is said so: a realm needs at
@@ -50,6 +65,8 @@ pub struct RouterConfig {
     pub strict_ids: bool,
     /// Whether tickets are accepted over transports that others can read.
     pub allow_insecure_ticket: bool,
+    /// What payloads may hold in realms that do not say it themselves, those made on demand among them.
+    pub payloads: PayloadPolicy,
     /// What WELCOME says about the router's software; `None`: nothing.
     pub agent: Option<ByteString>,
 }
@@ -64,6 +81,7 @@ impl Default for RouterConfig {
             uri_rules: UriRules::default(),
             strict_ids: false,
             allow_insecure_ticket: false,
+            payloads: PayloadPolicy::default(),
             agent: Some(ByteString::from_static(concat!("roadbed-", env!("CARGO_PKG_VERSION")))),
         }
     }
@@ -78,7 +96,21 @@ impl RouterConfig {
     /// Adds a realm.
     #[must_use]
     pub fn realm(mut self, uri: Uri, authentication: Authentication) -> Self {
-        self.realms.push(RealmConfig { uri, authentication });
+        self.realms.push(RealmConfig { uri, authentication, payloads: None });
+        self
+    }
+
+    /// Adds a realm with everything that can be said about one.
+    #[must_use]
+    pub fn realm_config(mut self, realm: RealmConfig) -> Self {
+        self.realms.push(realm);
+        self
+    }
+
+    /// Sets [`RouterConfig::payloads`].
+    #[must_use]
+    pub fn payloads(mut self, policy: PayloadPolicy) -> Self {
+        self.payloads = policy;
         self
     }
 
@@ -167,6 +199,11 @@ impl RouterConfig {
     fn check_realm(&self, uri: &Uri) -> Result<(), ConfigError> {
         check(uri, Names::Resource(self.uri_rules), &self.limits)
             .map_err(|error| ConfigError::RealmUri { uri: uri.clone(), error })
+    }
+
+    /// Which payloads this realm carries.
+    pub(crate) fn payloads_of(&self, realm: &Uri) -> PayloadPolicy {
+        self.find_realm(realm).and_then(|realm| realm.payloads).unwrap_or(self.payloads)
     }
 
     fn find_realm(&self, uri: &Uri) -> Option<&RealmConfig> {

@@ -11,6 +11,7 @@ use roadbed_core::options::{CancelMode, InterruptOptions, InvokePolicy, Register
 use roadbed_core::uri::{MatchPolicy, Uri};
 
 use crate::events::RouterEvent;
+use crate::fanout::Refused;
 use crate::index::UriIndex;
 use crate::invocations::{Invocations, Pending};
 use crate::keys::{InvocationKey, RegistrationKey, SessionKey};
@@ -149,6 +150,10 @@ impl Dealer {
             context.refuse(key, kind, request, &uris::OPTION_DISALLOWED_DISCLOSE_ME, text);
             return Ok(());
         }
+        if let Err(error) = context.check_payload(&payload) {
+            context.refuse_undelivered(key, request, "call", Refused::Payload(error));
+            return Ok(());
+        }
         let limit = context.config.limits.pending_calls;
         if context.sessions.get(key).is_none_or(|session| session.calls.len() >= limit) {
             count(&mut context.out.counters.calls_unavailable);
@@ -204,8 +209,9 @@ impl Dealer {
         else {
             return Ok(());
         };
+        let checked = context.check_payload(&payload).map_err(Refused::Payload);
         let result = CallResult { request, details: Sparse::EMPTY, payload };
-        if let Err(refused) = context.reply(caller, result) {
+        if let Err(refused) = checked.and_then(|()| context.reply(caller, result)) {
             context.refuse_undelivered(caller, request, "result", refused);
         }
         Ok(())
@@ -235,8 +241,9 @@ impl Dealer {
             return Ok(());
         };
         let details = Sparse::EMPTY;
+        let checked = context.check_payload(&payload).map_err(Refused::Payload);
         let answer = Error { request_type: MessageType::Call, request, details, error, payload };
-        if let Err(refused) = context.reply(caller, answer) {
+        if let Err(refused) = checked.and_then(|()| context.reply(caller, answer)) {
             context.refuse_undelivered(caller, request, "error", refused);
         }
         Ok(())

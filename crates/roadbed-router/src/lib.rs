@@ -187,7 +187,7 @@ mod timers;
 mod uris;
 
 pub use auth::{AuthMethod, Authentication, Grant, TicketTable};
-pub use config::{ConfigError, RealmConfig, RouterConfig};
+pub use config::{ConfigError, PayloadPolicy, RealmConfig, RouterConfig};
 pub use events::{AuthenticationRequest, ConnectionRefusal, NotAwaited, Outgoing, Response, RouterEvent};
 pub use names::{DecisionId, PeerId};
 pub use port::Port;

@@ -8,7 +8,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
-use roadbed_core::error::CloseReason;
+use roadbed_core::error::{CloseReason, PayloadError};
 use roadbed_core::message::{Message, Welcome};
 use roadbed_core::serializer::{Encoded, Outbound, Serializer};
 use roadbed_core::time::Timestamp;
@@ -144,6 +144,14 @@ impl Outbox {
         }
         let encoded = event.encode(queue.serializer, &mut self.arena)?;
         self.push_within_budget(key, encoded)
+    }
+
+    /// Checks that an event can be carried to a peer. What that costs is not paid again when it is queued.
+    pub(crate) fn try_event(&mut self, key: QueueKey, event: &mut Fanout) -> Result<(), PayloadError> {
+        match self.queues.get(key).map(|queue| event.encode(queue.serializer, &mut self.arena)) {
+            Some(Err(Refused::Payload(error))) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Queues an INVOCATION or INTERRUPT, unless the callee is over its budget.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use roadbed_core::error::{ProtocolViolation, ViolationKind, uris};
+use roadbed_core::error::{PayloadError, ProtocolViolation, ViolationKind, uris};
 use roadbed_core::id::{IdSequence, RequestId};
 use roadbed_core::message::{Error, Message, MessageType, PassThru, Sender, Sparse};
 use roadbed_core::payload::Payload;
@@ -11,7 +11,7 @@ use roadbed_core::uri::Uri;
 
 use crate::auth::Authentication;
 use crate::broker::Broker;
-use crate::config::RouterConfig;
+use crate::config::{PayloadPolicy, RouterConfig};
 use crate::dealer::Dealer;
 use crate::fanout::Refused;
 use crate::ids::Random;
@@ -27,12 +27,14 @@ pub(crate) struct Context<'r> {
     pub(crate) config: &'r RouterConfig,
     pub(crate) realm: &'r Uri,
     pub(crate) sessions: &'r mut Slab<SessionKey, Session>,
+    pub(crate) payloads: PayloadPolicy,
     pub(crate) random: &'r mut Random,
     pub(crate) out: &'r mut Outbox,
 }
 
 pub(crate) struct Realm {
     config: Arc<RouterConfig>,
+    payloads: PayloadPolicy,
     pub(crate) uri: Uri,
     /// How clients get in.
     pub(crate) authentication: Authentication,
@@ -54,6 +56,7 @@ impl Realm {
     ) -> Self {
         let hasher = random.hasher();
         Self {
+            payloads: config.payloads_of(&uri),
             config,
             uri,
             authentication,
@@ -209,6 +212,7 @@ impl Realm {
     fn parts<'r>(&'r mut self, out: &'r mut Outbox) -> (Context<'r>, &'r mut Broker, &'r mut Dealer) {
         let context = Context {
             config: &self.config,
+            payloads: self.payloads,
             realm: &self.uri,
             sessions: &mut self.sessions,
             random: &mut self.random,
@@ -244,6 +248,14 @@ impl Context<'_> {
             return Err("URIs that begin with wamp are reserved".to_owned());
         }
         Ok(())
+    }
+
+    /// Checks that a payload may travel in this realm.
+    pub(crate) fn check_payload(&self, payload: &Payload) -> Result<(), PayloadError> {
+        match self.payloads {
+            PayloadPolicy::Pass => payload.check(),
+            PayloadPolicy::Portable => payload.check_portable(),
+        }
     }
 
     /// Queues a reply. One that cannot be carried becomes an ERROR; `Refused` tells why.

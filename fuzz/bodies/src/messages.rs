@@ -4,7 +4,7 @@
 //!   refused by a limit.
 //! * What was decoded can be encoded, decodes to the same again, and its encoding is a fixed point.
 //! * Encoded for another serializer it comes back unchanged, or the error says what cannot be carried.
-//! * Payloads are slices of the input.
+//! * Payloads are slices of the input, or nothing of them can be read, in the same words everywhere.
 
 use bytes::{Bytes, BytesMut};
 use roadbed_core::error::{PayloadError, ProtocolViolation, ViolationKind};
@@ -53,6 +53,9 @@ fn message(serializer: Serializer, data: &[u8]) {
                     assert!(is_limit(&violation), "{violation} is not for a limit");
                 }
             }
+            if let Some(error) = message.payload().and_then(|payload| payload.check().err()) {
+                return check_unreadable(&message, &error);
+            }
             check_shared(&message, &input);
             check_bare(&message);
             check_extra(&message);
@@ -78,6 +81,19 @@ fn check_violation(violation: &ProtocolViolation, data: &[u8]) {
     if violation.is_answered() {
         let is_answered = violation.request_type().is_some_and(MessageType::is_answered_by_error);
         assert!(is_answered && violation.request().is_some(), "{violation}: there is no answer to it");
+    }
+}
+
+/// The request can be answered; the payload goes nowhere.
+fn check_unreadable(message: &Message, error: &PayloadError) {
+    check_text(error);
+    assert!(matches!(error, PayloadError::Unreadable { .. }), "{error:?}");
+    let payload = message.payload().expect("it was the payload's error");
+    assert_eq!(payload.args::<Value>().as_ref(), Err(error));
+    assert_eq!(payload.kwargs::<Value>().as_ref(), Err(error));
+    assert_eq!(payload.check_portable().as_ref(), Err(error));
+    for serializer in Serializer::ALL {
+        assert_eq!(encode(serializer, message).as_ref(), Err(error));
     }
 }
 

@@ -42,6 +42,16 @@ pub enum PayloadError {
         /// The serializer it should go to.
         to: Serializer,
     },
+    /// A value in it is no value in each of the serializers, where only such values may pass.
+    #[error("{what} (at byte {offset} of the {part}) is not portable: not every serializer can say it")]
+    NotPortable {
+        /// What it is, such as `a tag` or `a number beyond 64 bits`.
+        what: &'static str,
+        /// The part it stands in.
+        part: PayloadPart,
+        /// Offset in bytes into the encoded part.
+        offset: usize,
+    },
     /// The encoded bytes are not well-formed, or hold what no peer can be given. Only payloads given as raw
     /// bytes can show this.
     #[error("the encoded payload is malformed {0}")]

@@ -20,6 +20,7 @@ pub use blemish::PayloadPart;
 use self::blemish::Blemish;
 use self::part::{ARGS, KWARGS, Part};
 use crate::error::PayloadError;
+use crate::serializer::portable::not_portable;
 use crate::serializer::typed::Place;
 use crate::serializer::{ReadError, Serializer, parts, transcode_value, typed};
 use crate::uri::detach_bytes;
@@ -192,6 +193,32 @@ impl Payload {
     /// Any other access, and encoding the message it is in, has the same error.
     pub fn check(&self) -> Result<(), PayloadError> {
         self.blemish.map_or(Ok(()), |blemish| Err(blemish.into()))
+    }
+
+    /// Checks that JSON, MessagePack and CBOR can all say what is in the payload. They cannot say numbers beyond 64
+    /// bits or `f64`, NaN and infinities, `undefined`, extensions, tags and bignums, halves of surrogate pairs, text
+    /// that begins with NUL, and dict keys that are no text or stand twice.
+    ///
+    /// ```
+    /// # use roadbed_core::{payload::Payload, serializer::Serializer};
+    /// let payload = Payload::from_raw(Serializer::Json, Some("[18446744073709551616]".into()), None, 64)?;
+    /// payload.check()?;
+    /// assert!(payload.check_portable().is_err());
+    /// # Ok::<(), roadbed_core::error::PayloadError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`PayloadError::NotPortable`]; [`PayloadError::Unreadable`] as for [`check`](Self::check).
+    pub fn check_portable(&self) -> Result<(), PayloadError> {
+        self.check()?;
+        let first = if self.is_bare { PayloadPart::Bare } else { PayloadPart::Args };
+        for (part, bytes) in [(first, &self.first), (PayloadPart::Kwargs, &self.kwargs)] {
+            let Some(bytes) = bytes else { continue };
+            if let Some((what, offset)) = not_portable(self.serializer, bytes)? {
+                return Err(PayloadError::NotPortable { what, part, offset });
+            }
+        }
+        Ok(())
     }
 
     /// Whether there are neither args nor kwargs nor a bare element, readable or not.

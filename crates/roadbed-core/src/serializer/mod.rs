@@ -33,6 +33,7 @@ mod lengths;
 mod msgpack;
 mod outbound;
 pub(crate) mod parts;
+pub(crate) mod portable;
 mod reader;
 mod transcode;
 pub(crate) mod typed;

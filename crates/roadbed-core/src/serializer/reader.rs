@@ -284,6 +284,10 @@ pub(crate) trait Reader<'a>: Sized {
     /// that is not UTF-8, JSON's binary without base64, `NaN` and infinities as JSON tokens.
     fn blemish(&mut self) -> Option<ReadError>;
 
+    /// What makes the value at `offset`, where one has begun, foreign to other formats, if its first bytes say so:
+    /// a tag, `undefined`.
+    fn oddity_at(&self, offset: usize) -> Option<&'static str>;
+
     /// Levels that containers may nest where this reader passes over them.
     fn depth(&self) -> usize;
 

@@ -12,6 +12,7 @@ mod leaving;
 mod limits;
 mod model;
 mod net;
+mod payloads;
 mod pubsub;
 mod queues;
 mod shutdown;

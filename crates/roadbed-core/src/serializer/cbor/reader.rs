@@ -310,6 +310,14 @@ impl<'a> Reader<'a> for CborReader<'a> {
         Some(self.flaw(Flaw::Utf8, noted))
     }
 
+    fn oddity_at(&self, offset: usize) -> Option<&'static str> {
+        match self.input.get(offset) {
+            Some(&UNDEFINED) => Some("undefined"),
+            Some(&initial) if major(initial) == TAG => Some("a tag"),
+            _ => None,
+        }
+    }
+
     #[inline]
     fn depth(&self) -> usize {
         self.depth

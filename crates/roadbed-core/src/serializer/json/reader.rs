@@ -283,6 +283,10 @@ impl<'a> Reader<'a> for JsonReader<'a> {
         self.noted.take()
     }
 
+    fn oddity_at(&self, _offset: usize) -> Option<&'static str> {
+        None
+    }
+
     #[inline]
     fn depth(&self) -> usize {
         self.depth

@@ -244,6 +244,13 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
         Some(self.flaw(Flaw::Utf8, noted))
     }
 
+    fn oddity_at(&self, offset: usize) -> Option<&'static str> {
+        match self.input.get(offset) {
+            Some(FIXEXT1..=FIXEXT16 | EXT8..=EXT32) => Some("an extension"),
+            _ => None,
+        }
+    }
+
     #[inline]
     fn depth(&self) -> usize {
         self.depth
