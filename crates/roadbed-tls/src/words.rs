@@ -114,6 +114,8 @@ impl fmt::Display for Name<'_> {
 struct Day(UnixTime);
 
 impl fmt::Display for Day {
+    // Quotients of days since 1970, and differences of a larger and a smaller one.
+    #[allow(clippy::arithmetic_side_effects)]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Days from the 1st of March of the year 0, so that leap days come last; eras of 400 years.
         let days = self.0.as_secs() / 86_400 + 719_468;
