@@ -119,18 +119,28 @@
 //! | UNREGISTER, UNSUBSCRIBE | it is not the peer's own | `wamp.error.no_such_registration`, `…_subscription` |
 //! | CALL | nobody registered the procedure | `wamp.error.no_such_procedure` |
 //! | CALL | canceled, or the callee left | `wamp.error.canceled` |
+//! | CALL | the callee's ERROR names no URI, or too long a one | `wamp.error.invalid_uri` |
+//! | CALL | an option of the callee's YIELD or ERROR has a wrong type | `wamp.error.invalid_argument` |
 //! | CALL | the recipient's serializer cannot carry the payload | `wamp.error.invalid_payload` |
 //! | CALL | the message is larger than the recipient accepts | `wamp.error.payload_size_exceeded` |
 //! | CALL | too much waits for the callee | `wamp.error.unavailable` |
 //! | any | a limit of the session is reached; the text names it | `wamp.error.unavailable` |
 //!
-//! PUBLISH is answered only if it asked for an acknowledgement. Options of features that are not announced
+//! PUBLISH is answered only if it asked for an acknowledgement; otherwise a refused one is counted, whatever is wrong
+//! with it. A CANCEL with a wrong option is passed over and counted. Options of features that are not announced
 //! and whose absence harms nobody count as unknown and are passed over: `timeout`, `receive_progress`,
 //! `retain`, `get_retained`, `forward_timeout`, the keys of sharding, `forward_for`. Nothing that a client
 //! says about identities is passed on.
 //!
-//! An ERROR whose text is too long for its recipient goes without the text. The URI of an application's
-//! ERROR is passed on as the callee chose it.
+//! An ERROR, GOODBYE or ABORT whose text is too long for its recipient goes without the text, and WELCOME without as
+//! many details as it takes. No text that is no URI goes from one peer to another where a URI belongs: an
+//! application's ERROR is passed on as the callee chose it if it is one by the loose rules, and otherwise the caller is
+//! told, the callee goes on, and the driver learns of it ([`RouterEvent::AnswerRefused`]).
+//!
+//! A HELLO that breaks no rule and is refused all the same (an unknown realm, a wrong ticket) leaves the transport
+//! open for another one, as GOODBYE does; after [`Limits::join_attempts`](roadbed_core::limits::Limits::join_attempts)
+//! of them it is closed. YIELD, ERROR, CANCEL and EVENT_RECEIVED that cross the peer's own GOODBYE are dropped and
+//! counted. GOODBYE needs a URI as its reason; ABORT ends the peer whatever it says, and is never answered.
 //!
 //! HELLO needs a role of a client, but roles are no permissions: a session may do what it did not announce,
 //! and only features that change what it is sent count. (Today that is a callee's `call_canceling`; without

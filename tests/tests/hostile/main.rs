@@ -11,6 +11,7 @@ mod sizes;
 mod stacks;
 mod text;
 mod truncation;
+mod uris;
 mod websocket;
 
 use bytes::Bytes;
