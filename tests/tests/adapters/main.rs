@@ -25,6 +25,7 @@ mod leftovers;
 mod load;
 mod payloads;
 mod procedures;
+mod refusing;
 mod relay;
 mod secure;
 mod serving;
@@ -83,6 +84,7 @@ scenarios! {
     joining: listener_without_room, refused_connection, refused_serializer_is_retried, only_serializer_is_refused,
         serializer_that_the_router_has, peer_that_says_nothing, name_with_several_addresses,
         every_way_through_one_listener;
+    refusing: text_in_pieces, ports_of_another_protocol, full_router;
     secure: unknown_issuer, peer_without_tls, client_that_stalls, close_notify_in_a_call, behind_a_proxy;
     faults: reset_in_a_call, end_of_stream_in_a_call, black_hole_in_a_call, reset_at_every_step,
         half_close_at_every_step, black_hole_at_every_step, callee_that_dies, peer_that_stops_reading,
