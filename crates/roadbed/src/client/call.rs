@@ -220,8 +220,8 @@ impl Command for CallCommand {
         self.payload = self.payload.detach();
     }
 
-    fn names(&self) -> (Operation, &Uri) {
-        (Operation::Call, &self.procedure)
+    fn names(&self) -> (Operation, Option<&Uri>) {
+        (Operation::Call, Some(&self.procedure))
     }
 
     fn send(&mut self, sending: Sending<'_>) -> Result<Sent<CallId, CallResult>, Error> {

@@ -277,8 +277,12 @@ impl Drive for Core {
 
     fn output(&self, can_write: bool, waker: &Waker) -> Output {
         self.shared.with(|state, after: &mut After| {
+            if can_write {
+                state.written.all_written(state.connection.queued(), after);
+            }
             let bytes = if can_write { state.connection.poll_transmit() } else { None };
             if let Some(bytes) = bytes {
+                state.written.take(bytes.len());
                 self.shared.has_more.store(state.connection.queued() > 0, Ordering::Relaxed);
                 return Output::Write(bytes);
             }
@@ -296,7 +300,11 @@ impl Drive for Core {
         if !self.shared.has_more.load(Ordering::Relaxed) {
             return None;
         }
-        self.shared.with(|state, _| state.connection.poll_transmit())
+        self.shared.with(|state, _| {
+            let bytes = state.connection.poll_transmit()?;
+            state.written.take(bytes.len());
+            Some(bytes)
+        })
     }
 
     fn expects_more(&self) -> bool {

@@ -20,7 +20,8 @@ use crate::payload::with_kwargs;
 /// An event to be published: await it, or `wait()` for it. Nothing is sent before.
 ///
 /// Without [`acknowledge`](Self::acknowledge) that takes no longer than there is much output waiting, and
-/// nothing more is heard of it, errors of the broker included.
+/// nothing more is heard of it, errors of the broker included. It is queued then, and not yet on its way: before a
+/// program or its runtime ends, [`flush`](super::Session::flush) it, or leave the session.
 #[derive(Debug)]
 #[must_use = "nothing is sent before it is awaited"]
 pub struct Publish {
@@ -119,8 +120,8 @@ impl Command for PublishCommand {
         self.payload = self.payload.detach();
     }
 
-    fn names(&self) -> (Operation, &Uri) {
-        (Operation::Publish, &self.topic)
+    fn names(&self) -> (Operation, Option<&Uri>) {
+        (Operation::Publish, Some(&self.topic))
     }
 
     fn send(&mut self, sending: Sending<'_>) -> Result<Sent<PublishId, Option<PublicationId>>, Error> {

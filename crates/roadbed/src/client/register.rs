@@ -240,8 +240,8 @@ impl<K: Kind> Command for RegisterCommand<K> {
     type Answer = ();
     type Output = K::Handle;
 
-    fn names(&self) -> (Operation, &Uri) {
-        (Operation::Register, &self.procedure)
+    fn names(&self) -> (Operation, Option<&Uri>) {
+        (Operation::Register, Some(&self.procedure))
     }
 
     fn send(&mut self, sending: Sending<'_>) -> Result<Sent<RegisterId, ()>, Error> {

@@ -271,8 +271,8 @@ impl Command for UnregisterCommand {
 
     const NEEDS_ROOM: bool = false;
 
-    fn names(&self) -> (Operation, &Uri) {
-        (Operation::Unregister, &self.0.procedure)
+    fn names(&self) -> (Operation, Option<&Uri>) {
+        (Operation::Unregister, Some(&self.0.procedure))
     }
 
     fn send(&mut self, sending: Sending<'_>) -> Result<Sent<RegisterId, ()>, Error> {

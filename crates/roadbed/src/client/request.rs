@@ -30,7 +30,7 @@ pub(crate) trait Command: Unpin {
     const NEEDS_ROOM: bool = true;
 
     /// What it does, and on which procedure or topic.
-    fn names(&self) -> (Operation, &Uri);
+    fn names(&self) -> (Operation, Option<&Uri>);
 
     /// The bytes it holds while it waits for a session.
     fn size(&self) -> usize {
@@ -200,7 +200,7 @@ impl<C: Command> Request<C> {
     fn explain(&self, command: &C, was_sent: bool, error: Error) -> Error {
         error.timed_out(|late| {
             let (operation, uri) = command.names();
-            *late = TimedOut::new(operation, Some(uri.clone()), self.span);
+            *late = TimedOut::new(operation, uri.cloned(), self.span);
             late.was_sent = was_sent;
         })
     }

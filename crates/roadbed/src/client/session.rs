@@ -13,6 +13,7 @@ use roadbed_core::serializer::Serializer;
 use roadbed_core::uri::{MAX_URI_LENGTH, MatchPolicy, Uri, UriRules};
 
 use super::call::Call;
+use super::flush::{self, Flush};
 use super::handler::HandlerError;
 use super::hooks::Closed;
 use super::invocation::Invocation;
@@ -27,8 +28,9 @@ use crate::payload::{IntoPayload, IntoReply};
 
 /// One joined session. Clones are the same session; all of them may be used from anywhere.
 ///
-/// When the last clone is dropped the session says GOODBYE, whatever subscriptions and registrations are
-/// left. (A handler that holds a clone keeps the session for as long as it is registered.)
+/// When the last clone is dropped the session says GOODBYE behind what is queued, whatever subscriptions and
+/// registrations are left, and ends within the [limits](roadbed_core::limits::Limits) for that, as long as its driver
+/// runs: where the runtime or the process ends first, [`flush`](Self::flush) or [`leave`](Self::leave) before. (A handler that holds a clone keeps the session for as long as it is registered.)
 ///
 /// Every method makes a request that is sent when it is awaited, or waited for with `wait()`.
 #[derive(Clone)]
@@ -102,7 +104,23 @@ impl Session {
         RegisterQueue::new(self.shared(), Uri::from_wire(procedure.as_ref().into()))
     }
 
-    /// Leaves the realm and closes the connection: await it, or `wait()` for it. What is pending fails at
+    /// Waits until everything queued so far was written to the socket: await it, or `wait()` for it. Publications that
+    /// are not acknowledged are queued, and no more, when they have been awaited; a program that ends then takes them
+    /// with it.
+    ///
+    /// ```
+    /// # async fn example(session: roadbed::client::Session) -> Result<(), roadbed::Error> {
+    /// for number in 0..500 {
+    ///     session.publish("com.example.tick", (number,)).await?;
+    /// }
+    /// session.flush().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn flush(&self) -> Flush {
+        flush::flush(self.shared())
+    }
+
+    /// Leaves the realm and closes the connection, after what is queued was written: await it, or `wait()` for it. What is pending fails at
     /// once.
     pub fn leave(&self) -> Leave {
         Leave { shared: Arc::clone(self.shared()), reason: None }

@@ -16,6 +16,7 @@ use roadbed_core::time::Timestamp;
 use super::call::CallResult;
 use super::ending::{Ending, Fate};
 use super::event::Item;
+use super::flush::Written;
 use super::hooks::Closed;
 use super::line::Line;
 use super::queue::Queue;
@@ -32,6 +33,7 @@ pub(crate) struct State {
     pub(super) opening: Option<Waiter<()>>,
     pub(super) calls: HashMap<CallId, Waiter<CallResult>>,
     pub(super) publications: Waiters<PublishId, Option<PublicationId>>,
+    pub(super) written: Written,
     pub(super) subscribing: Waiters<SubscribeId, ()>,
     pub(super) unsubscribing: Waiters<SubscribeId, ()>,
     /// The queues of subscriptions, from the command on: no event is too early for them.
@@ -67,6 +69,7 @@ impl State {
             opening: Some(opening),
             calls: HashMap::new(),
             publications: Waiters::default(),
+            written: Written::default(),
             subscribing: Waiters::default(),
             unsubscribing: Waiters::default(),
             subscriptions: HashMap::new(),
@@ -167,6 +170,9 @@ impl State {
         while let Some((_, waiter)) = self.publications.pop_due(now) {
             after.deliver(waiter, Err(late()));
         }
+        while let Some((_, waiter)) = self.written.waiters().pop_due(now) {
+            after.deliver(waiter, Err(late()));
+        }
         while let Some((id, waiter)) = self.subscribing.pop_due(now) {
             self.end_subscription(id, Ending::Given, after);
             after.deliver(waiter, Err(late()));
@@ -207,6 +213,7 @@ impl State {
         let requests = [
             self.publications.deadline(),
             self.subscribing.deadline(),
+            self.written.deadline(),
             self.unsubscribing.deadline(),
             self.registering.deadline(),
             self.unregistering.deadline(),
@@ -308,6 +315,7 @@ impl State {
     pub(super) fn end_session(&mut self, after: &mut After) {
         after.discard(&mut self.calls);
         after.discard(&mut self.publications);
+        after.discard(self.written.waiters());
         after.discard(&mut self.subscribing);
         after.discard(&mut self.unsubscribing);
         after.discard(&mut self.registering);
@@ -330,6 +338,7 @@ impl State {
     pub(crate) fn entries(&self) -> usize {
         self.calls.len()
             + self.publications.len()
+            + self.written.len()
             + self.subscribing.len()
             + self.unsubscribing.len()
             + self.subscriptions.len()

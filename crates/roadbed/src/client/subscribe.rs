@@ -263,8 +263,8 @@ impl Command for SubscribeCommand {
     type Answer = ();
     type Output = Subscription;
 
-    fn names(&self) -> (Operation, &Uri) {
-        (Operation::Subscribe, &self.topic)
+    fn names(&self) -> (Operation, Option<&Uri>) {
+        (Operation::Subscribe, Some(&self.topic))
     }
 
     fn send(&mut self, sending: Sending<'_>) -> Result<Sent<SubscribeId, ()>, Error> {
@@ -326,8 +326,8 @@ impl Command for UnsubscribeCommand {
 
     const NEEDS_ROOM: bool = false;
 
-    fn names(&self) -> (Operation, &Uri) {
-        (Operation::Unsubscribe, &self.0.topic)
+    fn names(&self) -> (Operation, Option<&Uri>) {
+        (Operation::Unsubscribe, Some(&self.0.topic))
     }
 
     fn send(&mut self, sending: Sending<'_>) -> Result<Sent<SubscribeId, ()>, Error> {

@@ -24,6 +24,7 @@ use std::task::{Context, Poll};
 use roadbed_core::uri::Uri;
 
 use super::call::Call;
+use super::flush::Flush;
 use super::handler::HandlerError;
 use super::invocation::Invocation;
 use super::publish::Publish;
@@ -127,6 +128,12 @@ impl Client {
         let via = self.via();
         let request = request(&via, topic.as_ref(), args);
         Publish::new(via, request)
+    }
+
+    /// Waits until everything queued so far was written to the socket; as [`Session::flush`]. Without a session there is
+    /// nothing to write: it fails or waits as calls do.
+    pub fn flush(&self) -> Flush {
+        Flush::new(self.via())
     }
 
     fn via(&self) -> Via {

@@ -5,6 +5,7 @@ mod connecting;
 mod dropping;
 mod ending;
 mod failing;
+mod flushing;
 mod forgetting;
 mod giving_up;
 mod hooks;
