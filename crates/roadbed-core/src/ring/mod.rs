@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use core::iter::Peekable;
 
@@ -44,8 +45,8 @@ pub struct IdRing<T> {
     slots: VecDeque<Option<T>>,
     /// Entries in `slots`.
     live: usize,
-    /// Entries that are not within the span of the ring.
-    apart: BTreeMap<RequestId, T>,
+    /// Entries that are not within the span of the ring. Most rings never have any.
+    apart: Option<Box<BTreeMap<RequestId, T>>>,
 }
 
 impl<T> Default for IdRing<T> {
@@ -57,12 +58,12 @@ impl<T> Default for IdRing<T> {
 impl<T> IdRing<T> {
     /// Makes a map without entries; it holds no memory.
     pub const fn new() -> Self {
-        Self { base: 0, slots: VecDeque::new(), live: 0, apart: BTreeMap::new() }
+        Self { base: 0, slots: VecDeque::new(), live: 0, apart: None }
     }
 
     /// Returns how many entries there are.
     pub fn len(&self) -> usize {
-        self.live.saturating_add(self.apart.len())
+        self.live.saturating_add(self.apart_len())
     }
 
     /// Says whether there are no entries.
@@ -77,18 +78,20 @@ impl<T> IdRing<T> {
 
     /// Returns the entry under `id`.
     pub fn get(&self, id: RequestId) -> Option<&T> {
-        self.place(id).and_then(|place| self.slots.get(place)?.as_ref()).or_else(|| self.apart.get(&id))
+        self.place(id)
+            .and_then(|place| self.slots.get(place)?.as_ref())
+            .or_else(|| self.apart.as_ref()?.get(&id))
     }
 
     /// Returns the entry under `id`, to be changed.
     pub fn get_mut(&mut self, id: RequestId) -> Option<&mut T> {
         let slot = self.place(id).and_then(|place| self.slots.get_mut(place)?.as_mut());
-        slot.or_else(|| self.apart.get_mut(&id))
+        slot.or_else(|| self.apart.as_mut()?.get_mut(&id))
     }
 
     /// Puts an entry under `id`, and returns the one that it replaces.
     pub fn insert(&mut self, id: RequestId, entry: T) -> Option<T> {
-        if let Some(known) = self.apart.get_mut(&id) {
+        if let Some(known) = self.apart.as_mut().and_then(|apart| apart.get_mut(&id)) {
             return Some(core::mem::replace(known, entry));
         }
         if let Some(slot) = self.place(id).and_then(|place| self.slots.get_mut(place)) {
@@ -100,7 +103,7 @@ impl<T> IdRing<T> {
         if self.slots.is_empty() {
             self.base = id.get();
         } else if id.get() < self.base {
-            return self.apart.insert(id, entry);
+            return self.apart.get_or_insert_default().insert(id, entry);
         }
         // `make_way` has bounded how many these are.
         while self.end() < id.get() {
@@ -114,7 +117,11 @@ impl<T> IdRing<T> {
     /// Takes out the entry under `id`.
     pub fn remove(&mut self, id: RequestId) -> Option<T> {
         let slot = self.place(id).and_then(|place| self.slots.get_mut(place));
-        let Some(entry) = slot.and_then(Option::take) else { return self.apart.remove(&id) };
+        let Some(entry) = slot.and_then(Option::take) else {
+            let entry = self.apart.as_mut()?.remove(&id);
+            self.apart.take_if(|apart| apart.is_empty());
+            return entry;
+        };
         self.live = self.live.saturating_sub(1);
         self.trim();
         Some(entry)
@@ -124,14 +131,21 @@ impl<T> IdRing<T> {
     pub fn iter(&self) -> impl Iterator<Item = (RequestId, &T)> {
         let ring = (self.base..).zip(&self.slots);
         let ring = ring.filter_map(|(id, slot)| Some((RequestId::new(id).ok()?, slot.as_ref()?)));
-        merge(ring, self.apart.iter().map(|(&id, entry)| (id, entry)))
+        merge(ring, self.apart.iter().flat_map(|apart| apart.iter()).map(|(&id, entry)| (id, entry)))
     }
 
     /// Takes out all entries, in the order of their ids.
     pub fn drain(&mut self) -> impl Iterator<Item = (RequestId, T)> + use<T> {
         let Self { base, slots, apart, .. } = core::mem::take(self);
         let ring = (base..).zip(slots);
-        merge(ring.filter_map(|(id, slot)| Some((RequestId::new(id).ok()?, slot?))), apart)
+        merge(
+            ring.filter_map(|(id, slot)| Some((RequestId::new(id).ok()?, slot?))),
+            apart.into_iter().flat_map(|apart| *apart),
+        )
+    }
+
+    fn apart_len(&self) -> usize {
+        self.apart.as_ref().map_or(0, |apart| apart.len())
     }
 
     /// The id behind the last slot.
@@ -152,7 +166,7 @@ impl<T> IdRing<T> {
             while id.get().saturating_sub(self.base) >= span(self.live.saturating_add(1))
                 && self.set_first_apart()
             {}
-        } else if self.live.saturating_mul(4) <= self.apart.len() {
+        } else if self.live.saturating_mul(4) <= self.apart_len() {
             // The sequence began anew, or one id far ahead was an exception.
             while self.set_first_apart() {}
         }
@@ -180,7 +194,7 @@ impl<T> IdRing<T> {
         let Some(slot) = self.slots.pop_front() else { return false };
         if let (Some(entry), Ok(id)) = (slot, RequestId::new(self.base)) {
             self.live = self.live.saturating_sub(1);
-            self.apart.insert(id, entry);
+            self.apart.get_or_insert_default().insert(id, entry);
         }
         self.base = self.base.saturating_add(1);
         true
