@@ -6,6 +6,7 @@ use crate::id::{InvocationId, RegisterId};
 use crate::limits::Limits;
 use crate::message::{Interrupt, Invocation, Sparse, Unregistered, UnregisteredDetails};
 use crate::options::{CancelMode, InterruptOptions, RegisterOptions, YieldOptions};
+use crate::serializer::Serializer;
 
 /// An open session with a procedure under registration 7.
 pub(super) fn callee(config: ClientConfig) -> (Session, RegisterId) {
@@ -246,4 +247,29 @@ fn registrations_are_limited() {
     let events = events(&mut session);
     assert!(matches!(&events[..], [SessionEvent::Registered { result: Err(_), .. }]), "{events:?}");
     session.register(T0, &uri("q"), &RegisterOptions::new()).unwrap();
+}
+
+/// A result or an event is reported as unreadable, an invocation answered, and the session goes on.
+#[test]
+fn what_cannot_be_read_costs_no_session() {
+    let (mut session, handler) = callee(config());
+    let decode = |json: &'static [u8]| {
+        Serializer::Json.decode(&bytes::Bytes::from_static(json), &Limits::default()).unwrap()
+    };
+    session.handle_message(T0, decode(b"[68,1,7,{},[NaN]]"));
+    session.handle_message(T0, decode(br#"[68,2,7,{},[],{"a":1,"a":2}]"#));
+    let refused = refused(&sent(&mut session));
+    let nan = "the arguments cannot be read: at byte 12: NaN and infinities are not JSON";
+    let twice = "the keyword arguments cannot be read: at byte 21: the key stands twice";
+    let error = "wamp.error.invalid_payload";
+    assert_eq!(refused, [refusal(1, error, nan), refusal(2, error, twice)]);
+    assert_eq!(events(&mut session), []);
+    assert_eq!(session.pending_invocations(), 0);
+    // What only some serializers can say is the application's to judge.
+    session.handle_message(T0, decode(b"[68,3,7,{},[18446744073709551616,1]]"));
+    let events = events(&mut session);
+    let [SessionEvent::Invocation { payload, handler: to, .. }] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((*to, payload.arg::<u8>(1).unwrap()), (handler, 1));
+    assert!(payload.arg::<u64>(0).is_err());
+    assert_eq!(session.state(), SessionState::Joined);
 }
