@@ -1,8 +1,9 @@
 //! Time, tasks and randomness.
 
 use std::fmt;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use roadbed::core::time::Timestamp;
@@ -12,6 +13,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Times too far off for tokio's clock are so far away.
 const FAR: Duration = Duration::from_secs(365 * 86_400);
+
+/// More than tokio lets a task do before it has to yield, which is 128 operations.
+const BUDGET: usize = 1024;
 
 /// The services of a tokio runtime.
 ///
@@ -60,6 +64,14 @@ impl Runtime for Tokio {
 
     fn spawn(&self, task: Task) {
         drop(self.handle.spawn(task));
+    }
+
+    fn may_wait(&self) -> bool {
+        // Only what runs in a task, or in `block_on`, has a budget that can be used up: neither a thread that may block nor one
+        // outside has.
+        let mut cx = Context::from_waker(Waker::noop());
+        Handle::try_current().is_err()
+            || (0..BUDGET).all(|_| pin!(tokio::task::consume_budget()).poll(&mut cx).is_ready())
     }
 
     fn timer(&self) -> Box<dyn Timer> {

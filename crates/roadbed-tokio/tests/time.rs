@@ -40,3 +40,43 @@ fn a_runtime_from_outside() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!(router.connections(), 0);
     Ok(())
 }
+
+/// A task that waited would keep its own answer from coming; a thread for what blocks may wait.
+#[test]
+fn waiting_in_a_task_fails_at_once() -> Result<(), Box<dyn std::error::Error>> {
+    use tokio::runtime::Builder;
+
+    for mut builder in [Builder::new_current_thread(), Builder::new_multi_thread()] {
+        let runtime = builder.enable_all().build()?;
+        let session = runtime.block_on(async {
+            let realm = Uri::new("realm1")?;
+            let config = RouterConfig::new().realm(realm, Authentication::new().anonymous("guest"));
+            let router = RouterHandle::new(config, Arc::new(Tokio::current()))?;
+            let session = router.attach_local(&Settings::new("realm1"))?.await?;
+            let joining = router.attach_local(&Settings::new("realm1"))?;
+            assert!(matches!(joining.wait(), Err(Error::WaitInTask)));
+            let result = session.publish("com.example.tick", ()).acknowledge().wait();
+            assert!(matches!(result, Err(Error::WaitInTask)), "{result:?}");
+            let error = result.unwrap_err();
+            assert!(error.to_string().contains(".await") && !error.is_retryable(), "{error}");
+            let inside = session.clone();
+            let result = tokio::spawn(async move { inside.leave().wait() }).await?;
+            assert!(matches!(result, Err(Error::WaitInTask)), "{result:?}");
+            // The task goes on as any other.
+            let _events = session.subscribe("com.example.tick").await?;
+            let beside = session.clone();
+            let waiting = move || beside.publish("com.example.tick", ()).acknowledge().wait();
+            tokio::task::spawn_blocking(waiting).await??;
+            Ok::<_, Box<dyn std::error::Error>>(session)
+        })?;
+        // Another thread waits while this one runs the tasks.
+        let waiting = std::thread::spawn(move || session.leave().wait());
+        runtime.block_on(async {
+            while !waiting.is_finished() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        waiting.join().unwrap()?;
+    }
+    Ok(())
+}

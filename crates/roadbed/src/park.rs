@@ -1,6 +1,6 @@
 //! Waiting for a future in a thread that has nothing else to do.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use roadbed_core::time::Timestamp;
 
-use crate::runtime::{SystemClock, Timer};
+use crate::blocking::alarms::Alarms;
+use crate::error::Error;
+use crate::runtime::{Runtime, SystemClock, Timer};
 
 /// Unparks one thread.
 struct Unpark {
@@ -62,6 +64,9 @@ impl Parker {
 thread_local! {
     /// When the future that runs in this thread wants to be polled again, at the latest.
     static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
+
+    /// What wakes that future.
+    static PARKED: RefCell<Option<Waker>> = const { RefCell::new(None) };
 }
 
 /// Runs a future in this thread.
@@ -71,6 +76,7 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let mut cx = Context::from_waker(&parker.waker);
     // A future may run another one to its end in its own poll.
     let outer = DEADLINE.take();
+    let outer_waker = PARKED.replace(Some(parker.waker.clone()));
     let output = loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
             break output;
@@ -79,20 +85,90 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
         parker.park(deadline.map(|at| at.saturating_duration_since(Instant::now())));
     };
     DEADLINE.set(outer);
+    PARKED.set(outer_waker);
     output
 }
 
-/// A timer for futures that run in a thread of their own.
+/// Runs a future in this thread, if it may wait for connections of `runtime`.
+pub(crate) fn wait_for<T>(
+    runtime: &dyn Runtime,
+    future: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    if runtime.may_wait() { block_on(future) } else { Err(Error::WaitInTask) }
+}
+
+/// A timer for futures that run in a thread of their own, and for those that any other runtime polls.
 #[derive(Debug)]
-pub(crate) struct ThreadTimer(pub(crate) SystemClock);
+pub(crate) struct ThreadTimer {
+    clock: SystemClock,
+    alarms: Arc<Alarms>,
+    /// The alarm that is set for a task of another runtime.
+    set: Option<(Instant, u64)>,
+}
+
+impl ThreadTimer {
+    pub(crate) fn new(clock: SystemClock, alarms: Arc<Alarms>) -> Self {
+        Self { clock, alarms, set: None }
+    }
+
+    fn take_back(&mut self) {
+        if let Some(key) = self.set.take() {
+            self.alarms.take_back(key);
+        }
+    }
+}
 
 impl Timer for ThreadTimer {
-    fn poll_at(&mut self, _: &mut Context<'_>, at: Timestamp) -> Poll<()> {
-        if self.0.now() >= at {
+    fn poll_at(&mut self, cx: &mut Context<'_>, at: Timestamp) -> Poll<()> {
+        self.take_back();
+        if self.clock.now() >= at {
             return Poll::Ready(());
         }
-        let at = self.0.instant(at);
-        DEADLINE.set(Some(DEADLINE.get().map_or(at, |other| other.min(at))));
+        let at = self.clock.instant(at);
+        if PARKED.with_borrow(|parked| parked.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()))) {
+            DEADLINE.set(Some(DEADLINE.get().map_or(at, |other| other.min(at))));
+        } else {
+            self.set = Some(self.alarms.set(at, cx.waker().clone()));
+        }
         Poll::Pending
+    }
+}
+
+impl Drop for ThreadTimer {
+    fn drop(&mut self) {
+        self.take_back();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    /// Neither an executor nor a future between it and the timer has to know of them.
+    #[test]
+    fn a_timer_wakes_whoever_polls_it() {
+        let (clock, alarms) = (SystemClock::start(), Arc::<Alarms>::default());
+        for span in [Duration::from_millis(30), Duration::from_millis(10)] {
+            let mut timer = ThreadTimer::new(clock, Arc::clone(&alarms));
+            let at = clock.now() + span;
+            let unpark = Arc::new(Unpark { thread: thread::current(), is_woken: AtomicBool::new(false) });
+            let waker = Waker::from(Arc::clone(&unpark));
+            assert!(
+                timer.poll_at(&mut Context::from_waker(&waker), at + Duration::from_secs(60)).is_pending()
+            );
+            assert!(timer.poll_at(&mut Context::from_waker(&waker), at).is_pending());
+            let start = Instant::now();
+            while !unpark.is_woken.load(Ordering::Acquire) {
+                assert!(start.elapsed() < Duration::from_secs(20), "it is not woken");
+                thread::park_timeout(Duration::from_secs(20));
+            }
+            assert!(clock.now() >= at);
+            // In a thread of its own it needs nobody.
+            let at = clock.now() + span;
+            block_on(poll_fn(|cx| timer.poll_at(cx, at)));
+            assert!(clock.now() >= at && timer.set.is_none());
+        }
     }
 }

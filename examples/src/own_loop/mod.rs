@@ -243,6 +243,10 @@ impl Runtime for OwnLoop {
     fn timer(&self) -> Box<dyn Timer> {
         tasks::timer(&self.0)
     }
+
+    fn may_wait(&self) -> bool {
+        self.0.thread.get().is_none_or(|thread| thread.id() != thread::current().id())
+    }
 }
 
 /// What one turn of the loop has found out so far.

@@ -4,6 +4,7 @@
 //! or a deadline has come. Only while the peer takes nothing of what is written, and the writer is stuck in
 //! its write, a third thread keeps the time, and ends the write when the connection has to end.
 
+pub(crate) mod alarms;
 mod driver;
 mod pipes;
 mod reading;

@@ -286,3 +286,30 @@ fn a_peer_at_the_other_end_of_pipes_that_takes_nothing_is_given_up() {
     drop((reader, writer));
     assert_eq!(given_up.recv(), Err(mpsc::RecvError));
 }
+
+/// Hooks run one after the other, and may wait for what the threads of the connection have to do.
+#[test]
+fn a_hook_that_waits_keeps_nobody_but_the_next_hook_waiting() {
+    let config =
+        RouterConfig::new().realm(Uri::new("realm1").unwrap(), Authentication::new().anonymous("guest"));
+    let router = RouterHandle::new(config, threads()).unwrap();
+    let (told, telling) = mpsc::channel();
+    let of_leave = told.clone();
+    let place: Arc<std::sync::OnceLock<Session>> = Arc::default();
+    let session_there = Arc::clone(&place);
+    let settings = settings()
+        .on_leave(move |_| {
+            // The end of the connection, which the writer finds.
+            let session = session_there.get().unwrap().clone();
+            let result = session.leave().wait().is_ok();
+            of_leave.send(format!("left, and waited: {result}")).unwrap();
+        })
+        .on_disconnect(move |_| told.send("closed".to_owned()).unwrap());
+    let (joining, reader, writer, _given_up) = session(&settings);
+    start(router.accept_driver(TransportDetails::local()), Pipes::new(reader, writer), threads()).unwrap();
+    place.set(joining.wait().unwrap()).unwrap();
+    let router = std::thread::spawn(move || router.shutdown(Duration::from_secs(5)).wait());
+    let told: Vec<String> = (0..2).map(|_| telling.recv_timeout(Duration::from_secs(20)).unwrap()).collect();
+    assert!(told[0].starts_with("left, and waited") && told[1] == "closed", "{told:?}");
+    router.join().unwrap();
+}

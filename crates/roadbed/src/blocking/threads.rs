@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use roadbed_core::time::Timestamp;
 
+use super::alarms::Alarms;
 use crate::park::ThreadTimer;
 use crate::pool::Pool;
 use crate::runtime::{Runtime, SystemClock, Task, Timer};
@@ -18,12 +19,14 @@ pub struct Threads {
     clock: SystemClock,
     seed: fn() -> [u8; 32],
     pool: Arc<Pool>,
+    /// For tasks that another runtime polls.
+    alarms: Arc<Alarms>,
 }
 
 impl Threads {
     /// With a function that asks the operating system for random bytes.
     pub fn new(seed: fn() -> [u8; 32]) -> Self {
-        Self { clock: SystemClock::start(), seed, pool: Arc::default() }
+        Self { clock: SystemClock::start(), seed, pool: Arc::default(), alarms: Arc::default() }
     }
 }
 
@@ -40,8 +43,12 @@ impl Runtime for Threads {
         self.pool.run(task);
     }
 
+    fn tasks_may_block(&self) -> bool {
+        true
+    }
+
     fn timer(&self) -> Box<dyn Timer> {
-        Box::new(ThreadTimer(self.clock))
+        Box::new(ThreadTimer::new(self.clock, Arc::clone(&self.alarms)))
     }
 }
 

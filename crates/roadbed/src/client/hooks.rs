@@ -1,5 +1,6 @@
 //! What is called at the turning points of a session's life.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -48,7 +49,36 @@ pub struct UserError {
     pub error: HandlerError,
 }
 
-/// The hooks of a session. None is run while a lock is held, and one that panics harms nobody.
+/// What hooks have to be told of, in order.
+pub(crate) struct Moments<T> {
+    waiting: VecDeque<T>,
+    /// Somebody tells, and goes on until nothing is left.
+    is_telling: bool,
+}
+
+impl<T> Default for Moments<T> {
+    fn default() -> Self {
+        Self { waiting: VecDeque::new(), is_telling: false }
+    }
+}
+
+impl<T> Moments<T> {
+    /// Adds what has happened. Returns whether the caller has to see to it that it is told.
+    pub(crate) fn come(&mut self, moments: Vec<T>) -> bool {
+        self.waiting.extend(moments);
+        !self.waiting.is_empty() && !std::mem::replace(&mut self.is_telling, true)
+    }
+
+    /// The next one to tell of. After `None` nobody tells.
+    pub(crate) fn next(&mut self) -> Option<T> {
+        let next = self.waiting.pop_front();
+        self.is_telling = next.is_some();
+        next
+    }
+}
+
+/// The hooks of a session. They run one at a time, in order, and not in a thread that drives the connection where there
+/// are threads for tasks. None is run while a lock is held, and one that panics harms nobody.
 #[derive(Clone, Default)]
 pub(crate) struct Hooks {
     pub(crate) on_connect: Option<Hook<TransportDetails>>,

@@ -105,7 +105,7 @@ fn prepare(
     let session = Session::new(Arc::clone(&shared));
     let place = Arc::new(OnceLock::new());
     let joined = Fused::new(join(session, Arc::clone(&shared), opened, Arc::clone(&place)));
-    let joining = Joining { joined, place };
+    let joining = Joining { joined, place, runtime: Arc::clone(&shared.runtime) };
     Ok((joining, Core { shared, expected: Mutex::new(expected) }))
 }
 
@@ -134,6 +134,7 @@ pub struct Joining {
     joined: Fused<Result<Session, Error>>,
     /// The address that its errors name.
     place: Arc<OnceLock<String>>,
+    runtime: Arc<dyn Runtime>,
 }
 
 impl Joining {
@@ -142,7 +143,8 @@ impl Joining {
     /// # Errors
     /// Why the session was not joined.
     pub fn wait(self) -> Result<Session, Error> {
-        crate::park::block_on(self)
+        let runtime = Arc::clone(&self.runtime);
+        crate::park::wait_for(&*runtime, self)
     }
 
     /// Names the address in its errors.

@@ -127,6 +127,9 @@ impl<C: Command> Request<C> {
 
     /// Waits in this thread.
     pub(crate) fn wait(mut self) -> Result<C::Output, Error> {
+        if !self.via.runtime().may_wait() {
+            return Err(Error::WaitInTask);
+        }
         let parker = Parker::new();
         let mut cx = Context::from_waker(&parker.waker);
         loop {
@@ -362,7 +365,8 @@ macro_rules! request_future {
             /// driver may need the same thread.
             ///
             /// # Errors
-            /// [`Error`](crate::Error), the same as when it is awaited.
+            /// [`Error`](crate::Error), the same as when it is awaited, and
+            /// [`Error::WaitInTask`](crate::Error::WaitInTask) where the runtime can tell that it would wait for itself.
             pub fn wait(self) -> Result<$output, crate::Error> {
                 self.into_request().wait().map($map)
             }

@@ -175,7 +175,8 @@ impl Leave {
     /// # Errors
     /// As when it is awaited.
     pub fn wait(self) -> Result<(), Error> {
-        crate::park::block_on(self.leave())
+        let runtime = Arc::clone(&self.shared.runtime);
+        crate::park::wait_for(&*runtime, self.leave())
     }
 
     async fn leave(self) -> Result<(), Error> {

@@ -55,6 +55,8 @@ pub(crate) struct After {
     pub(crate) wakers: Vec<Waker>,
     pub(crate) tasks: Vec<Task>,
     pub(crate) moments: Vec<Moment>,
+    /// There are moments to tell of, and nobody does yet.
+    tells: bool,
     /// What runs foreign code when it is dropped.
     discarded: Vec<Box<dyn Send>>,
 }
@@ -160,6 +162,7 @@ impl Shared {
         let (result, after) = self.state.with(|state, after| {
             let result = act(state, after);
             state.settle(self, after);
+            after.tells = state.moments.come(std::mem::take(&mut after.moments));
             result
         });
         self.carry_out(after);
@@ -167,7 +170,7 @@ impl Shared {
     }
 
     fn carry_out(self: &Arc<Self>, after: After) {
-        let After { joined, deliveries, wakers, tasks, moments, discarded } = after;
+        let After { joined, deliveries, wakers, tasks, moments: _, tells, discarded } = after;
         if let Some(joined) = joined {
             // A second session on the same connection does not happen.
             let _ = self.joined.set(joined);
@@ -179,7 +182,23 @@ impl Shared {
         wakers.into_iter().for_each(Waker::wake);
         drop(discarded);
         tasks.into_iter().for_each(|task| self.runtime.spawn(task));
-        moments.into_iter().for_each(|moment| self.reached(moment));
+        if tells {
+            // A hook may wait where a task may, but never in a thread that drives the connection.
+            if self.runtime.tasks_may_block() {
+                let shared = Arc::clone(self);
+                self.runtime.spawn(Box::pin(async move { shared.tell() }));
+            } else {
+                self.tell();
+            }
+        }
+    }
+
+    /// Runs hooks, one after the other, until there is nothing left to tell. What comes meanwhile, in whatever thread, is
+    /// told here as well.
+    fn tell(self: &Arc<Self>) {
+        while let (Some(moment), ()) = self.state.with(|state, (): &mut ()| state.moments.next()) {
+            self.reached(moment);
+        }
     }
 
     fn reached(self: &Arc<Self>, moment: Moment) {

@@ -17,11 +17,11 @@ use super::call::CallResult;
 use super::ending::{Ending, Fate};
 use super::event::Item;
 use super::flush::Written;
-use super::hooks::Closed;
+use super::hooks::{Closed, Moments};
 use super::line::Line;
 use super::queue::Queue;
 use super::serving::{Interrupt, Target};
-use super::shared::{After, Shared};
+use super::shared::{After, Moment, Shared};
 use super::waiters::{Waiter, Waiters};
 use crate::error::{End, Error, Operation, TimedOut};
 use crate::guard::Sleeper;
@@ -55,6 +55,8 @@ pub(crate) struct State {
     pub(super) was_joined: bool,
     /// What the operating system said when the transport was lost.
     pub(super) io: Option<Arc<io::Error>>,
+    /// What hooks have to be told of.
+    pub(super) moments: Moments<Moment>,
     reader: Sleeper,
     writer: Sleeper,
     /// What the writer sleeps for beside the end: output, and a time.
@@ -83,6 +85,7 @@ impl State {
             closed: None,
             was_joined: false,
             io: None,
+            moments: Moments::default(),
             reader: Sleeper::default(),
             writer: Sleeper::default(),
             writer_wants_output: false,

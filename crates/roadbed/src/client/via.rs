@@ -8,6 +8,7 @@ use roadbed_core::time::Timestamp;
 
 use super::lasting::{Lasting, WhileDisconnected};
 use super::shared::Shared;
+use crate::runtime::Runtime;
 
 /// What a request goes through.
 #[derive(Clone, Debug)]
@@ -30,6 +31,13 @@ impl Via {
         match self {
             Self::Session(shared) => shared.request_timeout,
             Self::Client(client, _) => client.request_timeout,
+        }
+    }
+
+    pub(crate) fn runtime(&self) -> &dyn Runtime {
+        match self {
+            Self::Session(shared) => &*shared.runtime,
+            Self::Client(client, _) => &*client.runtime,
         }
     }
 

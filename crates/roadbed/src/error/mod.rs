@@ -48,6 +48,9 @@ pub enum Error {
     Timeout(Box<TimedOut>),
     /// It was canceled here, and the dealer cannot pass that on.
     Canceled,
+    /// `wait()` was called in a task of the runtime that drives the connection, which would have kept the answer from
+    /// coming. Nothing was sent: await the request there.
+    WaitInTask,
     /// The other side answered, but not all of its answer can be read; the session goes on.
     Unreadable(ProtocolViolation),
     /// The session has ended, or the connection ended before there was one.
@@ -249,6 +252,10 @@ impl Error {
     }
 }
 
+/// What is wrong with `wait()` in a task.
+pub(crate) const WAIT_IN_TASK: &str =
+    "wait() in a task of the runtime keeps the connection from being driven: use .await there";
+
 /// Whether connecting again may help.
 fn is_transient(kind: io::ErrorKind) -> bool {
     use io::ErrorKind as Kind;
@@ -339,6 +346,7 @@ impl fmt::Display for Error {
             Self::Wamp(error) => error.fmt(f),
             Self::Timeout(error) => error.fmt(f),
             Self::Canceled => f.write_str("canceled"),
+            Self::WaitInTask => f.write_str(WAIT_IN_TASK),
             Self::Connect { address, source } => write!(f, "cannot connect to {address}: {source}"),
             Self::Command(error) => error.fmt(f),
             Self::Unreadable(violation) => write!(f, "the answer cannot be read: {violation}"),
@@ -354,7 +362,7 @@ impl StdError for Error {
         match self {
             Self::Wamp(error) => Some(&**error),
             Self::Timeout(error) => Some(&**error),
-            Self::Canceled => None,
+            Self::Canceled | Self::WaitInTask => None,
             Self::Connect { source, .. } => Some(&**source),
             Self::Command(error) => Some(error),
             Self::Unreadable(violation) => Some(violation),

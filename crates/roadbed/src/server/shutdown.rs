@@ -28,7 +28,11 @@ impl Shutdown {
     }
 
     /// Waits in this thread.
+    ///
+    /// # Panics
+    /// In a task of the runtime that drives the connections, where that can tell: it would wait for itself.
     pub fn wait(self) -> usize {
+        assert!(self.router.0.runtime.may_wait(), "{}", crate::error::WAIT_IN_TASK);
         crate::park::block_on(self.run())
     }
 

@@ -254,7 +254,8 @@ impl Close {
     /// # Errors
     /// As when it is awaited: why it gave up before, or why it could not say GOODBYE.
     pub fn wait(self) -> Result<(), Error> {
-        crate::park::block_on(self.close())
+        let runtime = Arc::clone(&self.0.runtime);
+        crate::park::wait_for(&*runtime, self.close())
     }
 
     async fn close(self) -> Result<(), Error> {
