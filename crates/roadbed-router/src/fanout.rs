@@ -36,17 +36,22 @@ impl Fanout {
     pub(crate) fn encode(
         &mut self,
         serializer: Serializer,
+        limit: usize,
         arena: &mut BytesMut,
     ) -> Result<Encoded, Refused> {
         let unfit = self.unfit.get_mut(serializer as usize);
         if unfit.as_deref() == Some(&true) {
             return Err(Refused::PayloadKnown);
         }
-        self.outbound.encode(serializer, arena).map_err(|error| {
-            if let Some(unfit) = unfit {
-                *unfit = true;
+        self.outbound.encode_within(serializer, limit, arena).map_err(|error| match error {
+            // Others may accept more.
+            PayloadError::TooLarge { size, limit } => Refused::TooLarge { size, limit },
+            error => {
+                if let Some(unfit) = unfit {
+                    *unfit = true;
+                }
+                Refused::Payload(error)
             }
-            Refused::Payload(error)
         })
     }
 }

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use bytes::{Bytes, BytesMut};
 use roadbed_core::error::{CloseReason, PayloadError};
 use roadbed_core::message::{Message, Welcome};
-use roadbed_core::serializer::{Encoded, Outbound, Serializer};
+use roadbed_core::serializer::{Encoded, Serializer};
 use roadbed_core::time::Timestamp;
 
 use crate::events::{Outgoing, RouterEvent};
@@ -142,13 +142,17 @@ impl Outbox {
         if queue.is_closed {
             return Err(Refused::Closed);
         }
-        let encoded = event.encode(queue.serializer, &mut self.arena)?;
+        let encoded = event.encode(queue.serializer, queue.max_receive, &mut self.arena)?;
         self.push_within_budget(key, encoded)
     }
 
     /// Checks that an event can be carried to a peer. What that costs is not paid again when it is queued.
     pub(crate) fn try_event(&mut self, key: QueueKey, event: &mut Fanout) -> Result<(), PayloadError> {
-        match self.queues.get(key).map(|queue| event.encode(queue.serializer, &mut self.arena)) {
+        match self
+            .queues
+            .get(key)
+            .map(|queue| event.encode(queue.serializer, queue.max_receive, &mut self.arena))
+        {
             Some(Err(Refused::Payload(error))) => Err(error),
             _ => Ok(()),
         }
@@ -335,9 +339,12 @@ impl Outbox {
         if queue.is_closed {
             return Err(Refused::Closed);
         }
-        let serializer = queue.serializer;
+        let (serializer, limit) = (queue.serializer, queue.max_receive);
         self.prepare_arena();
-        Outbound::new(message).encode(serializer, &mut self.arena).map_err(Refused::Payload)
+        serializer.encode_within(&message, limit, &mut self.arena).map_err(|error| match error {
+            PayloadError::TooLarge { size, limit } => Refused::TooLarge { size, limit },
+            error => Refused::Payload(error),
+        })
     }
 
     fn push_within_budget(&mut self, key: QueueKey, encoded: Encoded) -> Result<(), Refused> {

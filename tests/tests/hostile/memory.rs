@@ -1,10 +1,13 @@
 //! What decoding costs in memory: nothing for the payload, a bounded amount for the envelope.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use roadbed_core::error::PayloadError;
+use roadbed_core::id::RequestId;
 use roadbed_core::limits::{Limits, MAX_DEPTH};
-use roadbed_core::message::Message;
+use roadbed_core::message::{Message, Publish, Sparse};
 use roadbed_core::payload::Payload;
 use roadbed_core::serializer::Serializer;
+use roadbed_core::uri::Uri;
 use roadbed_tests::alloc::{Usage, measure};
 use roadbed_tests::vectors::own;
 use roadbed_tests::wire::{Wire, dict, list, text};
@@ -165,5 +168,25 @@ fn broken_payloads_cost_nothing() {
             let (_, usage) = measure(|| serializer.decode(&cut, &Limits::default()).unwrap_err());
             assert!(usage.peak <= CONSTANT, "{serializer} cut at {end}: {usage:?}");
         }
+    }
+}
+
+/// One MiB of control characters is six in JSON: a recipient that accepts less is not worth writing them.
+#[test]
+fn what_a_recipient_does_not_accept_is_not_written() {
+    const SIZE: usize = 1 << 20;
+    let limit = SIZE;
+    let many = Payload::from_args(Serializer::MsgPack, &vec!["\u{1}"; SIZE / 8]).unwrap();
+    let one = Payload::from_args(Serializer::MsgPack, &("\u{1}".repeat(SIZE),)).unwrap();
+    for payload in [many, one] {
+        let options = Sparse::EMPTY;
+        let request = RequestId::MIN;
+        let publish = Publish { request, options, topic: Uri::from_static("com.example.t"), payload }.into();
+        let (result, usage) = measure(|| {
+            let mut arena = BytesMut::new();
+            Serializer::Json.encode_within(&publish, limit / 4, &mut arena)
+        });
+        assert!(matches!(result, Err(PayloadError::TooLarge { .. })), "{result:?}");
+        assert!(usage.peak <= 2 * limit, "{usage:?}");
     }
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::Connection;
 use crate::auth::AuthError;
-use crate::error::{CloseReason, CommandError, Deadline, uris};
+use crate::error::{CloseReason, CommandError, Deadline, PayloadError, uris};
 use crate::message::{Abort, Error, Goodbye, Message, Sparse};
 use crate::payload::Payload;
 use crate::session::SessionState;
@@ -142,7 +142,12 @@ impl Connection {
     /// Encodes a message and queues it in the transport; on failure nothing has changed.
     pub(super) fn send(&mut self, now: Timestamp, message: &Message) -> Result<(), CommandError> {
         let serializer = self.transport.serializer().ok_or(CommandError::NotJoined)?;
-        let encoded = serializer.encode_chunks(message, &mut self.arena)?;
+        let limit = self.transport.max_send();
+        let encoded =
+            serializer.encode_within(message, limit, &mut self.arena).map_err(|error| match error {
+                PayloadError::TooLarge { size, limit } => CommandError::TooLarge { size, limit },
+                error => error.into(),
+            })?;
         self.transport.send(now, &encoded).map_err(|error| match error {
             TransportError::TooLarge { size, limit } => CommandError::TooLarge { size, limit },
             _ => CommandError::NotJoined,

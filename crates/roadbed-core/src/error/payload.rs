@@ -52,6 +52,14 @@ pub enum PayloadError {
         /// Offset in bytes into the encoded part.
         offset: usize,
     },
+    /// The encoding would be larger than the recipient accepts. It was given up as soon as that was seen.
+    #[error("the encoding has {size} bytes or more, the limit is {limit}")]
+    TooLarge {
+        /// Bytes found; the whole may be larger.
+        size: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
     /// The encoded bytes are not well-formed, or hold what no peer can be given. Only payloads given as raw
     /// bytes can show this.
     #[error("the encoded payload is malformed {0}")]

@@ -125,7 +125,14 @@ impl RawDict {
         if self.serializer != Serializer::Cbor {
             let depth = crate::limits::MAX_DEPTH;
             let mut out = bytes::BytesMut::new();
-            crate::serializer::transcode_value(Serializer::Cbor, self.serializer, &encoded, depth, &mut out)?;
+            crate::serializer::transcode_value(
+                Serializer::Cbor,
+                self.serializer,
+                &encoded,
+                depth,
+                usize::MAX,
+                &mut out,
+            )?;
             encoded = out.freeze();
         }
         match self.entries.iter_mut().find(|(name, _)| *name == key) {

@@ -136,20 +136,35 @@ pub(crate) struct Encoder<W> {
     pub(crate) chained: Option<Vec<(usize, Bytes)>>,
     /// Depth limit for what has to be transcoded.
     pub(crate) depth: usize,
+    /// Bytes of the largest message that the recipient accepts.
+    pub(crate) limit: usize,
+    /// Where in the written bytes the message begins.
+    pub(crate) start: usize,
 }
 
 impl<'o, W: Writer<'o>> Encoder<W> {
     /// Writes an encoded part, transcoding it when it is in another serializer.
     pub(crate) fn part(&mut self, part: &Bytes, from: Serializer) -> Result<(), PayloadError> {
+        let written = self.writer.position().saturating_sub(self.start);
+        let (room, limit) = (self.limit.saturating_sub(written), self.limit);
+        let too_large = |size: usize| PayloadError::TooLarge { size: written.saturating_add(size), limit };
         let transcoded;
         let part = if from == self.serializer {
             part
         } else {
-            let mut out = BytesMut::with_capacity(part.len());
-            crate::serializer::transcode_value(from, self.serializer, part, self.depth, &mut out)?;
+            let mut out = BytesMut::with_capacity(part.len().min(room));
+            let (to, depth) = (self.serializer, self.depth);
+            let result = crate::serializer::transcode_value(from, to, part, depth, room, &mut out);
+            result.map_err(|error| match error {
+                PayloadError::TooLarge { size, .. } => too_large(size),
+                error => error,
+            })?;
             transcoded = out.freeze();
             &transcoded
         };
+        if part.len() > room {
+            return Err(too_large(part.len()));
+        }
         match &mut self.chained {
             Some(chained) if part.len() > CHAIN_THRESHOLD => {
                 self.writer.skip_raw(part);

@@ -339,7 +339,7 @@ impl Payload {
         self.check()?;
         let carry = |part: &Bytes| {
             let mut out = BytesMut::with_capacity(part.len());
-            transcode_value(self.serializer, to, part, depth, &mut out)?;
+            transcode_value(self.serializer, to, part, depth, usize::MAX, &mut out)?;
             Ok::<_, PayloadError>(out.freeze())
         };
         let first = self.first.as_ref().map(carry).transpose()?;

@@ -132,12 +132,14 @@ fn write<'o, W: Writer<'o>>(
     message: &Message,
     out: &'o mut BytesMut,
     chained: Option<Vec<(usize, Bytes)>>,
+    limit: usize,
 ) -> Result<Vec<(usize, Bytes)>, PayloadError> {
     // Room for most messages, so that the buffer does not grow in small steps.
     let payload = message.payload().map_or(0, Payload::len);
-    let copied = if chained.is_some() && payload > CHAIN_THRESHOLD { 0 } else { payload };
+    let copied = if chained.is_some() && payload > CHAIN_THRESHOLD { 0 } else { payload.min(limit) };
+    let start = out.len();
     out.reserve(copied.saturating_add(ENVELOPE));
-    let mut encoder = Encoder { writer: W::new(out), serializer, chained, depth: MAX_DEPTH };
+    let mut encoder = Encoder { writer: W::new(out), serializer, chained, depth: MAX_DEPTH, limit, start };
     let e = &mut encoder;
     macro_rules! run {
         ($body:ident) => {{
@@ -170,7 +172,7 @@ impl Serializer {
     /// `out` is then as it was.
     pub fn encode(self, message: &Message, out: &mut BytesMut) -> Result<(), PayloadError> {
         let start = out.len();
-        let result = with_format!(self, (_Reader, Writer) => write::<Writer<'_>>(self, message, out, None));
+        let result = with_format!(self, (_Reader, Writer) => write::<Writer<'_>>(self, message, out, None, usize::MAX));
         if result.is_err() {
             out.truncate(start);
         }
@@ -183,10 +185,25 @@ impl Serializer {
     /// # Errors
     /// As [`Serializer::encode`]; `arena` is then as it was.
     pub fn encode_chunks(self, message: &Message, arena: &mut BytesMut) -> Result<Encoded, PayloadError> {
+        self.encode_within(message, usize::MAX, arena)
+    }
+
+    /// Encodes a message into chunks, as [`encode_chunks`](Self::encode_chunks), for a recipient that accepts `limit`
+    /// bytes: a payload that takes more is given up as soon as that is seen. An envelope over the limit is for the
+    /// transport to refuse.
+    ///
+    /// # Errors
+    /// As [`Serializer::encode`], and [`PayloadError::TooLarge`]; `arena` is then as it was.
+    pub fn encode_within(
+        self,
+        message: &Message,
+        limit: usize,
+        arena: &mut BytesMut,
+    ) -> Result<Encoded, PayloadError> {
         let start = arena.len();
         let parts = Some(Vec::new());
         let result =
-            with_format!(self, (_Reader, Writer) => write::<Writer<'_>>(self, message, arena, parts));
+            with_format!(self, (_Reader, Writer) => write::<Writer<'_>>(self, message, arena, parts, limit));
         let parts = match result {
             Ok(parts) => parts,
             Err(error) => {

@@ -135,12 +135,26 @@ impl Outbound {
     /// # Errors
     /// [`PayloadError`] when the payload cannot be carried to `serializer`; `arena` is then unchanged.
     pub fn encode(&mut self, serializer: Serializer, arena: &mut BytesMut) -> Result<Encoded, PayloadError> {
+        self.encode_within(serializer, usize::MAX, arena)
+    }
+
+    /// Encodes the message as [`encode`](Self::encode) does, for a recipient that accepts `limit` bytes; see
+    /// [`Serializer::encode_within`]. An encoding that is there already is returned whatever its size.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode), and [`PayloadError::TooLarge`].
+    pub fn encode_within(
+        &mut self,
+        serializer: Serializer,
+        limit: usize,
+        arena: &mut BytesMut,
+    ) -> Result<Encoded, PayloadError> {
         let Some(slot) = self.encoded.get_mut(serializer as usize) else {
-            return serializer.encode_chunks(&self.message, arena);
+            return serializer.encode_within(&self.message, limit, arena);
         };
         match slot {
             Some(encoded) => Ok(encoded.clone()),
-            None => Ok(slot.insert(serializer.encode_chunks(&self.message, arena)?).clone()),
+            None => Ok(slot.insert(serializer.encode_within(&self.message, limit, arena)?).clone()),
         }
     }
 

@@ -34,7 +34,7 @@ use crate::limits::MAX_DEPTH;
 use crate::serializer::lengths::Lengths;
 use crate::serializer::values::{check_len, write_scalar};
 use crate::serializer::walk::{Step, Walk};
-use crate::serializer::{Kind, Malformed, ReadError, Reader, Serializer, Writer};
+use crate::serializer::{Kind, Malformed, ReadError, Reader, Scalar, Serializer, Writer};
 
 /// Appends `value`, which is one value encoded in `from`, to `out`, encoded in `to`. Containers may nest
 /// `depth` levels. Time and memory are linear in the value; memory beyond the output is 4 bytes for each
@@ -46,10 +46,11 @@ pub(crate) fn transcode_value(
     to: Serializer,
     value: &Bytes,
     depth: usize,
+    limit: usize,
     out: &mut BytesMut,
 ) -> Result<(), PayloadError> {
     let start = out.len();
-    let route = Route { from, to, depth: depth.min(MAX_DEPTH) };
+    let route = Route { from, to, depth: depth.min(MAX_DEPTH), limit, end: start.saturating_add(limit) };
     let result = with_format!(from, (Reader, _Writer) => route.write::<Reader<'_>>(value, out));
     if result.is_err() {
         out.truncate(start);
@@ -62,6 +63,9 @@ struct Route {
     from: Serializer,
     to: Serializer,
     depth: usize,
+    /// Bytes that may be written, and where in the output they end.
+    limit: usize,
+    end: usize,
 }
 
 impl Route {
@@ -92,6 +96,7 @@ impl Route {
                 Step::Leaf => self.leaf(&mut walk.reader, writer)?,
                 Step::Done => break,
             }
+            self.check_room(writer.position(), 0)?;
         }
         Ok(walk.reader.finish()?)
     }
@@ -127,7 +132,38 @@ impl Route {
     ) -> Result<(), PayloadError> {
         let offset = reader.value_start();
         let scalar = reader.scalar().map_err(|error| self.unfit(error, offset))?;
+        if let Scalar::Text(text) = &scalar {
+            self.check_room(writer.position(), self.least(text, writer.position()))?;
+        }
+        if let Scalar::Binary(bytes) = &scalar {
+            self.check_room(writer.position(), bytes.len())?;
+        }
         write_scalar(writer, self.to, &scalar).map_err(|what| self.refused(what, offset))
+    }
+
+    /// Bytes that a text takes at least. It is looked at only where it may be too much: JSON writes up to six bytes for
+    /// one.
+    fn least(self, text: &str, position: usize) -> usize {
+        let room = self.end.saturating_sub(position);
+        if self.to != Serializer::Json || text.len().saturating_mul(6) <= room {
+            return text.len();
+        }
+        let sizes = text.bytes().map(|byte| match byte {
+            b'"' | b'\\' | 8..=10 | 12 | 13 => 2,
+            0..=31 => 6,
+            _ => 1,
+        });
+        sizes.fold(0, usize::saturating_add)
+    }
+
+    /// Gives up where the output becomes larger than its recipient accepts: what is written further is thrown away.
+    fn check_room(self, position: usize, more: usize) -> Result<(), PayloadError> {
+        let found = position.saturating_add(more);
+        if found <= self.end {
+            return Ok(());
+        }
+        let size = self.limit.saturating_add(found.saturating_sub(self.end));
+        Err(PayloadError::TooLarge { size, limit: self.limit })
     }
 
     /// The error for a scalar or key that has no counterpart; what is left is malformed.
