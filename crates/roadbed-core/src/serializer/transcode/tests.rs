@@ -14,7 +14,7 @@ use crate::value::tests::any_value;
 
 fn transcode(from: Serializer, to: Serializer, value: &[u8]) -> Result<Vec<u8>, PayloadError> {
     let mut out = BytesMut::from(&b"before"[..]);
-    let result = transcode_value(from, to, &Bytes::copy_from_slice(value), 64, &mut out);
+    let result = transcode_value(from, to, &Bytes::copy_from_slice(value), 64, usize::MAX, &mut out);
     let added = out.strip_prefix(b"before").unwrap();
     if result.is_err() {
         assert!(added.is_empty(), "an error leaves the output as it was");
@@ -198,7 +198,7 @@ fn hostile_nesting_needs_little_stack() {
                 let bytes = Bytes::from(unit.repeat(1_000_000));
                 for depth in [64, 256] {
                     let mut out = BytesMut::new();
-                    match transcode_value(from, to, &bytes, depth, &mut out) {
+                    match transcode_value(from, to, &bytes, depth, usize::MAX, &mut out) {
                         Err(PayloadError::Malformed(error)) => {
                             assert_eq!(error.kind, Malformed::TooDeep { limit: depth });
                         }
