@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use bytes::BytesMut;
 use roadbed_core::connection::{Connection, Endpoint};
-use roadbed_core::link::{Link, LinkConfig, LinkEvent};
+use roadbed_core::link::LinkConfig;
 use roadbed_core::serializer::Serializer;
 use roadbed_core::session::{ClientConfig, SessionEvent};
 use roadbed_core::time::{Timestamp, UnixMicros};
 use roadbed_core::transport::TransportDetails;
 use roadbed_core::uri::Uri;
-use roadbed_router::{Authentication, Outgoing, PeerId, Router, RouterConfig};
+use roadbed_router::{Authentication, PeerId, Port, Router, RouterConfig};
 
 /// Everything between two applications, RawSocket frames included.
 pub(crate) struct Network {
@@ -22,11 +22,10 @@ pub(crate) struct Network {
 
 struct Client {
     connection: Connection,
-    link: Link,
+    port: Port,
     /// Bytes that the router has read, and bytes that the client has read.
     up: BytesMut,
     down: BytesMut,
-    peer: Option<PeerId>,
     /// What arrives is dropped: only the router's share of the work is of interest.
     is_deaf: bool,
 }
@@ -48,10 +47,9 @@ impl Network {
         connection.transport_ready(self.now, TransportDetails::local());
         self.clients.push(Client {
             connection,
-            link: Link::server(&LinkConfig::default(), self.now),
+            port: Port::new(&LinkConfig::default(), TransportDetails::local(), self.now),
             up: BytesMut::new(),
             down: BytesMut::new(),
-            peer: None,
             is_deaf: false,
         });
         let client = self.clients.len() - 1;
@@ -59,7 +57,6 @@ impl Network {
             self.send(client);
         }
         assert!(matches!(self.event(client), SessionEvent::Joined { .. }));
-        self.clients[client].link.set_receive_limit(roadbed_core::limits::Limits::default().message_size);
         client
     }
 
@@ -88,39 +85,34 @@ impl Network {
     /// From a client to the router, and from there to everybody.
     fn send(&mut self, client: usize) {
         let now = self.now;
-        let Client { connection, link, up, peer, .. } = &mut self.clients[client];
+        let Client { connection, port, up, .. } = &mut self.clients[client];
         while let Some(bytes) = connection.poll_transmit() {
             up.extend_from_slice(&bytes);
         }
-        link.handle_input(now, up);
-        while let Some(event) = link.poll_event() {
-            match (event, *peer) {
-                (LinkEvent::Open { serializer, max_send, .. }, _) => {
-                    let id = self.router.attach(now, serializer, max_send, TransportDetails::local());
-                    *peer = Some(id);
-                    self.by_peer.insert(id, client);
-                }
-                (LinkEvent::Message(message), Some(peer)) => self.router.handle_message(now, peer, message),
-                (event, _) => panic!("unexpected: {event:?}"),
-            }
+        let before = port.peer();
+        port.handle_input(now, up);
+        while port.wants_exchange() {
+            port.exchange(&mut self.router, now);
+            port.handle_input(now, up);
         }
-        // Of an idle router only the handshake's answer has to be fetched from the link itself.
+        if before.is_none()
+            && let Some(peer) = port.peer()
+        {
+            self.by_peer.insert(peer, client);
+        }
         self.clients[client].receive(now);
         while let Some(peer) = self.router.poll_ready() {
             let client = &mut self.clients[self.by_peer[&peer]];
-            while let Some(outgoing) = self.router.poll_outgoing(peer) {
-                let Outgoing::Message(message) = outgoing else { panic!("unexpected: {outgoing:?}") };
-                client.link.send(now, &message).unwrap();
-            }
+            client.port.exchange(&mut self.router, now);
             client.receive(now);
         }
     }
 }
 
 impl Client {
-    /// From its link to the client.
+    /// From its port to the client.
     fn receive(&mut self, now: Timestamp) {
-        while let Some(bytes) = self.link.poll_transmit() {
+        while let Some(bytes) = self.port.poll_transmit() {
             if !self.is_deaf {
                 self.down.extend_from_slice(&bytes);
             }

@@ -5,21 +5,21 @@
 
 use std::sync::mpsc::Sender;
 
-use roadbed_core::message::Message;
+use bytes::Bytes;
 use roadbed_core::serializer::{Encoded, Serializer};
 
 /// Messages on their way that the other side has not taken yet, at most.
 pub(crate) const WINDOW: usize = 16;
 
-/// What payloads are encoded in, on both sides. Binary, and the cheapest to read.
+/// What messages are encoded in, on both sides. Binary, and the cheapest to read.
 pub(crate) const SERIALIZER: Serializer = Serializer::MsgPack;
 
 /// From a client to the router.
 pub(crate) enum ToRouter {
     /// Here I am, and this is how you reach me.
     Open(Sender<ToClient>),
-    /// A message, as the client's session made it: nothing is encoded but its payload.
-    Message(Message),
+    /// A message, encoded.
+    Message(Bytes),
     /// I took a message of yours.
     Taken,
     /// I am gone.

@@ -3,6 +3,7 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use roadbed_core::error::CommandError;
 use roadbed_core::session::{ClientConfig, Session, SessionEvent, SessionState};
 use roadbed_core::time::Timestamp;
@@ -55,7 +56,10 @@ impl Client {
             {
                 self.ahead += 1;
                 // Without a router the line has ended, and the channel says so below.
-                let _ = self.to_router.send((self.line, ToRouter::Message(message)));
+                let mut bytes = BytesMut::new();
+                if SERIALIZER.encode(&message, &mut bytes).is_ok() {
+                    let _ = self.to_router.send((self.line, ToRouter::Message(bytes.freeze())));
+                }
             }
             if let Some(event) = self.session.poll_event() {
                 return Some(event);

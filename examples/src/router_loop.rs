@@ -12,11 +12,10 @@ use std::thread;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use roadbed_core::link::{Link, LinkConfig, LinkEvent};
+use roadbed_core::link::LinkConfig;
 use roadbed_core::time::Timestamp;
-use roadbed_core::transport::TransportDetails;
 use roadbed_core::transport::websocket::WebSocketServerConfig;
-use roadbed_router::{Outgoing, PeerId, Router, RouterConfig, RouterStats};
+use roadbed_router::{PeerId, Port, Router, RouterConfig, RouterStats};
 
 use crate::clock::{Clock, seed, utc};
 use crate::stream::{Listener, Socket};
@@ -51,13 +50,8 @@ struct State {
 
 /// What the loop keeps of a connection.
 struct Connection {
-    link: Link,
+    port: Port,
     input: BytesMut,
-    details: TransportDetails,
-    /// Its name in the router, once the transport's handshake is done.
-    peer: Option<PeerId>,
-    /// `Closed` was reported: output ends, input is discarded.
-    has_ended: bool,
     /// The peer has ended its side, or the socket is broken.
     is_silent: bool,
 }
@@ -142,11 +136,8 @@ impl Shared {
             state.last_key += 1;
             let now = self.clock.now();
             let connection = Connection {
-                link: Link::server(&self.config, now),
+                port: Port::new(&self.config, socket.details(), now),
                 input: BytesMut::new(),
-                details: socket.details().opened(now),
-                peer: None,
-                has_ended: false,
                 is_silent: false,
             };
             let key = state.last_key;
@@ -182,11 +173,11 @@ impl Shared {
         let mut state = self.lock();
         loop {
             let connection = state.connections.get(&key).filter(|connection| !connection.is_silent)?;
-            if connection.has_ended {
+            if connection.port.has_ended() {
                 return Some(DISCARD);
             }
-            if connection.link.wants_input() {
-                return Some(connection.link.input_hint());
+            if connection.port.wants_input() {
+                return Some(connection.port.input_hint());
             }
             state = self.wait(state, None);
         }
@@ -199,16 +190,16 @@ impl Shared {
         match result {
             Ok(0) => {
                 connection.is_silent = true;
-                connection.link.handle_eof(now);
+                connection.port.handle_eof(now);
             }
             Ok(_) => connection.input.extend_from_slice(bytes),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => {
                 connection.is_silent = true;
-                connection.link.handle_lost(now);
+                connection.port.handle_lost(now);
             }
         }
-        state.read(key, now);
+        state.serve(key, now);
         self.settle(&mut state);
     }
 
@@ -216,16 +207,22 @@ impl Shared {
     fn output(&self, key: u64) -> Option<Bytes> {
         let (mut state, now) = (self.lock(), self.clock.now());
         loop {
-            let connection = state.connections.get_mut(&key)?;
-            if let Some(bytes) = connection.link.poll_transmit() {
+            let port = &mut state.connections.get_mut(&key)?.port;
+            let bytes = port.poll_transmit();
+            if port.wants_exchange() {
                 // There is room again: for what the router holds back, and perhaps for input.
-                state.pull(key, now);
-                state.read(key, now);
+                state.serve(key, now);
                 self.settle(&mut state);
-                return Some(bytes);
             }
-            if connection.has_ended {
+            if bytes.is_some() {
+                return bytes;
+            }
+            let port = &state.connections.get(&key)?.port;
+            if port.has_ended() {
                 return None;
+            }
+            if port.queued() > 0 {
+                continue;
             }
             state = self.wait(state, None);
         }
@@ -235,9 +232,9 @@ impl Shared {
     fn lost(&self, key: u64) {
         let (mut state, now) = (self.lock(), self.clock.now());
         if let Some(connection) = state.connections.get_mut(&key) {
-            connection.link.handle_lost(now);
+            connection.port.handle_lost(now);
         }
-        state.read(key, now);
+        state.serve(key, now);
         self.settle(&mut state);
     }
 
@@ -261,13 +258,13 @@ impl Shared {
         let keys: Vec<u64> = state.connections.keys().copied().collect();
         for key in keys {
             if let Some(connection) = state.connections.get_mut(&key) {
-                connection.link.handle_timeout(now);
+                connection.port.handle_timeout(now);
             }
-            state.read(key, now);
+            state.serve(key, now);
         }
         self.settle(&mut state);
-        let links = state.connections.values().filter_map(|connection| connection.link.poll_timeout());
-        let next = links.chain(state.router.poll_timeout()).min();
+        let ports = state.connections.values().filter_map(|connection| connection.port.poll_timeout());
+        let next = ports.chain(state.router.poll_timeout()).min();
         drop(self.wait(state, next));
     }
 
@@ -276,7 +273,7 @@ impl Shared {
         let now = self.clock.now();
         while let Some(peer) = state.router.poll_ready() {
             if let Some(&key) = state.peers.get(&peer) {
-                state.pull(key, now);
+                state.serve(key, now);
             }
         }
         // What happened in the router is for logs; this loop keeps none.
@@ -286,69 +283,15 @@ impl Shared {
 }
 
 impl State {
-    /// Takes what a connection's link has read to the router.
-    fn read(&mut self, key: u64, now: Timestamp) {
-        loop {
-            let Some(connection) = self.connections.get_mut(&key) else { return };
-            connection.link.handle_input(now, &mut connection.input);
-            let Some(event) = connection.link.poll_event() else { return };
-            match (event, connection.peer) {
-                (LinkEvent::Open { serializer, max_send, request }, _) => {
-                    let mut details = connection.details.clone();
-                    details.request = request;
-                    let peer = self.router.attach(now, serializer, max_send, details);
-                    connection.peer = Some(peer);
-                    self.peers.insert(peer, key);
-                }
-                (LinkEvent::Message(message), Some(peer)) => {
-                    self.router.handle_message(now, peer, message);
-                }
-                (LinkEvent::Violation(violation), Some(peer)) => {
-                    self.router.handle_violation(now, peer, violation);
-                }
-                (LinkEvent::Closed { reason }, peer) => {
-                    connection.has_ended = true;
-                    if let Some(peer) = peer {
-                        self.peers.remove(&peer);
-                        self.router.detach(now, peer, reason);
-                    }
-                }
-                // Nothing comes before Open, and new kinds of events want a new version of this loop.
-                _ => {}
-            }
-            // WELCOME has to be seen before the next message: it raises the limit on that.
-            self.pull(key, now);
-        }
-    }
-
-    /// Takes what the router has for a connection to its link, while that has room.
-    fn pull(&mut self, key: u64, now: Timestamp) {
-        let Some(connection) = self.connections.get_mut(&key) else { return };
-        let Some(peer) = connection.peer else { return };
-        let link = &mut connection.link;
-        if self.router.must_drop(peer) {
-            link.handle_lost(now);
-        }
-        while link.is_writable() {
-            match self.router.poll_outgoing(peer) {
-                Some(Outgoing::Message(message)) => {
-                    // Messages over the peer's limit never leave the router.
-                    let _ = link.send(now, &message);
-                }
-                Some(Outgoing::Close(_)) => link.close(now),
-                None => break,
-            }
-        }
-        link.set_receive_limit(self.router.receive_limit(peer));
-        let agent = self.router.session(peer).and_then(|session| session.agent.as_ref());
-        // Others may drop the connection when they are pinged over RawSocket.
-        if agent.is_some_and(|agent| agent.starts_with("roadbed")) {
-            link.activate_liveness(now);
-        }
-        if self.router.wants_input(peer) {
-            link.resume(now);
-        } else {
-            link.pause();
+    /// Serves a connection: hands in what was read, and takes what the router has for it.
+    fn serve(&mut self, key: u64, now: Timestamp) {
+        let Some(Connection { port, input, .. }) = self.connections.get_mut(&key) else { return };
+        let before = port.peer();
+        port.serve(&mut self.router, now, input);
+        let after = port.peer();
+        if before != after {
+            before.map(|peer| self.peers.remove(&peer));
+            after.map(|peer| self.peers.insert(peer, key));
         }
     }
 }

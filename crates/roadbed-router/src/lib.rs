@@ -2,8 +2,8 @@
 //! lists; anonymous, ticket and dynamic authentication.
 //!
 //! A [`Router`] takes messages and gives encoded messages; it never sees a byte or a socket, reads no
-//! clock and draws no randomness but from the seed it is given. What carries bytes (a
-//! `roadbed_core::link::Link` over TCP, a WebSocket, a queue in memory) is the driver's.
+//! clock and draws no randomness but from the seed it is given. What lies between it and a connection is a [`Port`]:
+//! bytes of RawSocket or WebSocket, or whole messages, in and out.
 //!
 //! # A router in memory
 //!
@@ -67,43 +67,16 @@
 //!
 //! # What a driver does
 //!
-//! 1. When a transport is ready, [`attach`](Router::attach) it.
-//! 2. Hand over what its `Link` decoded ([`handle_message`](Router::handle_message)) and what it could not
-//!    ([`handle_violation`](Router::handle_violation)), as long as [`wants_input`](Router::wants_input).
-//!    Serve the peer (below) after each message, as WELCOME raises the limit on the next one.
-//! 3. Serve each peer that [`poll_ready`](Router::poll_ready) names, and each whose `Link` became writable
-//!    again.
-//! 4. Call [`handle_timeout`](Router::handle_timeout) when [`poll_timeout`](Router::poll_timeout) says so.
-//! 5. Take every [`poll_event`](Router::poll_event), and answer [`RouterEvent::Authenticate`].
-//! 6. When the transport ended, for whatever reason, [`detach`](Router::detach).
+//! A driver keeps a [`Port`] for each connection, which does most of it:
 //!
-//! To serve a peer is always the same, and costs little when there is nothing to do:
+//! 1. Hand what was read to the port, and let it [exchange](Port::exchange) with the router: [`Port::serve`].
+//! 2. Serve each peer that [`poll_ready`](Router::poll_ready) names. Write what [`Port::poll_transmit`] gives.
+//! 3. Call [`Port::handle_timeout`] and [`Router::handle_timeout`] when their `poll_timeout` says so.
+//! 4. Take every [`poll_event`](Router::poll_event), and answer [`RouterEvent::Authenticate`].
+//! 5. Drop the transport when [`Port::must_drop`], or flush and close it when [`Port::has_ended`].
 //!
-//! ```
-//! use roadbed_core::link::Link;
-//! use roadbed_core::time::Timestamp;
-//! use roadbed_router::{Outgoing, PeerId, Router};
-//!
-//! fn serve(router: &mut Router, peer: PeerId, link: &mut Link, now: Timestamp) {
-//!     // First, and whether the link is writable or not: it may never be again.
-//!     if router.must_drop(peer) {
-//!         link.handle_lost(now);
-//!     }
-//!     // What is pulled counts as taken, so nothing is pulled that has to wait here.
-//!     while link.is_writable() {
-//!         match router.poll_outgoing(peer) {
-//!             // It fits: the router knows what the peer accepts.
-//!             Some(Outgoing::Message(message)) => drop(link.send(now, &message)),
-//!             // The link flushes and closes; when it says so, `detach` follows.
-//!             Some(Outgoing::Close(_)) => link.close(now),
-//!             None => break,
-//!         }
-//!     }
-//!     // Both may have changed with what was queued or pulled.
-//!     link.set_receive_limit(router.receive_limit(peer));
-//!     if router.wants_input(peer) { link.resume(now) } else { link.pause() }
-//! }
-//! ```
+//! The router itself knows peers, messages, and time: [`attach`](Router::attach), [`handle_message`](Router::handle_message),
+//! [`poll_outgoing`](Router::poll_outgoing), [`detach`](Router::detach) are what a port calls, and what tests may call instead.
 //!
 //! # What is refused, and how
 //!

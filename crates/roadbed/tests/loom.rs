@@ -7,6 +7,8 @@
 
 #[path = "../src/guard.rs"]
 mod guard;
+#[path = "../src/server/mailbox.rs"]
+mod mailbox;
 
 mod sync {
     pub(crate) use loom::sync::Mutex;
@@ -19,6 +21,7 @@ use guard::{Guarded, Sleeper};
 use loom::future::block_on;
 use loom::sync::Arc;
 use loom::thread;
+use mailbox::{Mail, Mailbox};
 
 /// A queue with a sleeping driver, the way sessions and routers have one.
 #[derive(Default)]
@@ -148,5 +151,72 @@ fn a_driver_sleeps_for_two_locks_at_once() {
         taken.sort_unstable();
         assert_eq!(taken, [1, 2]);
         producers.into_iter().for_each(|producer| producer.join().unwrap());
+    });
+}
+
+/// A router's peer: what waits for it is behind the router's lock, its port behind one of its own, and the driver sleeps
+/// by its mailbox. Another peer queues two messages, each under the router's lock, where the note is left too.
+#[test]
+fn a_peer_that_becomes_ready_between_its_exchange_and_its_sleep_is_woken() {
+    loom::model(|| {
+        let router = Arc::new(Guarded::new(VecDeque::new()));
+        let mailbox = Arc::new(Mailbox::new());
+        let port = Guarded::new(Vec::new());
+        let other = {
+            let (router, mailbox) = (Arc::clone(&router), Arc::clone(&mailbox));
+            thread::spawn(move || {
+                for message in [1, 2] {
+                    let ((), wakers) = router.with(|queue, wakers: &mut Vec<Waker>| {
+                        queue.push_back(message);
+                        wakers.extend(mailbox.post(Mail { is_ready: true, is_lost: false }));
+                    });
+                    wakers.into_iter().for_each(Waker::wake);
+                }
+            })
+        };
+        block_on(std::future::poll_fn(|cx| {
+            let (is_done, ()) = port.with(|taken: &mut Vec<u32>, (): &mut ()| {
+                loop {
+                    if taken.len() == 2 {
+                        return true;
+                    }
+                    // As the driver does: nothing to write, nothing to hand over; so a look, or sleep.
+                    if mailbox.take_or_sleep(cx.waker()).is_none() {
+                        return false;
+                    }
+                    router.with(|queue: &mut VecDeque<u32>, (): &mut ()| taken.extend(queue.drain(..)));
+                }
+            });
+            if is_done { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        }));
+        let (taken, ()) = port.with(|taken, (): &mut ()| taken.clone());
+        assert_eq!(taken, [1, 2]);
+        other.join().unwrap();
+    });
+}
+
+/// The end of everything reaches a driver that is about to sleep.
+#[test]
+fn a_connection_that_is_given_up_is_woken() {
+    loom::model(|| {
+        let mailbox = Arc::new(Mailbox::new());
+        let other = {
+            let mailbox = Arc::clone(&mailbox);
+            thread::spawn(move || {
+                for mail in [Mail { is_ready: true, is_lost: false }, Mail { is_ready: false, is_lost: true }]
+                {
+                    mailbox.post(mail).into_iter().for_each(Waker::wake);
+                }
+            })
+        };
+        block_on(std::future::poll_fn(|cx| {
+            while let Some(mail) = mailbox.take_or_sleep(cx.waker()) {
+                if mail.is_lost {
+                    return std::task::Poll::Ready(());
+                }
+            }
+            std::task::Poll::Pending
+        }));
+        other.join().unwrap();
     });
 }

@@ -26,8 +26,8 @@ pub(super) struct Peer {
     /// What is left to be written.
     output: Bytes,
     is_eof: bool,
-    /// A deadline has come, and is judged when nothing is left to read.
-    is_due: bool,
+    /// The next deadline; when it has come, it is judged after what can be read was read.
+    due: Option<Timestamp>,
     /// A write failed: what the peer has said before is read until this time.
     deaf_until: Option<Timestamp>,
     stage: Stage,
@@ -53,7 +53,7 @@ impl Peer {
             input: BytesMut::new(),
             output: Bytes::new(),
             is_eof: false,
-            is_due: false,
+            due: None,
             deaf_until: None,
             stage: Stage::Open,
         })
@@ -105,7 +105,7 @@ impl Peer {
 
     /// Judges what is due, after all that can be read was read; writes what there is, and asks for the next deadline.
     fn write(&mut self, turn: &mut Turn) {
-        if std::mem::take(&mut self.is_due) {
+        if self.due.is_some_and(|at| at <= turn.now) {
             self.drive.expire();
         }
         let mut can_write = true;
@@ -145,10 +145,10 @@ impl Peer {
         if self.deaf_until.is_some_and(|until| until <= turn.now) {
             return self.lose();
         }
-        self.is_due = at.is_some_and(|at| at <= turn.now);
-        // What is due is judged in the next turn, when the socket was looked at again.
-        turn.has_moved |= self.is_due;
-        turn.until(at);
+        // What is due is judged in a later turn, when the socket was looked at again. A machine names no deadline that is
+        // not later than what it has seen, so it is kept until then, however often it is asked meanwhile.
+        self.due = at.map(|at| self.due.filter(|due| *due > turn.now).map_or(at, |due| due.min(at)));
+        turn.until(self.due);
         turn.until(self.deaf_until);
     }
 

@@ -1,13 +1,18 @@
 //! Listeners and timers.
 
 use std::future::poll_fn;
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::task::Poll;
+use std::thread;
 use std::time::Duration;
 
+use roadbed::client::Invocation;
+use roadbed::core::transport::LivenessConfig;
+
 use crate::adapter::{Adapter, Listening};
-use crate::world::{Outcome, SOON, World, eventually, in_time};
+use crate::world::{Outcome, SOON, World, config, eventually, in_time};
 
 /// A listener that is stopped takes nobody in, and those who are in stay.
 pub(crate) async fn stopped_listener<A: Adapter>(world: &World<A>) -> Outcome {
@@ -64,5 +69,45 @@ pub(crate) async fn timers<A: Adapter>(world: &World<A>) -> Outcome {
         assert!(span + Duration::from_millis(2) >= Duration::from_millis(millis), "{millis}: {span:?}");
         assert!(span < SOON, "{millis}: {span:?}");
     }
+    Ok(())
+}
+
+/// A callee over RawSocket that is known to answer pings falls silent without closing: the router pings it, in its
+/// default mode, and gives it up; then its procedure is free again.
+pub(crate) async fn silent_callee_is_given_up<A: Adapter>(world: &World<A>) -> Outcome {
+    let step = Duration::from_millis(300);
+    let liveness = LivenessConfig::default().idle(step).retry(step).grace(step);
+    let other = world.another_with(config(), |builder| builder.liveness(liveness));
+    let mut stream = TcpStream::connect(&other.place)?;
+    stream.set_read_timeout(Some(SOON))?;
+    let callee = thread::spawn(move || -> std::io::Result<Vec<u8>> {
+        let frame = |message: &[u8]| [&[0, 0, 0, message.len() as u8], message].concat();
+        let hello = br#"[1,"realm1",{"agent":"roadbed/0.1.0","roles":{"callee":{}}}]"#;
+        stream.write_all(&[&b"\x7F\xF1\x00\x00"[..], &frame(hello)].concat())?;
+        let mut handshake = [0; 4];
+        stream.read_exact(&mut handshake)?;
+        stream.write_all(&frame(br#"[64,1,{},"com.example.mine"]"#))?;
+        // It reads, so nothing waits for it, but says nothing any more.
+        let mut kinds = Vec::new();
+        let mut header = [0; 4];
+        while stream.read_exact(&mut header).is_ok() {
+            kinds.push(header[0]);
+            let mut body = vec![0; u32::from_be_bytes([0, header[1], header[2], header[3]]) as usize];
+            stream.read_exact(&mut body)?;
+        }
+        Ok(kinds)
+    });
+    eventually(|| other.router.stats().registrations == 1).await;
+    eventually(|| other.router.stats().registrations == 0).await;
+    let session = other.session().await;
+    let registration = session.register("com.example.mine", |_: Invocation| async { Ok(()) }).await?;
+    // WELCOME and REGISTERED are messages; what follows are pings.
+    let kinds = callee.join().map_err(|_| "panicked")??;
+    assert_eq!(kinds[..3], [0, 0, 1], "{kinds:?}");
+    assert!(kinds[2..].iter().all(|kind| *kind == 1), "{kinds:?}");
+    world.note("given up, and its procedure is free");
+    registration.unregister().await?;
+    drop(session);
+    other.close().await;
     Ok(())
 }

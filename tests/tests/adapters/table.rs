@@ -40,6 +40,11 @@ const LEFT_OUT: &[(&str, &[Way], &str)] = &[
     ("faults::", &[Way::Memory], "there is no network between the ends that could fail"),
     ("last_words::", &[Way::Memory], "there is no network between the ends that could fail"),
     ("serving::", &[Way::Memory], "there is no listener"),
+    (
+        "serving::silent_callee",
+        &[Way::WebSocket, Way::SecureRawSocket, Way::SecureWebSocket],
+        "the peer is a script over plain RawSocket",
+    ),
     ("serving::", &Way::UNIX, "listeners and timers do not differ from those over TCP"),
 ];
 

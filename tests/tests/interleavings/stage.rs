@@ -3,11 +3,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use bytes::BytesMut;
-use roadbed_core::error::{CloseReason, WampError};
+use bytes::{Bytes, BytesMut};
+use roadbed_core::error::WampError;
 use roadbed_core::id::{CallId, InvocationId};
 use roadbed_core::limits::Limits;
-use roadbed_core::message::Message;
 use roadbed_core::options::{CallOptions, CancelMode, RegisterOptions, YieldOptions};
 use roadbed_core::payload::Payload;
 use roadbed_core::serializer::Serializer;
@@ -15,7 +14,7 @@ use roadbed_core::session::{ClientConfig, Session, SessionEvent, SessionState};
 use roadbed_core::time::{Timestamp, UnixMicros};
 use roadbed_core::transport::TransportDetails;
 use roadbed_core::uri::Uri;
-use roadbed_router::{Authentication, Outgoing, PeerId, Router, RouterConfig};
+use roadbed_router::{Authentication, Port, Router, RouterConfig};
 
 /// Something that ends a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,17 +67,19 @@ const CALLER: usize = 0;
 const CALLEE: usize = 1;
 
 enum Item {
-    Message(Message),
+    Message(Bytes),
     /// The stream ends.
     End,
 }
 
 struct Actor {
     session: Session,
-    peer: Option<PeerId>,
+    port: Port,
     up: VecDeque<Item>,
     down: VecDeque<Item>,
     is_closed: bool,
+    /// The router closed it.
+    is_ended: bool,
     /// It left or vanished on purpose.
     is_gone: bool,
     calls: Vec<CallId>,
@@ -105,13 +106,16 @@ impl Actor {
         let mut session = Session::new(config, now, UnixMicros::default());
         session.transport_ready(now, TransportDetails::local());
         session.join(now).expect("it is idle");
-        let peer = router.attach(now, Serializer::Cbor, 1 << 20, TransportDetails::local());
+        let details = TransportDetails::local();
+        let mut port = Port::messages(&Limits::default(), Serializer::Cbor, 1 << 20, details, now);
+        port.serve(router, now, &mut BytesMut::new());
         Self {
             session,
-            peer: Some(peer),
+            port,
             up: VecDeque::new(),
             down: VecDeque::new(),
             is_closed: false,
+            is_ended: false,
             is_gone: false,
             calls: Vec::new(),
             results: 0,
@@ -232,24 +236,24 @@ impl Stage {
 
     fn carry_up(&mut self, actor: usize) {
         let actor = &mut self.actors[actor];
-        let (Some(item), Some(peer)) = (actor.up.pop_front(), actor.peer) else { return };
+        let Some(item) = actor.up.pop_front() else { return };
         match item {
             Item::Message(message) => {
-                self.log.push(format!("{peer:?} -> router: {:?}", message.message_type()));
-                self.router.handle_message(self.now, peer, message);
+                self.log.push(format!("{:?} -> router: {} bytes", actor.port.peer(), message.len()));
+                actor.port.handle_message(self.now, &message);
             }
-            Item::End => {
-                self.router.detach(self.now, peer, CloseReason::Eof);
-                actor.peer = None;
-            }
+            Item::End => actor.port.handle_eof(self.now),
         }
+        actor.port.serve(&mut self.router, self.now, &mut BytesMut::new());
     }
 
     fn carry_down(&mut self, actor: usize) {
         let actor = &mut self.actors[actor];
         match actor.down.pop_front() {
             Some(Item::Message(message)) => {
-                self.log.push(format!("router -> {:?}: {:?}", actor.peer, message.message_type()));
+                let message = Serializer::Cbor.decode(&message, &Limits::default());
+                let message = message.expect("a router sends messages");
+                self.log.push(format!("router -> {:?}: {:?}", actor.port.peer(), message.message_type()));
                 actor.session.handle_message(self.now, message);
             }
             Some(Item::End) => actor.session.handle_eof(self.now),
@@ -261,7 +265,9 @@ impl Stage {
     fn collect(&mut self) {
         for actor in &mut self.actors {
             while let Some(message) = actor.session.poll_transmit() {
-                actor.up.push_back(Item::Message(message));
+                let mut bytes = BytesMut::new();
+                Serializer::Cbor.encode(&message, &mut bytes).expect("a session makes messages");
+                actor.up.push_back(Item::Message(bytes.freeze()));
             }
             while let Some(event) = actor.session.poll_event() {
                 assert!(!actor.is_closed, "{event:?} follows Closed: {:#?}", self.log);
@@ -279,19 +285,23 @@ impl Stage {
                     _ => {}
                 }
             }
-            let Some(peer) = actor.peer else { continue };
-            while let Some(outgoing) = self.router.poll_outgoing(peer) {
-                actor.down.push_back(match outgoing {
-                    Outgoing::Message(encoded) => {
-                        let bytes: BytesMut = encoded.chunks().iter().flatten().copied().collect();
-                        let message = Serializer::Cbor.decode(&bytes.freeze(), &Limits::default());
-                        Item::Message(message.expect("a router sends messages"))
-                    }
-                    Outgoing::Close(_) => Item::End,
-                });
+        }
+        while let Some(peer) = self.router.poll_ready() {
+            let ready = self.actors.iter_mut().find(|actor| actor.port.peer() == Some(peer));
+            ready
+                .into_iter()
+                .for_each(|actor| actor.port.serve(&mut self.router, self.now, &mut BytesMut::new()));
+        }
+        for actor in &mut self.actors {
+            while let Some(message) = actor.port.poll_message() {
+                actor.down.push_back(Item::Message(message.to_bytes()));
+            }
+            actor.port.serve(&mut self.router, self.now, &mut BytesMut::new());
+            if actor.port.has_ended() && !actor.is_ended {
+                actor.is_ended = true;
+                actor.down.push_back(Item::End);
             }
         }
-        while self.router.poll_ready().is_some() {}
     }
 
     /// Lets everything arrive.

@@ -21,6 +21,8 @@ mod admission;
 mod admission_tests;
 mod backoff;
 mod builder;
+#[cfg(test)]
+mod ending_tests;
 mod mailbox;
 mod peer;
 mod shutdown;

@@ -27,6 +27,10 @@ impl ByHand {
         Self(here)
     }
 
+    pub(super) fn from(pipe: Pipe) -> Self {
+        Self(pipe)
+    }
+
     pub(super) fn write(&mut self, world: &World, bytes: &[u8]) {
         let poll = self.0.poll_write(&mut Context::from_waker(Waker::noop()), bytes);
         assert!(matches!(poll, Poll::Ready(Ok(count)) if count == bytes.len()));

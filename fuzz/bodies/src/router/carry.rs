@@ -3,10 +3,9 @@
 use bytes::{Bytes, BytesMut};
 use roadbed_core::error::CloseReason;
 use roadbed_core::limits::Limits;
-use roadbed_core::link::{Link, LinkEvent};
 use roadbed_core::serializer::Serializer;
 use roadbed_core::transport::TransportDetails;
-use roadbed_router::Outgoing;
+use roadbed_router::{Outgoing, Port};
 
 use super::{Peer, Pipe, World};
 use crate::check_text;
@@ -32,9 +31,9 @@ impl World {
             peer.id = Some(self.router.attach(now, serializer, limit, details));
             self.peers[slot] = Some(peer);
         } else {
-            let link = Link::server(&self.links, self.now);
+            let port = Port::new(&self.links, TransportDetails::local(), self.now);
             let (input, output) = (BytesMut::new(), BytesMut::new());
-            peer.pipe = Some(Box::new(Pipe { link, input, output, is_shaken: false }));
+            peer.pipe = Some(Box::new(Pipe { port, input, output, is_shaken: false }));
             self.peers[slot] = Some(peer);
             self.raw_tame(slot, &[0x7F, 0xF0 | serializer.rawsocket_id(), 0, 0]);
         }
@@ -45,7 +44,7 @@ impl World {
         let Some(peer) = &mut self.peers[slot] else { return true };
         let (client, id) = (&mut peer.client, peer.id);
         if let Some(pipe) = &peer.pipe {
-            if !pipe.link.wants_input() || !pipe.input.is_empty() {
+            if !pipe.port.wants_input() || !pipe.input.is_empty() {
                 return true;
             }
             let (message, mut frame) = (client.message(source), BytesMut::from(&[0; 4][..]));
@@ -83,44 +82,40 @@ impl World {
         self.peers[slot].as_mut()?.pipe.as_deref_mut()
     }
 
-    /// Carries what a link has read to the router.
+    /// Lets a port exchange with the router all it has to.
     pub(super) fn read(&mut self, slot: usize) {
+        let now = self.now;
+        let Some(peer) = &mut self.peers[slot] else { return };
+        let Some(Pipe { port, input, .. }) = peer.pipe.as_deref_mut() else { return };
+        port.handle_input(now, input);
+        self.exchange(slot);
+    }
+
+    /// The same, and once at least.
+    fn exchange(&mut self, slot: usize) {
+        let now = self.tell();
         loop {
-            let now = self.now;
             let Some(peer) = &mut self.peers[slot] else { return };
-            let (Some(pipe), id) = (&mut peer.pipe, peer.id) else { return };
-            pipe.link.handle_input(now, &mut pipe.input);
-            let Some(event) = pipe.link.poll_event() else { return };
-            if id.is_some() || matches!(event, LinkEvent::Open { .. }) {
-                self.told = now;
+            let Some(Pipe { port, input, .. }) = peer.pipe.as_deref_mut() else { return };
+            port.exchange(&mut self.router, now);
+            port.handle_input(now, input);
+            peer.id = port.peer();
+            let (has_ended, is_slow) = (port.has_ended(), peer.is_slow);
+            if has_ended {
+                self.peers[slot] = None;
+                return;
             }
-            match (event, id) {
-                (LinkEvent::Open { serializer, max_send, .. }, None) => {
-                    let id = self.router.attach(now, serializer, max_send, TransportDetails::local());
-                    peer.id = Some(id);
-                }
-                (LinkEvent::Message(message), Some(id)) => self.router.handle_message(now, id, message),
-                (LinkEvent::Violation(violation), Some(id)) => {
-                    check_text(&violation);
-                    self.router.handle_violation(now, id, violation);
-                }
-                (LinkEvent::Closed { reason }, id) => {
-                    assert_eq!(pipe.link.poll_event(), None, "an event after Closed");
-                    self.peers[slot] = None;
-                    if let Some(id) = id {
-                        self.router.detach(now, id, reason);
-                    }
-                    return;
-                }
-                (event, id) => panic!("{event:?} for {id:?}"),
+            if !is_slow {
+                self.fetch(slot);
             }
-            self.pull(slot);
+            if !self.pipe(slot).is_some_and(|pipe| pipe.port.wants_exchange()) {
+                return;
+            }
         }
     }
 
     /// Carries what the router has for a peer.
     pub(super) fn pull(&mut self, slot: usize) {
-        let now = self.now;
         let Some(peer) = &mut self.peers[slot] else { return };
         let Some(id) = peer.id else { return };
         let must_drop = self.router.must_drop(id);
@@ -142,30 +137,7 @@ impl World {
                     }
                 }
             }
-            Some(pipe) => {
-                if must_drop {
-                    pipe.link.handle_lost(now);
-                }
-                while pipe.link.is_writable() {
-                    match self.router.poll_outgoing(id) {
-                        Some(Outgoing::Message(message)) => {
-                            self.delivered += 1;
-                            pipe.link.send(now, &message).expect("the router keeps to the peer's limit");
-                        }
-                        Some(Outgoing::Close(_)) => pipe.link.close(now),
-                        None => break,
-                    }
-                }
-                pipe.link.set_receive_limit(self.router.receive_limit(id));
-                if self.router.wants_input(id) {
-                    pipe.link.resume(now);
-                } else {
-                    pipe.link.pause();
-                }
-                if !peer.is_slow {
-                    self.fetch(slot);
-                }
-            }
+            Some(_) => self.exchange(slot),
         }
     }
 
@@ -173,7 +145,7 @@ impl World {
     pub(super) fn fetch(&mut self, slot: usize) {
         let Some(peer) = &mut self.peers[slot] else { return };
         let Some(pipe) = &mut peer.pipe else { return };
-        while let Some(bytes) = pipe.link.poll_transmit() {
+        while let Some(bytes) = pipe.port.poll_transmit() {
             pipe.output.extend_from_slice(&bytes);
         }
         if !pipe.is_shaken && pipe.output.len() >= 4 {
@@ -184,6 +156,7 @@ impl World {
             let len = usize::from(high) << 16 | usize::from(mid) << 8 | usize::from(low);
             let frame = pipe.output.split_to(4 + len).freeze().slice(4..);
             if kind == 0 {
+                self.delivered += 1;
                 receive(&mut self.digest, &mut peer.client, &frame);
             }
         }
@@ -193,8 +166,8 @@ impl World {
     pub(super) fn lose(&mut self, slot: usize) {
         let now = self.now;
         if let Some(pipe) = self.pipe(slot) {
-            pipe.link.handle_lost(now);
-            return self.read(slot);
+            pipe.port.handle_lost(now);
+            return self.exchange(slot);
         }
         if let Some(Peer { id: Some(id), .. }) = self.peers[slot].take() {
             self.told = now;

@@ -1,4 +1,4 @@
-//! A router with several peers: [`Router`], and [`Link`] in front of it for some of them.
+//! A router with several peers: [`Router`], and a [`Port`] in front of it for some of them.
 //!
 //! After every step its tables agree with each other; every request has one answer, calls included; nothing
 //! follows ABORT; timeouts lie in the future; one message makes no more than a bounded number of others.
@@ -13,11 +13,11 @@ use bytes::BytesMut;
 use roadbed_core::error::uris;
 use roadbed_core::id::SessionId;
 use roadbed_core::limits::Limits;
-use roadbed_core::link::{Link, LinkConfig};
+use roadbed_core::link::LinkConfig;
 use roadbed_core::time::{Timestamp, UnixMicros};
 use roadbed_core::uri::Uri;
 use roadbed_router::{
-    Authentication, DecisionId, Grant, PeerId, Router, RouterConfig, RouterEvent, TicketTable,
+    Authentication, DecisionId, Grant, PeerId, Port, Router, RouterConfig, RouterEvent, TicketTable,
 };
 
 use crate::check_text;
@@ -61,7 +61,7 @@ struct Peer {
 
 /// A link and the bytes on both sides of it.
 struct Pipe {
-    link: Link,
+    port: Port,
     input: BytesMut,
     output: BytesMut,
     is_shaken: bool,
@@ -192,7 +192,7 @@ impl World {
         self.router.handle_timeout(now);
         for slot in 0..PEERS {
             if let Some(pipe) = self.pipe(slot) {
-                pipe.link.handle_timeout(now);
+                pipe.port.handle_timeout(now);
                 self.read(slot);
             }
         }
@@ -238,7 +238,7 @@ impl World {
             for slot in 0..PEERS {
                 self.fetch_tame(slot);
                 let had_input =
-                    self.pipe(slot).is_some_and(|pipe| !pipe.input.is_empty() && pipe.link.wants_input());
+                    self.pipe(slot).is_some_and(|pipe| !pipe.input.is_empty() && pipe.port.wants_input());
                 let before = self.pipe(slot).map(|pipe| pipe.input.len());
                 self.read(slot);
                 is_done &= !had_input || before == self.pipe(slot).map(|pipe| pipe.input.len());
