@@ -8,7 +8,6 @@ use roadbed_core::transport::TransportDetails;
 use roadbed_router::{Outgoing, Port};
 
 use super::{Peer, Pipe, World};
-use crate::check_text;
 use crate::client::Client;
 use crate::source::Source;
 
