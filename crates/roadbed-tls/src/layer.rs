@@ -173,6 +173,10 @@ impl TlsLayer {
                 return;
             }
         }
+        if plaintext.is_empty() {
+            // Empty as it is, it would keep alive what it was a part of.
+            *plaintext = Bytes::new();
+        }
     }
 
     /// Ends the connection: says so (`close_notify`), and takes nothing more in either direction. No event follows;

@@ -24,6 +24,8 @@ mod last_words;
 mod leftovers;
 mod load;
 mod payloads;
+#[cfg(target_os = "linux")]
+mod pinned;
 mod procedures;
 mod refusing;
 mod relay;
@@ -133,10 +135,15 @@ fn alone() -> Vec<Trial> {
         });
         trials.collect()
     }
-    [of::<Tokio>(), of::<AsyncStd>(), of::<Smol>(), of::<Blocking>(), of::<Own>()]
-        .into_iter()
-        .flatten()
-        .collect()
+    fn pinned<A: Adapter>() -> Vec<Trial> {
+        let plain = Way::TCP.map(|way| ("pinned::in_place", way, pinned::in_place::<A> as fn(Way)));
+        let compressed = ("pinned::compressed", Way::WebSocket, pinned::compressed::<A> as fn(Way));
+        let all = plain.into_iter().chain([compressed]);
+        all.flat_map(|(name, way, test)| leftovers::alone::<A>(name, way, test)).collect()
+    }
+    let leftovers = [of::<Tokio>(), of::<AsyncStd>(), of::<Smol>(), of::<Blocking>(), of::<Own>()];
+    let pinned = [pinned::<Tokio>(), pinned::<AsyncStd>(), pinned::<Blocking>()];
+    leftovers.into_iter().chain(pinned).flatten().collect()
 }
 
 fn main() -> ExitCode {

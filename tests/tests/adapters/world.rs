@@ -239,7 +239,15 @@ pub(crate) fn told<T: Debug>(result: Result<T, Error>) -> String {
                 _ => "failed",
             };
             let again = if error.is_retryable() { ", worth another try" } else { "" };
-            format!("{kind}: {error}{again}")
+            let text = error.to_string();
+            // Nor with the operating system's words for a lost connection: a reset is none on Unix sockets.
+            let text = match error {
+                Error::Ended(end) => {
+                    end.io().and_then(|io| text.strip_suffix(&format!(": {io}"))).unwrap_or(&text)
+                }
+                _ => &text,
+            };
+            format!("{kind}: {text}{again}")
         }
     }
 }

@@ -72,6 +72,11 @@ impl Reading {
                     DISCARD
                 }
             };
+            if input.is_empty() {
+                // While this thread waits in its read, it keeps no more than that needs: what is left of the buffer of
+                // a large message would keep all of it alive.
+                input = BytesMut::new();
+            }
             let filled = input.len();
             input.resize(filled + room, 0);
             self.is_busy.store(false, Ordering::Release);

@@ -34,6 +34,9 @@ pub(crate) struct Invoked {
     pub(crate) interrupt: Arc<Interrupt>,
 }
 
+/// The bytes of a payload that are copied for a handler; those of a larger one stay in the buffer they were read into.
+const SMALL: usize = 4 << 10;
+
 /// What makes a task of an invocation.
 pub(crate) type Start = dyn Fn(Invocation, Serving) -> Task + Send + Sync;
 
@@ -67,6 +70,9 @@ impl Target {
         }
         match &self.sink {
             Sink::Handler(start) => {
+                // A handler may run for long: a little payload is not to keep a large read buffer alive.
+                let is_small = invoked.size() <= SMALL;
+                let invoked = if is_small { invoked.detach() } else { invoked };
                 let (serving, start) = (Serving::new(shared, &invoked), Arc::clone(start));
                 let invocation = Invocation::new(invoked, Arc::clone(shared), None);
                 // The handler's own code runs in the task from its first line on.

@@ -201,7 +201,8 @@ setters! {
 
     /// Sets how many invocations of one registration wait or run at a time. Beyond it callers are told
     /// `wamp.error.unavailable`, and also where those that wait in a queue hold more bytes than
-    /// [`event_queue`](Self::event_queue) allows. Default: 1,024.
+    /// [`event_queue`](Self::event_queue) allows. Payloads of up to 4 KiB are copied for a handler; a larger one
+    /// keeps the read buffer alive that it came in. Default: 1,024.
     fn invocation_queue(invocations: usize) self {
         self.queues.invocations = invocations.max(1);
     }

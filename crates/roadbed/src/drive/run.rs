@@ -189,6 +189,10 @@ impl<D: Drive, S: ByteStream> Run<D, S> {
                 self.output = std::mem::take(&mut self.next);
                 self.output.advance(count - first);
             }
+            if self.output.is_empty() {
+                // Empty as it is, it would keep alive what it was a part of.
+                self.output = Bytes::new();
+            }
         }
         written
     }
