@@ -148,6 +148,11 @@ impl ProtocolViolation {
         self
     }
 
+    /// Whether the message is well-formed, and only the value of a known option or detail is not what its key takes.
+    pub(crate) fn is_unsuitable_option(&self) -> bool {
+        self.0.key.is_some() && matches!(&self.0.kind, ViolationKind::Malformed(kind) if kind.is_unsuitable())
+    }
+
     /// What kind of violation it is.
     pub fn kind(&self) -> &ViolationKind {
         &self.0.kind

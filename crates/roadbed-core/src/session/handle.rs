@@ -97,7 +97,7 @@ impl Session {
 
     /// What a decoder or a transport found wrong. Where only an option or a URI is unsuitable it costs one
     /// request: an INVOCATION is answered `wamp.error.invalid_argument`, a request of ours that an ERROR or a RESULT
-    /// answers ends with [`RequestError::Unreadable`], an INTERRUPT is passed over. While leaving every such
+    /// answers ends with [`RequestError::Unreadable`], an EVENT or INTERRUPT is passed over. While leaving every such
     /// message is passed over. An ABORT ends the session however it reads. Everything else ends it with ABORT.
     pub fn handle_violation(&mut self, now: Timestamp, violation: ProtocolViolation) {
         self.observe(now);
@@ -122,6 +122,11 @@ impl Session {
     /// Answers or ends the one request that a violation costs; returns one that costs the session.
     fn pass_over(&mut self, violation: ProtocolViolation) -> Result<(), ProtocolViolation> {
         let is_open = matches!(self.state, SessionState::Joined | SessionState::Confirming);
+        // What it says of its event is often the publisher's word, passed on.
+        if is_open && violation.message() == Some(MessageType::Event) && violation.is_unsuitable_option() {
+            self.count_late();
+            return Ok(());
+        }
         let (Some(request), Some(request_type)) = (violation.request(), violation.request_type()) else {
             return Err(violation);
         };

@@ -131,7 +131,8 @@ pub struct SessionStats {
     /// Messages of unknown types from 256 to 1023.
     pub unknown: u64,
     /// Known messages that came too late to matter: answers to what had ended, events of ended
-    /// subscriptions, anything but GOODBYE and ABORT while leaving.
+    /// subscriptions, anything but GOODBYE and ABORT while leaving. Also EVENT and INTERRUPT with an option of a wrong
+    /// type.
     pub late: u64,
 }
 

@@ -111,6 +111,25 @@ fn an_answer_that_cannot_be_read_ends_its_request_only() {
 }
 
 #[test]
+fn an_event_with_an_odd_detail_costs_itself_only() {
+    let long = std::format!(r#"[36,1,2,{{"topic":"{}"}}]"#, "x".repeat(2_000));
+    for json in [&*long, r#"[36,1,2,{"publisher_authid":5},[1]]"#, r#"[36,1,2,{"ppt_scheme":7},[1]]"#] {
+        let mut session = joined(config());
+        session.handle_violation(T0, unreadable(json));
+        assert!(sent(&mut session).is_empty() && events(&mut session).is_empty(), "{json}");
+        assert_eq!((session.state(), session.stats().late), (SessionState::Joined, 1));
+    }
+    // What is malformed still ends the session.
+    for json in
+        [r#"[36,1,2,{"topic":}]"#, r#"[36,1,2,[]]"#, r#"[36,0,2,{}]"#, r#"[36,1,2,{"topic":1,"topic":2}]"#]
+    {
+        let mut session = joined(config());
+        session.handle_violation(T0, unreadable(json));
+        assert_eq!(session.state(), SessionState::Closed, "{json}");
+    }
+}
+
+#[test]
 fn an_error_of_a_careless_router_is_passed_on_as_it_came() {
     let mut session = joined(config());
     let call = session.call(T0, &uri("a"), Payload::EMPTY, &CallOptions::new()).unwrap();
