@@ -113,11 +113,12 @@ impl<D: Drive, S: Socket> Writer<D, S> {
         let until = self.runtime.now() + LINGER;
         loop {
             match self.drive.output(true, &self.parker.waker) {
-                Output::Write(_) => {}
-                Output::Idle(_) if until <= self.runtime.now() => {
+                // However much there is to write.
+                Output::Write(_) | Output::Idle(_) if until <= self.runtime.now() => {
                     self.drive.lost();
                     break;
                 }
+                Output::Write(_) => {}
                 Output::Idle(at) => self.idle(at.into_iter().chain([until]).min()),
                 Output::End | Output::Drop => break,
             }

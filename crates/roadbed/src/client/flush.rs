@@ -23,6 +23,8 @@ pub(super) struct Written {
     /// Bytes that the driver took, and how many of them it has written.
     taken: u64,
     written: u64,
+    /// A write failed: what is taken from now on reaches nobody.
+    is_broken: bool,
     waiters: Waiters<u64, ()>,
     /// Up to which byte each waits.
     targets: std::collections::BTreeMap<u64, u64>,
@@ -35,8 +37,16 @@ impl Written {
         self.taken = self.taken.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
     }
 
+    /// A write failed. Those who wait hear it with the end of the session, which follows.
+    pub(super) const fn broke(&mut self) {
+        self.is_broken = true;
+    }
+
     /// The driver has written all it took; so much is queued behind that.
     pub(super) fn all_written(&mut self, queued: usize, after: &mut After) {
+        if self.is_broken {
+            return;
+        }
         self.written = self.taken;
         // Requests come in the order of their targets.
         while let Some((&ticket, &target)) = self.targets.first_key_value()
@@ -112,7 +122,7 @@ impl Command for FlushCommand {
         }
         let queued = state.connection.queued();
         let output = &mut state.written;
-        if queued == 0 && output.written == output.taken {
+        if queued == 0 && output.written == output.taken && !output.is_broken {
             return Ok(Sent::Done(()));
         }
         let (waiter, answer) = oneshot::channel();

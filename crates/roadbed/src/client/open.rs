@@ -247,7 +247,10 @@ impl Drive for Core {
 
     fn broke(&self, error: io::Error) {
         // The first error is the cause, and those after it are consequences.
-        self.shared.with(|state, _| state.io.get_or_insert_with(|| Arc::new(error)).kind());
+        self.shared.with(|state, _| {
+            state.io.get_or_insert_with(|| Arc::new(error));
+            state.written.broke();
+        });
     }
 
     fn lost(&self) {

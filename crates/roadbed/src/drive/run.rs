@@ -150,7 +150,8 @@ impl<D: Drive, S: ByteStream> Run<D, S> {
             }
             self.has_yielded = false;
             match self.drive.output(true, cx.waker()) {
-                // Nobody takes it any more.
+                // Nobody takes it any more, however much there is.
+                Output::Write(_) if self.is_past_hearing() => return self.lose(),
                 Output::Write(_) if self.deaf_until.is_some() => return Step::Progress,
                 Output::Write(bytes) => self.output = bytes,
                 Output::Idle(at) => return self.idle(cx, at),
@@ -208,10 +209,12 @@ impl<D: Drive, S: ByteStream> Run<D, S> {
     /// Waits for the deadline `at` of the connection, and for the end of listening to a peer that reads nothing.
     fn idle(&mut self, cx: &mut Context<'_>, at: Option<Timestamp>) -> Step {
         let step = self.sleep(cx, at.into_iter().chain(self.deaf_until).min());
-        if self.deaf_until.is_some_and(|until| until <= self.runtime.now()) {
-            return self.lose();
-        }
-        step
+        if self.is_past_hearing() { self.lose() } else { step }
+    }
+
+    /// Whether the time is over that a peer which reads nothing is listened to.
+    fn is_past_hearing(&self) -> bool {
+        self.deaf_until.is_some_and(|until| until <= self.runtime.now())
     }
 
     /// Waits for `at`.

@@ -17,6 +17,7 @@ struct Faults {
     is_stalled: bool,
     is_deaf: bool,
     is_broken: bool,
+    refuses_writes: bool,
     /// Bytes of one read or write at most.
     limit: Option<usize>,
     /// Between two reads, and two writes, others get their turn.
@@ -86,6 +87,11 @@ impl Wire {
 
     pub(crate) fn break_off(&self) {
         self.change(|faults| faults.is_broken = true);
+    }
+
+    /// Writes fail, and reads do not.
+    pub(crate) fn refuse_writes(&self) {
+        self.change(|faults| faults.refuses_writes = true);
     }
 
     pub(crate) fn limit(&self, bytes: usize) {
@@ -205,6 +211,9 @@ impl ByteStream for Tampered {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.faults.lock().unwrap().refuses_writes {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
         match self.poll(cx, 1, |faults| faults.is_stalled) {
             Poll::Ready(Ok(limit)) => self.pipe.poll_write(cx, &bytes[..bytes.len().min(limit)]),
             other => other,

@@ -45,6 +45,20 @@ fn it_ends_at_its_deadline_and_with_the_session() {
     assert!(matches!(world.sim.block_on(session.flush().into_future()), Err(Error::Ended(_))));
 }
 
+/// The driver goes on to listen after a failed write; what it takes meanwhile is written nowhere.
+#[test]
+fn it_does_not_succeed_after_a_failed_write() {
+    let world = World::new();
+    let (session, wire) = world.session_over_wire();
+    world.sim.settle();
+    wire.stall(true);
+    world.sim.block_on(session.publish("com.example.t", ()).into_future()).unwrap();
+    let mut flush = Box::pin(session.flush().into_future());
+    assert!(world.sim.poll_once(flush.as_mut(), 50).is_pending());
+    wire.refuse_writes();
+    assert!(matches!(world.sim.block_on(flush), Err(Error::Ended(_))));
+}
+
 /// A session whose last handle goes says what it has to say first.
 #[test]
 fn what_was_queued_comes_before_goodbye() {
