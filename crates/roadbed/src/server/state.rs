@@ -160,7 +160,11 @@ impl State {
     pub(super) fn settle(&mut self, but: Option<PeerId>, after: &mut After) {
         self.post(but, after);
         match self.telling {
-            Telling::Never => while self.router.poll_event().is_some() {},
+            Telling::Never => {
+                while self.router.poll_event().is_some() {}
+                // That may let peers be read again, the one that has just exchanged included.
+                self.post(None, after);
+            }
             Telling::Free => {
                 after.event = self.router.poll_event();
                 if after.event.is_some() {
