@@ -223,7 +223,8 @@ impl Waiting {
             let Some(at) = entry.until else { continue };
             if at <= now {
                 wakers.extend(entry.waker.take());
-            } else if entry.waker.is_some() {
+            } else {
+                // Also of those who were woken for another reason: they may wait on.
                 next = Some(next.map_or(at, |next: Timestamp| next.min(at)));
             }
         }

@@ -99,6 +99,23 @@ fn they_are_transcoded_when_they_are_sent() {
     assert_eq!(world.sim.block_on(call).unwrap(), 5);
 }
 
+/// An attempt that fails wakes them, and they wait on; their time is still kept.
+#[test]
+fn they_do_not_wait_longer_however_many_attempts_fail() {
+    let world = World::new();
+    let site = Site::new(&world);
+    site.set(Mode::Fails(io::ErrorKind::ConnectionRefused));
+    let patient = site.builder().while_disconnected(WhileDisconnected::wait(seconds(5)));
+    let client = patient.retry(plain().first(seconds(1)).factor(30.0)).start().unwrap();
+    let mut events = client.events();
+    assert_eq!(next(&world, &mut events), "failed 1, in 1000");
+    let start = world.sim.now();
+    let error = disconnected(world.sim.block_on(client.publish("a.b", ()).into_future()));
+    assert_eq!(error, Disconnected::TooLong { waited: seconds(5) });
+    assert_eq!(world.sim.now().saturating_since(start), seconds(5));
+    assert_eq!(next(&world, &mut events), "failed 2, in 8000");
+}
+
 #[test]
 fn they_do_not_wait_longer_than_they_may() {
     let world = World::new();
