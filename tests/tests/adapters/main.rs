@@ -161,6 +161,7 @@ fn main() -> ExitCode {
     all.extend(trials::<Blocking>());
     all.extend(trials::<Own>());
     all.push(single("waiting::the_whole_story", waiting::the_whole_story));
+    all.push(single("waiting::answers_that_do_not_come", waiting::answers_that_do_not_come));
     let conclusion = libtest_mimic::run(&arguments, all);
 
     if arguments.list || arguments.ignored {

@@ -5,13 +5,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use roadbed::Error;
-use roadbed::client::{HandlerError, Invocation};
+use roadbed::client::{Client, HandlerError, Invocation, WhileDisconnected};
 use roadbed::core::payload::Binary;
 use roadbed::core::uri::Uri;
 use roadbed::server::{Authentication, RouterConfig, RouterHandle};
-use roadbed_blocking::{connect, serve, threads};
+use roadbed_blocking::{client, connect, serve, threads};
 
-use crate::world::{Outcome, SOON};
+use crate::adapter::{Adapter, Blocking};
+use crate::relay::Relay;
+use crate::way::Way;
+use crate::world::{Log, Outcome, SOON, World};
 
 pub(crate) fn the_whole_story() {
     story().unwrap();
@@ -84,4 +87,70 @@ fn story() -> Outcome {
     assert_eq!(listening.join().map_err(|_| "panicked")?, 0);
     assert!(matches!(callee.call("com.example.slow", ()).wait(), Err(Error::Ended(_))));
     Ok(())
+}
+
+/// How long those wait whom nobody answers.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// Waits for something that does not come, and fails when its time is over. Returns what it is told.
+#[track_caller]
+fn late<T>(wait: impl FnOnce() -> Result<T, Error>) -> String {
+    let start = Instant::now();
+    let error = wait().map(drop).unwrap_err();
+    assert!(matches!(error, Error::Timeout(_)), "{error}");
+    assert!((PATIENCE..SOON).contains(&start.elapsed()), "{error} after {:?}", start.elapsed());
+    error.to_string()
+}
+
+pub(crate) fn answers_that_do_not_come() {
+    Blocking.block_on(async {
+        for way in [Way::RawSocket, Way::SecureWebSocket] {
+            let world = World::new(&Blocking, way, &Log::default());
+            let relay = Relay::to(&world);
+            let url = relay.url().to_owned();
+            // The scenario's thread has futures to run; those who wait have a thread of their own.
+            let waiting = thread::spawn(move || {
+                let settings = crate::world::settings().request_timeout(Some(PATIENCE));
+                let session = connect(&url).settings(settings.clone()).wait().unwrap();
+                let lasting = client(&url).settings(settings).start().unwrap();
+                lasting.session().wait().unwrap();
+                nobody_answers_a_session(&session, || relay.swallow());
+                nobody_answers_a_client(&lasting);
+                drop(relay);
+            });
+            crate::world::eventually(|| waiting.is_finished()).await;
+            waiting.join().unwrap();
+            world.close().await;
+        }
+    });
+}
+
+fn nobody_answers_a_session(session: &roadbed::client::Session, swallow: impl FnOnce()) {
+    let events = session.subscribe("com.example.t").wait().unwrap();
+    let registration = session.register("com.example.p", |_: Invocation| async { Ok(()) }).wait().unwrap();
+    let mut queue = session.register_queue("com.example.q").wait().unwrap();
+    swallow();
+    assert_eq!(
+        late(|| session.subscribe("com.example.u").wait()),
+        "the subscription to com.example.u was not answered within 300ms"
+    );
+    late(|| session.register("com.example.r", |_: Invocation| async { Ok(()) }).wait());
+    late(|| session.register_queue("com.example.s").wait());
+    late(|| session.publish("com.example.t", ()).acknowledge().wait());
+    late(|| session.call("com.example.p", ()).wait());
+    late(|| events.unsubscribe().wait());
+    late(|| registration.unregister().wait());
+    late(|| queue.unregister().wait());
+    // The thread that writes is stuck, and nobody has room.
+    let large = "x".repeat(1 << 20);
+    while session.publish("com.example.t", (&large,)).wait().is_ok() {}
+    late(|| session.subscribe("com.example.u").wait());
+}
+
+fn nobody_answers_a_client(client: &Client) {
+    let client = client.while_disconnected(WhileDisconnected::wait(SOON));
+    late(|| client.subscribe("com.example.u").wait());
+    late(|| client.register("com.example.r", |_: Invocation| async { Ok(()) }).wait());
+    late(|| client.publish("com.example.t", ()).acknowledge().wait());
+    late(|| client.call("com.example.p", ()).wait());
 }

@@ -43,7 +43,7 @@ impl<C: BlockingConnector> Connect<C> {
 
 impl ClientBuilder {
     fn new(dial: Arc<dyn Dial>, urls: Vec<String>, settings: Settings) -> Self {
-        let (policy, waits) = (RetryPolicy::new(), WhileDisconnected::Fail);
+        let (policy, waits) = (RetryPolicy::new(), WhileDisconnected::default());
         Self { dial, urls, settings, policy, retry_if: None, waits }
     }
 
@@ -81,13 +81,15 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets what becomes of calls and publications while there is no session. By default they fail.
+    /// Sets what becomes of requests while there is no session. By default they
+    /// [wait for the first one](WhileDisconnected::WaitForFirst), and without a later one calls and publications fail.
     pub const fn while_disconnected(mut self, waits: WhileDisconnected) -> Self {
         self.waits = waits;
         self
     }
 
-    /// Begins to connect, in a task of its own, and does not wait for it: see [`Client::session`].
+    /// Begins to connect, in a task of its own, and does not wait for it: requests do, see [`WhileDisconnected`]; so
+    /// does [`Client::session`].
     ///
     /// With an adapter of a runtime that has to be in that runtime, as for its sockets.
     ///

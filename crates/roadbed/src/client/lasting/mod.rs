@@ -54,8 +54,8 @@ pub(crate) use waiting::{Asked, Bound, Place};
 /// * [`subscribe`](Self::subscribe) and [`register`](Self::register) *declare*: what they give stays over all
 ///   sessions, and every session is asked for it once, before anything else. Events that were published
 ///   in between are gone; [`Missed::Gap`] stands in their place.
-/// * [`call`](Self::call) and [`publish`](Self::publish) need a session. Without one they fail with
-///   [`Error::Disconnected`], or wait for the next; see [`WhileDisconnected`]. What was sent and not answered when
+/// * [`call`](Self::call) and [`publish`](Self::publish) need a session. They wait for the first one; without a later
+///   one they fail with [`Error::Disconnected`], or wait for it; see [`WhileDisconnected`]. What was sent and not answered when
 ///   the session was lost fails with [`Error::Ended`] and is never sent again: it may have been carried out.
 /// * What the router takes back in the middle of a session stays declared: [`ClientEvent::Revoked`] and
 ///   [`Missed::Revoked`] say so, and the next session is asked for it again.
@@ -110,7 +110,7 @@ impl Client {
         &self.handle.0
     }
 
-    /// The same client, whose calls and publications do something else while there is no session.
+    /// The same client, whose requests do something else while there is no session.
     #[must_use]
     pub fn while_disconnected(&self, waits: WhileDisconnected) -> Self {
         Self { handle: Arc::clone(&self.handle), waits }
@@ -205,9 +205,10 @@ impl NextSession {
     /// Waits in this thread. Never do that where a runtime runs its tasks.
     ///
     /// # Errors
-    /// Why the client has ended.
+    /// Why the client has ended; [`Error::WaitInTask`] where the runtime can tell that it would wait for itself.
     pub fn wait(self) -> Result<Session, Error> {
-        crate::park::block_on(self)
+        let runtime = Arc::clone(&self.client.runtime);
+        crate::park::wait_for(&*runtime, self)
     }
 }
 

@@ -20,7 +20,7 @@ use crate::fuse::Fused;
 /// A procedure for every session of a client: await it, `wait()` for it, or [`declare`](Self::declare) it.
 ///
 /// Awaited, it waits for the router to grant it; refused, it fails, and nothing is left of it. Without a session it
-/// fails or waits as [`WhileDisconnected`] says, and in all no longer than its timeout; `declare` needs no session.
+/// waits or fails as [`WhileDisconnected`] says, and in all no longer than its timeout; `declare` needs no session.
 #[must_use = "nothing is declared before it is awaited"]
 pub struct ClientRegister {
     client: Arc<Lasting>,
@@ -90,9 +90,11 @@ impl ClientRegister {
     /// Waits in this thread. Never do that where a runtime runs its tasks.
     ///
     /// # Errors
-    /// As when it is awaited: the router's refusal, [`Error::Uri`], or why the client has ended.
+    /// As when it is awaited: the router's refusal, [`Error::Uri`], [`Error::Timeout`], or why the client has ended;
+    /// and [`Error::WaitInTask`] where the runtime can tell that it would wait for itself.
     pub fn wait(self) -> Result<ClientRegistration, Error> {
-        crate::park::block_on(self.into_future())
+        let runtime = Arc::clone(&self.client.runtime);
+        crate::park::wait_for(&*runtime, self.into_future())
     }
 }
 

@@ -117,6 +117,7 @@ impl Lasting {
                 Phase::Pausing(until) => Some(until.saturating_since(asked.now)),
                 Phase::Connecting | Phase::Gone => None,
             };
+            let asked = asked.settled(state.generation == 0);
             match state.waiting.wait(place, asked, retry_in, waker) {
                 Ok(is_new) => {
                     if is_new {
@@ -159,7 +160,7 @@ impl Lasting {
                 Phase::Pausing(until) => Some(until.saturating_since(asked.now)),
                 Phase::Connecting => None,
             };
-            if state.waiting.wait(place, asked, retry_in, waker)? {
+            if state.waiting.wait(place, asked.settled(true), retry_in, waker)? {
                 after.wakers.extend(state.supervisor.rouse());
             }
             Ok(false)

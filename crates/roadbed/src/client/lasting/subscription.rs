@@ -24,7 +24,7 @@ use crate::park::Parker;
 /// A subscription for every session of a client: await it, `wait()` for it, or [`declare`](Self::declare) it.
 ///
 /// Awaited, it waits for the router to grant it; refused, it fails, and nothing is left of it. Without a session it
-/// fails or waits as [`WhileDisconnected`] says, and in all no longer than its timeout; `declare` needs no session.
+/// waits or fails as [`WhileDisconnected`] says, and in all no longer than its timeout; `declare` needs no session.
 #[derive(Debug)]
 #[must_use = "nothing is declared before it is awaited"]
 pub struct ClientSubscribe {
@@ -76,9 +76,11 @@ impl ClientSubscribe {
     /// Waits in this thread. Never do that where a runtime runs its tasks.
     ///
     /// # Errors
-    /// As when it is awaited: the router's refusal, [`Error::Uri`], or why the client has ended.
+    /// As when it is awaited: the router's refusal, [`Error::Uri`], [`Error::Timeout`], or why the client has ended;
+    /// and [`Error::WaitInTask`] where the runtime can tell that it would wait for itself.
     pub fn wait(self) -> Result<ClientSubscription, Error> {
-        crate::park::block_on(self.into_future())
+        let runtime = Arc::clone(&self.client.runtime);
+        crate::park::wait_for(&*runtime, self.into_future())
     }
 }
 

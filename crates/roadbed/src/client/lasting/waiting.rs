@@ -14,15 +14,20 @@ use crate::error::{Disconnected, Error, Operation, TimedOut};
 const REQUESTS: usize = 1024;
 const BYTES: usize = 1 << 20;
 
-/// What becomes of calls and publications while a [`Client`](super::Client) is not connected.
+/// What becomes of requests while a [`Client`](super::Client) is not connected.
 ///
-/// Only what was not sent yet ever waits. A call whose session is lost before its result came fails with
-/// [`Error::Ended`]: it may have run, so it is not sent again.
+/// Only what was not sent yet ever waits, and no longer than its timeout. A call whose session is lost before its
+/// result came fails with [`Error::Ended`]: it may have run, so it is not sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum WhileDisconnected {
-    /// They fail at once with [`Error::Disconnected`], which says when the next attempt begins.
+    /// They wait for the first session, however many attempts it takes: a program need not know when it is there. Once
+    /// there was one, calls and publications [fail](Self::Fail) while there is none; subscriptions and registrations
+    /// that are awaited wait for the next one, as they are carried over to it. As many wait as with
+    /// [`wait`](Self::wait).
     #[default]
+    WaitForFirst,
+    /// They fail at once with [`Error::Disconnected`], which says when the next attempt begins.
     Fail,
     /// They wait for the next session, and are sent when it is there.
     Wait {
@@ -42,6 +47,15 @@ impl WhileDisconnected {
     /// They wait for at most so long: up to 1,024 of them, with up to 1 MiB of payload.
     pub const fn wait(at_most: Duration) -> Self {
         Self::Wait { at_most, requests: REQUESTS, bytes: BYTES }
+    }
+
+    /// What that means for a request, or what is declared, of which it is known whether it waits by itself.
+    const fn settled(self, waits: bool) -> Self {
+        match self {
+            Self::WaitForFirst if waits => Self::wait(Duration::MAX),
+            Self::WaitForFirst => Self::Fail,
+            Self::Fail | Self::Wait { .. } => self,
+        }
     }
 }
 
@@ -77,6 +91,13 @@ pub(crate) struct Asked {
     /// The payload.
     pub(crate) size: usize,
     pub(crate) policy: WhileDisconnected,
+}
+
+impl Asked {
+    /// Waits for a session by itself, or does not.
+    pub(super) const fn settled(self, waits: bool) -> Self {
+        Self { policy: self.policy.settled(waits), ..self }
+    }
 }
 
 /// What somebody who asks for a session gets.
@@ -169,8 +190,8 @@ impl Waiting {
         else {
             return Err(Disconnected::TooLong { waited: place.spent }.into());
         };
-        let at = now + left;
-        self.enter(place, now, Some(until.map_or(at, |until| until.min(at))), Some(size), waker);
+        let at = (at_most < Duration::MAX).then(|| now + left);
+        self.enter(place, now, until.into_iter().chain(at).min(), Some(size), waker);
         Ok(true)
     }
 

@@ -53,7 +53,7 @@ fn waiting_to_be_granted_does_without_a_session_as_everything_does() {
     let world = World::new();
     let site = Site::new(&world);
     site.set(Mode::Hangs);
-    let client = site.client();
+    let client = site.builder().while_disconnected(WhileDisconnected::Fail).start().unwrap();
     let error = world.sim.block_on(client.subscribe("com.example.t").into_future()).unwrap_err();
     assert!(matches!(error, Error::Disconnected(_)), "{error}");
     let waiting = client.while_disconnected(WhileDisconnected::wait(seconds(10)));

@@ -28,10 +28,13 @@ fn disconnected<T: fmt::Debug>(result: Result<T, Error>) -> Disconnected {
 }
 
 #[test]
-fn they_fail_at_once_unless_told_otherwise() {
+fn they_fail_at_once_where_that_was_asked_for() {
     let world = World::new();
     let site = Site::new(&world);
-    let client = pausing(&world, &site, site.builder());
+    let impatient = site.builder().while_disconnected(WhileDisconnected::Fail);
+    let client = pausing(&world, &site, impatient);
+    let subscribe = client.subscribe("a.b").into_future();
+    assert!(matches!(disconnected(world.sim.block_on(subscribe)), Disconnected::Now { .. }));
     let now = world.sim.now();
     let expected = Disconnected::Now { retry_in: Some(seconds(2)) };
     assert_eq!(disconnected(world.sim.block_on(client.call("a.b", ()).into_future())), expected);
@@ -45,6 +48,127 @@ fn they_fail_at_once_unless_told_otherwise() {
     world.sim.pass(seconds(3));
     let none = Disconnected::Now { retry_in: None };
     assert_eq!(disconnected(world.sim.block_on(client.call("a.b", ()).into_future())), none);
+    assert_idle(&client, 0);
+}
+
+/// A program that has just started its client need not know when its session is there.
+#[test]
+fn they_wait_for_the_first_session() {
+    let world = World::new();
+    let site = Site::new(&world);
+    let callee = world.session();
+    let one = |_| async { Ok(1) };
+    let _one = world.sim.block_on(callee.register("com.example.one", one).into_future()).unwrap();
+    // The first attempt.
+    let client = site.client();
+    let events = world.sim.block_on(client.subscribe("a.b").into_future()).unwrap();
+    assert!(events.is_active());
+    // Others are needed.
+    let client = pausing(&world, &site, site.builder());
+    let mut flush = Box::pin(client.flush().into_future());
+    let mut publish = Box::pin(client.publish("a.b", ()).into_future());
+    let mut register = Box::pin(client.register("com.example.p", |_| async { Ok(()) }).into_future());
+    let mut call = Box::pin(client.call("com.example.one", ()).no_timeout().returning::<u8>().into_future());
+    assert!(world.sim.poll_once(flush.as_mut(), 10).is_pending());
+    assert!(world.sim.poll_once(publish.as_mut(), 10).is_pending());
+    assert!(world.sim.poll_once(register.as_mut(), 10).is_pending());
+    assert!(world.sim.poll_once(call.as_mut(), 10).is_pending());
+    // Not for ever.
+    let start = world.sim.now();
+    let Err(Error::Timeout(late)) =
+        world.sim.block_on(client.subscribe("a.c").timeout(seconds(5)).into_future())
+    else {
+        panic!("it was granted")
+    };
+    assert_eq!((late.was_sent, world.sim.now().saturating_since(start)), (false, seconds(5)));
+    site.set(Mode::Up);
+    let registration = world.sim.block_on(register).unwrap();
+    assert!(registration.is_active());
+    assert_eq!(world.sim.block_on(call).unwrap(), 1);
+    world.sim.block_on(async { publish.await.and(flush.await) }).unwrap();
+    // After it, calls fail without a session; what is declared waits for the next one.
+    site.set(Mode::Fails(io::ErrorKind::ConnectionRefused));
+    site.cut();
+    world.sim.settle();
+    let retry_in = Some(seconds(3));
+    let call = client.call("com.example.one", ()).into_future();
+    assert_eq!(disconnected(world.sim.block_on(call)), Disconnected::Now { retry_in });
+    let mut subscribe = Box::pin(client.subscribe("a.c").into_future());
+    assert!(world.sim.poll_once(subscribe.as_mut(), 10).is_pending());
+    site.set(Mode::Up);
+    assert!(world.sim.block_on(subscribe).unwrap().is_active());
+    drop(registration);
+    world.sim.settle();
+    assert_idle(&client, 0);
+}
+
+/// Whoever waits for a client that gives up is told why.
+#[test]
+fn nobody_waits_for_a_session_that_never_comes() {
+    let world = World::new();
+    let site = Site::new(&world);
+    let client = pausing(&world, &site, site.builder());
+    let mut call = Box::pin(client.call("a.b", ()).no_timeout().into_future());
+    let mut subscribe = Box::pin(client.subscribe("a.b").no_timeout().into_future());
+    assert!(world.sim.poll_once(call.as_mut(), 10).is_pending());
+    assert!(world.sim.poll_once(subscribe.as_mut(), 10).is_pending());
+    world.sim.block_on(client.close().into_future()).unwrap();
+    for error in [world.sim.block_on(call).map(drop), world.sim.block_on(subscribe).map(drop)] {
+        assert!(matches!(error, Err(Error::Ended(_))), "{error:?}");
+    }
+    assert_idle(&client, 0);
+}
+
+/// Sessions that are gone before anything could be sent give nobody more time, nor send anything twice.
+#[test]
+fn a_router_that_flaps_neither_extends_nor_repeats_anything() {
+    let world = World::new();
+    let site = Site::new(&world);
+    let policy = plain().factor(1.0);
+    let waits = WhileDisconnected::wait(seconds(10));
+    let client = site.builder().retry(policy).while_disconnected(waits).start().unwrap();
+    let callee = world.session();
+    let count = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&count);
+    let add = move |_| {
+        *counted.lock().unwrap() += 1;
+        async { Ok(()) }
+    };
+    let _add = world.sim.block_on(callee.register("com.example.add", add).into_future()).unwrap();
+    world.sim.block_on(client.session()).unwrap();
+    let (mut sent, mut failed) = (0, 0);
+    for _ in 0..10 {
+        site.set(Mode::Fails(io::ErrorKind::ConnectionRefused));
+        site.cut();
+        world.sim.settle();
+        let start = world.sim.now();
+        let mut calls = Vec::new();
+        for _ in 0..3 {
+            let mut call = Box::pin(client.call("com.example.add", ()).into_future());
+            assert!(world.sim.poll_once(call.as_mut(), 10).is_pending());
+            calls.push(call);
+        }
+        // Up for a moment, then gone again.
+        world.sim.pass(seconds(2));
+        site.set(Mode::Up);
+        world.sim.pass(Duration::from_millis(1001));
+        site.cut();
+        for call in calls {
+            match world.sim.block_on(call) {
+                Ok(_) => sent += 1,
+                Err(error) => {
+                    assert!(matches!(error.root(), Error::Ended(_)), "{error}");
+                    failed += 1;
+                }
+            }
+        }
+        assert!(world.sim.now().saturating_since(start) <= seconds(10));
+        world.sim.block_on(client.session()).unwrap();
+    }
+    assert_eq!(sent + failed, 30);
+    let count = *count.lock().unwrap();
+    assert!((sent..=30).contains(&count), "{sent} were answered, {count} were carried out");
+    assert!(client.generation() > 10);
     assert_idle(&client, 0);
 }
 
