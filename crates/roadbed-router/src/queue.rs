@@ -37,8 +37,10 @@ const ARENA_CHUNK: usize = 16 << 10;
 /// An arena with less room than this begins a new chunk.
 const ARENA_ROOM: usize = 512;
 /// Encodings that wait behind this many others are copied into the queue's own memory: a slow peer
-/// must not pin a shared chunk for each small message.
+/// must not pin a shared chunk, or a read buffer, for each small message.
 const REHOME_AFTER: usize = 32;
+/// Larger chunks are about all of the buffer that they came in.
+const OWN_MEMORY: usize = 256 << 10;
 /// Chunks of the queue's own memory.
 const HOME_CHUNK: usize = 4 << 10;
 /// Events that wait for the driver, above which those that only inform are dropped.
@@ -397,11 +399,14 @@ impl Queue {
         self.entries.push_back(encoded);
     }
 
-    /// Copies the small chunks of an encoding into memory that only this queue uses.
+    /// Copies the smaller chunks of an encoding into memory that only this queue uses.
     fn rehome(&mut self, encoded: &Encoded) -> Encoded {
         let mut copy = |chunk: &Bytes| {
-            if chunk.len() > ARENA_CHUNK {
+            if chunk.len() > OWN_MEMORY {
                 return chunk.clone();
+            }
+            if chunk.len() > ARENA_CHUNK {
+                return Bytes::copy_from_slice(chunk);
             }
             if self.home.capacity() < chunk.len() {
                 self.home.reserve(chunk.len().max(HOME_CHUNK));
@@ -418,4 +423,33 @@ impl Queue {
 
 fn cost(encoded: &Encoded) -> usize {
     encoded.len().saturating_add(MESSAGE_COST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::PeerKey;
+    use crate::slab::Slab;
+
+    /// A queue counts the bytes of its messages, so the buffers that they came in must not live on with them.
+    #[test]
+    fn what_waits_in_a_long_queue_has_memory_of_its_own() {
+        let mut out = Outbox::new(usize::MAX, Timestamp::ZERO);
+        let peer = PeerId(Slab::<PeerKey, ()>::new().insert(()));
+        let key = out.open(peer, Serializer::Cbor, usize::MAX);
+        let buffer = Bytes::from(vec![7; 1 << 20]);
+        for size in [100, ARENA_CHUNK + 1, OWN_MEMORY, OWN_MEMORY + 1] {
+            for _ in 0..REHOME_AFTER {
+                out.push_within_budget(key, Encoded::from(buffer.slice(1..=size))).unwrap();
+            }
+        }
+        let mut shared = Vec::new();
+        while let Some(Outgoing::Message(message)) = out.poll(key) {
+            if buffer.as_ptr_range().contains(&message.to_bytes().as_ptr()) {
+                shared.push(message.len());
+            }
+        }
+        let expected = [vec![100; REHOME_AFTER], vec![OWN_MEMORY + 1; REHOME_AFTER]].concat();
+        assert_eq!(shared, expected);
+    }
 }

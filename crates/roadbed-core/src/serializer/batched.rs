@@ -4,7 +4,7 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::{Encoded, Serializer};
+use super::{CHAIN_THRESHOLD, Encoded, Serializer};
 
 /// What ends a message in a batch of JSON.
 pub(crate) const SEPARATOR: u8 = 0x1E;
@@ -34,11 +34,14 @@ pub enum BatchError {
     },
 }
 
-/// A received batch: its messages, one after the other, are slices of it. What comes after a fault in it is
+/// A received batch: its messages, one after the other, are slices of it, unless they may be forwarded as such and would
+/// keep much more alive than they are. What comes after a fault in it is
 /// lost; what came before is not.
 #[derive(Clone, Default)]
 pub(crate) struct Batch {
     rest: Bytes,
+    /// Bytes of all of it.
+    size: usize,
     /// Messages taken.
     taken: usize,
     is_binary: bool,
@@ -51,7 +54,13 @@ impl Batch {
         if body.is_empty() {
             return Err(BatchError::Empty);
         }
-        Ok(Self { rest: body, taken: 0, is_binary: serializer.is_binary(), separator: None })
+        Ok(Self {
+            size: body.len(),
+            rest: body,
+            taken: 0,
+            is_binary: serializer.is_binary(),
+            separator: None,
+        })
     }
 
     /// Whether every message was taken.
@@ -79,7 +88,11 @@ impl Batch {
         if self.is_binary {
             self.rest.advance(LENGTH);
         }
-        let message = self.rest.split_to(len);
+        let mut message = self.rest.split_to(len);
+        // Below the threshold they are copied wherever they are kept.
+        if len > CHAIN_THRESHOLD && len < self.size / 2 {
+            message = Bytes::copy_from_slice(&message);
+        }
         if !self.is_binary {
             self.separator = self.rest.first().copied();
             self.rest.advance(1);
@@ -157,6 +170,20 @@ mod tests {
             assert_eq!(batch.separator(), Some(separator));
         }
         assert!(batch.is_done());
+    }
+
+    /// A message that is forwarded as it came would keep all of the batch alive.
+    #[test]
+    fn a_part_that_may_be_chained_does_not_keep_the_rest() {
+        for (len, shares) in [(CHAIN_THRESHOLD, true), (CHAIN_THRESHOLD + 1, false), (900_000, true)] {
+            let (mut body, message) = (BytesMut::new(), Encoded::from(Bytes::from(vec![b'x'; len])));
+            append(Serializer::Cbor, SEPARATOR, &message, &mut body);
+            body.resize(1 << 20, 0);
+            let body = body.freeze();
+            let memory = body.as_ptr_range();
+            let message = Batch::new(Serializer::Cbor, body.clone()).unwrap().next().unwrap().unwrap();
+            assert_eq!((message.len(), memory.contains(&message.as_ptr())), (len, shares));
+        }
     }
 
     #[test]

@@ -1,5 +1,21 @@
 //! How much to read at once.
 
+use bytes::{Bytes, BytesMut};
+
+/// A frame above this size leaves its buffer to itself.
+const LARGE: usize = 4 * ReadSize::MAX;
+
+/// Takes a frame of `len` bytes off the front of a buffer. Behind a large one reading goes on in a buffer of its own:
+/// a small message that waits somewhere must not keep the memory of a large one alive.
+pub(super) fn split_frame(input: &mut BytesMut, len: usize) -> Bytes {
+    let frame = input.split_to(len).freeze();
+    // Who hands in more at once pays no copy of it for each frame.
+    if len > LARGE && input.len() <= ReadSize::MAX {
+        *input = BytesMut::from(&**input);
+    }
+    frame
+}
+
 /// How many bytes a transport asks for: little at first, more while reads fill the buffer, and less again when they
 /// do not.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +52,20 @@ impl ReadSize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_comes_behind_a_large_frame_does_not_share_its_memory() {
+        for (len, shares) in [(LARGE, true), (LARGE + 1, false)] {
+            let mut input = BytesMut::with_capacity(2 << 20);
+            let memory = input.as_ptr_range().start..input.as_ptr().wrapping_add(input.capacity());
+            input.resize(len, 1);
+            input.extend_from_slice(b"next");
+            let large = split_frame(&mut input, len);
+            input.extend_from_slice(b" one");
+            assert_eq!((large.len(), &*input), (len, &b"next one"[..]));
+            assert_eq!(memory.contains(&input.as_ptr()), shares);
+        }
+    }
 
     #[test]
     fn it_follows_reads_and_nothing_else() {

@@ -5,6 +5,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use super::frame::{HEADER_LEN, Header, MAX_SEND};
 use super::{End, Phase, RawSocket, RawSocketError, handshake};
 use crate::time::Timestamp;
+use crate::transport::read_size::split_frame;
 use crate::transport::sniff::TLS_ALERT;
 use crate::transport::{FrameKind, TransportClose, TransportError, TransportEvent, TransportRole};
 
@@ -121,7 +122,7 @@ impl RawSocket {
         let body = match header.len {
             // An empty slice would still pin the whole read buffer.
             0 => Bytes::new(),
-            len => input.split_to(len).freeze(),
+            len => split_frame(input, len),
         };
         match header.kind {
             FrameKind::Message => self.events.push_back(TransportEvent::Message(body)),

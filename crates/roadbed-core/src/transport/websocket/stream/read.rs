@@ -10,6 +10,7 @@ use super::super::frame::{Decoded, Header, Opcode};
 use super::super::mask::{self, Key};
 use super::{Assembly, MessageEvent, MessageKind, MessageStream, Phase};
 use crate::time::Timestamp;
+use crate::transport::read_size::split_frame;
 use crate::transport::{FrameKind, FramePart, TransportClose, TransportError};
 
 /// PONGs that wait to be fetched. With more PINGs than that, only the last is answered.
@@ -245,7 +246,7 @@ impl MessageStream {
             // An empty slice would still pin the whole read buffer.
             Bytes::new()
         } else {
-            let mut frame = input.split_to(header.size.saturating_add(header.len)).freeze();
+            let mut frame = split_frame(input, header.size.saturating_add(header.len));
             frame.advance(header.size);
             frame
         };
