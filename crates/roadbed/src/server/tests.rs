@@ -78,6 +78,24 @@ fn whoever_says_nothing_is_closed_in_time_also_when_others_left_before() {
     world.assert_empty();
 }
 
+/// It is not read while events wait; without an observer they are gone at once, and nothing else may happen for long.
+#[test]
+fn a_peer_that_waited_for_events_which_nobody_is_told_is_read_again() {
+    let world = World::with(Limits::default().queued_events(1), |builder| builder);
+    let mut peer = ByHand::attach(&world);
+    let hello = |realm: &str| {
+        let hello = format!(r#"[1,"{realm}",{{"roles":{{"caller":{{}}}}}}]"#);
+        [&[0, 0, 0, u8::try_from(hello.len()).unwrap()], hello.as_bytes()].concat()
+    };
+    peer.write(&world, b"\x7F\xF1\x00\x00");
+    peer.write(&world, &hello("nosuch"));
+    let (refused, _) = peer.read();
+    assert!(String::from_utf8_lossy(&refused).contains("wamp.error.no_such_realm"));
+    peer.write(&world, &hello("realm1"));
+    let (welcome, is_end) = peer.read();
+    assert!(!is_end && welcome.get(4..7) == Some(b"[2,"), "{}", String::from_utf8_lossy(&welcome));
+}
+
 #[test]
 fn a_peer_that_does_not_take_its_replies_is_not_read_until_it_does() {
     let world = World::with(Limits::default().output_size(100_000), |builder| builder);
