@@ -90,7 +90,7 @@ async fn main() -> Result<(), Failure> {
     let (_, strangers) = certificates("another authority")?;
     match join(&format!("wss://localhost:{port}/"), TlsClientConfig::new(strangers)?).await {
         Err(error) if matches!(error.root(), Error::Tls(_)) => {
-            say("client", &format!("trusts another authority: {error}"))
+            say("client", &format!("trusts another authority: {error}"));
         }
         other => return Err(format!("expected a refusal, got {other:?}").into()),
     }

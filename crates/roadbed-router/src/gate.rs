@@ -117,7 +117,7 @@ impl Gate {
     /// HELLO for a realm that exists, or can be made.
     pub(crate) fn hello(
         &mut self,
-        hello: Hello,
+        hello: &Hello,
         realm: Uri,
         roles: Roles,
         authentication: &Authentication,
@@ -132,7 +132,7 @@ impl Gate {
                 Ok(method) => method.clone(),
                 Err(refusal) => return Verdict::Refuse(refusal),
             };
-        let claim = Box::new(Claim::new(&hello, realm, roles, method));
+        let claim = Box::new(Claim::new(hello, realm, roles, method));
         match &claim.method {
             AuthMethod::Anonymous { authrole } => {
                 let grant = Grant {

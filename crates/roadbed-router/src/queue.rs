@@ -162,13 +162,13 @@ impl Outbox {
 
     /// Queues an INVOCATION or INTERRUPT, unless the callee is over its budget.
     pub(crate) fn invocation(&mut self, key: QueueKey, message: impl Into<Message>) -> Result<(), Refused> {
-        let encoded = self.encode(key, message.into())?;
+        let encoded = self.encode(key, &message.into())?;
         self.push_within_budget(key, encoded)
     }
 
     /// Queues a reply, whatever is queued already.
     pub(crate) fn reply(&mut self, key: QueueKey, message: impl Into<Message>) -> Result<(), Refused> {
-        let encoded = self.encode(key, message.into())?;
+        let encoded = self.encode(key, &message.into())?;
         let budget = self.budget;
         let Some(queue) = self.queues.get_mut(key) else { return Err(Refused::Closed) };
         queue.fits(&encoded)?;
@@ -336,14 +336,14 @@ impl Outbox {
         Ok(())
     }
 
-    fn encode(&mut self, key: QueueKey, message: Message) -> Result<Encoded, Refused> {
+    fn encode(&mut self, key: QueueKey, message: &Message) -> Result<Encoded, Refused> {
         let Some(queue) = self.queues.get(key) else { return Err(Refused::Closed) };
         if queue.is_closed {
             return Err(Refused::Closed);
         }
         let (serializer, limit) = (queue.serializer, queue.max_receive);
         self.prepare_arena();
-        serializer.encode_within(&message, limit, &mut self.arena).map_err(|error| match error {
+        serializer.encode_within(message, limit, &mut self.arena).map_err(|error| match error {
             PayloadError::TooLarge { size, limit } => Refused::TooLarge { size, limit },
             error => Refused::Payload(error),
         })

@@ -171,7 +171,7 @@ fn offer(session: &Session, prefix: &str, interrupted: Sender<()>) -> Result<(),
     let digging = Arc::new(Mutex::new(digging));
     let digging = move |_: Invocation| {
         let digging = Arc::clone(&digging);
-        async move { Ok(digging.lock().unwrap().recv_timeout(SOON).internal()?) }
+        async move { digging.lock().unwrap().recv_timeout(SOON).internal() }
     };
     session.register(uri("digging"), digging).wait()?.detach();
     Ok(())

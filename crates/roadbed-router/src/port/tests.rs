@@ -115,9 +115,9 @@ fn whole_messages_end_with_their_stream() {
         port.serve(&mut router, T0, &mut BytesMut::new());
         assert_eq!(router.stats().peers, 1);
         if is_lost {
-            port.handle_lost(T0)
+            port.handle_lost(T0);
         } else {
-            port.handle_eof(T0)
+            port.handle_eof(T0);
         }
         port.serve(&mut router, T0, &mut BytesMut::new());
         assert!(port.has_ended());

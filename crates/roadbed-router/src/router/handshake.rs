@@ -51,7 +51,7 @@ impl Router {
                 if after != After::Nothing {
                     peer.begin_share(self.config.limits.handshake_timeout, &mut self.out);
                 }
-                self.hello(key, hello);
+                self.hello(key, &hello);
             }
             (Gated::Proof(claim), Message::Authenticate(proof)) => {
                 let verdict = self.gate.authenticate(claim, &proof);
@@ -77,16 +77,16 @@ impl Router {
         }
     }
 
-    fn hello(&mut self, key: PeerKey, hello: Hello) {
+    fn hello(&mut self, key: PeerKey, hello: &Hello) {
         let Some(peer) = self.peers.get_mut(key) else { return };
-        peer.asked = Some(Box::new(Asked::new(&hello, self.config.limits.uri_length)));
+        peer.asked = Some(Box::new(Asked::new(hello, self.config.limits.uri_length)));
         let is_client = |roles: &Roles| CLIENT_ROLES.iter().any(|&role| roles.has(role));
         let Some(roles) = hello.details.roles.filter(is_client) else {
             let state = "without a role of a client";
             self.violated(key, ProtocolViolation::unexpected(MessageType::Hello, state));
             return;
         };
-        let realm = match self.gate.realm(&hello, &peer.transport) {
+        let realm = match self.gate.realm(hello, &peer.transport) {
             Ok(realm) => realm,
             Err(refusal) => return self.apply(key, Verdict::Refuse(refusal)),
         };
@@ -97,7 +97,7 @@ impl Router {
             None => self.config.auto_create.as_ref(),
         };
         let verdict = match (authentication, trusted) {
-            (Some(_), Some(grant)) => Verdict::Join(Box::new(Claim::trusted(&hello, realm, roles)), grant),
+            (Some(_), Some(grant)) => Verdict::Join(Box::new(Claim::trusted(hello, realm, roles)), grant),
             (Some(authentication), None) => {
                 self.gate.hello(hello, realm, roles, authentication, &peer.transport)
             }

@@ -128,7 +128,8 @@ fn goodbye_needs_a_uri_as_its_reason() {
 #[test]
 fn abort_is_never_answered_whatever_its_reason() {
     let too_long = format!(r#"[3,{{}},"{}"]"#, "x".repeat(2_000));
-    let ways: [&dyn Fn(&mut Net, PeerId); 3] = [
+    type Way<'a> = &'a dyn Fn(&mut Net, PeerId);
+    let ways: [Way<'_>; 3] = [
         &|net, peer| {
             net.send(peer, Abort { details: Sparse::EMPTY, reason: uri(""), payload: Payload::EMPTY });
         },

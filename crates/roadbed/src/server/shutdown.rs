@@ -51,7 +51,7 @@ impl Shutdown {
         if by(&mut timer, deadline.saturating_add(SHUTDOWN_GRACE), &mut empty).await {
             return 0;
         }
-        router.with(|state, after| state.lose_all(after));
+        router.with(super::state::State::lose_all);
         // Now every driver has something to do, and nothing to wait for; if it is driven.
         if by(&mut timer, deadline.saturating_add(LINGER), &mut empty).await {
             return 0;

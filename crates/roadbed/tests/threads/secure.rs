@@ -74,12 +74,15 @@ fn sessions_over_tcp() {
 }
 
 #[test]
-fn who_speaks_no_tls_where_it_must_is_told_by_a_clean_end() {
+fn a_client_that_speaks_no_tls_where_it_must_is_sent_an_alert_and_a_clean_end() {
     let server = Server::with(|builder| builder.tls_required(server()));
     let mut stream = TcpStream::connect(listen(&server)).unwrap();
     stream.write_all(b"\x7F\xF1\x00\x00").unwrap();
     let start = Instant::now();
-    assert_eq!(stream.read(&mut [0; 16]).unwrap(), 0);
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    // A TLS record of type 21: a fatal alert.
+    assert!(matches!(answer[..], [21, 3, _, 0, 2, 2, _]), "{answer:?}");
     // Not when the time to say hello is over.
     assert!(start.elapsed() < Duration::from_secs(4));
     drop(stream);

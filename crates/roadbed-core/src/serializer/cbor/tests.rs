@@ -215,7 +215,7 @@ fn integers_of_every_width_and_small_bignums_are_read() {
     assert_eq!(u64(&[0xc1, 0x05]), Ok(5));
     assert_eq!(u64(&[0xc2, 0x43, 0, 1, 0]), Ok(256));
     assert_eq!(u64(&[0xc2, 0x5f, 0x41, 1, 0x41, 0, 0xff]), Ok(256));
-    assert_eq!(u64(&[0xc3, 0x41, 0]), wrong(Kind::Integer));
+    assert_eq!(u64(&[0xc3, 0x41, 0]), Err(Malformed::Negative));
     assert_eq!(u64(&[0xc2, 0x49, 1, 0, 0, 0, 0, 0, 0, 0, 0]), Err(Malformed::NumberOutOfRange));
     assert_eq!(u64(&[0xc1, 0x41, 0]), wrong(Kind::Binary), "another tag makes no number");
 

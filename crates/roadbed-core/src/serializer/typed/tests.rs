@@ -395,7 +395,7 @@ fn numbers_of_serde_json_are_numbers() {
     {
         for serializer in ALL {
             let payload = Payload::from_args(serializer, &[Number(digits)]).unwrap();
-            assert_eq!(payload.args::<Vec<Value>>().unwrap(), [value.clone()], "{serializer}");
+            assert_eq!(payload.args::<Vec<Value>>().unwrap(), core::slice::from_ref(&value), "{serializer}");
             assert!(payload.args::<(serde_json::Value,)>().unwrap().0.is_number());
         }
     }

@@ -10,6 +10,7 @@ use crate::uri::{MatchPolicy, UriError};
 const BAD: [&str; 5] = ["", "#bad", "a b", "a..b", "a\u{feff}"];
 
 #[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "takes what a command returned")]
 fn refused<T: core::fmt::Debug>(result: Result<T, CommandError>) {
     assert!(matches!(result, Err(CommandError::InvalidUri(_))), "{result:?}");
 }

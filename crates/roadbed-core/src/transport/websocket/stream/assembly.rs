@@ -99,7 +99,8 @@ impl Assembly {
     /// The message is complete: its kind, and what was gathered of it.
     pub(super) fn finish(&mut self) -> Result<(MessageKind, Bytes), FrameError> {
         let kind = self.finish_elsewhere()?;
-        Ok((kind, Bytes::from(core::mem::take(&mut self.body))))
+        let body = core::mem::take(&mut self.body);
+        Ok((kind, if body.is_empty() { Bytes::new() } else { Bytes::from(body) }))
     }
 
     /// The message is complete, and nothing of it was gathered: its kind.

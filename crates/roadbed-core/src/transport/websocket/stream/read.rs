@@ -289,8 +289,10 @@ impl MessageStream {
             let held = self.assembly.capacity();
             let finished = self.assembly.finish();
             let (kind, body) = self.lasting(finished)?;
-            self.events.push_back(MessageEvent::Message { kind, body });
+            // An empty message keeps no buffer.
+            let held = if body.is_empty() { 0 } else { held };
             self.gathered = self.gathered.saturating_add(held);
+            self.events.push_back(MessageEvent::Message { kind, body });
         }
         self.reading = Reading::Header;
         Ok(Step::Done)
