@@ -40,7 +40,7 @@ class Context:
         self._url = url
         self.is_websocket = common.address(url).is_websocket
         # Of the caller or publisher, and of the callee or subscriber.
-        self._serializer, self._other = serializers
+        self.serializers = self._serializer, self._other = serializers
         # Whether a session of it was.
         self.is_compressed = False
         self._sessions = []
@@ -68,6 +68,19 @@ class Context:
     async def pair(self):
         """Callee or subscriber, and caller or publisher: each may speak its own serializer."""
         return await self.join(self._other), await self.join()
+
+    def drops(self, value):
+        """Whether autobahn tells no one that a result cannot be written: RawSocket of Twisted does not turn what goes
+        wrong into the error that the session answers, as all others do."""
+        if self._options.framework != "twisted" or self.is_websocket:
+            return False
+        try:
+            from autobahn.wamp import message  # not before the framework is chosen
+
+            common.serializer_of(self._other).serialize(message.Yield(1, args=[value]))
+        except Exception:  # OverflowError, UnicodeEncodeError, ...
+            return True
+        return False
 
     def at_end(self, function):
         """Calls it when the scenario is over, before its sessions end."""

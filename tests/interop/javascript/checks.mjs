@@ -71,3 +71,16 @@ export function inbox() {
   const events = [];
   return { events, add: (args, kwargs) => void events.push([args, kwargs]) };
 }
+
+// A promise that must not take longer.
+export async function within(seconds, promise, what) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} took more than ${seconds} s`)), seconds * 1000);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

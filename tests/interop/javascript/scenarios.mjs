@@ -8,7 +8,7 @@
 //     publish(uri, args, kwargs, options) -> the id of the publication, if acknowledged
 //     leave() -> the reason in the router's GOODBYE, where the library tells; id, roles
 
-import { Failure, Refused, check, failureOf, gate, inbox, same } from "./checks.mjs";
+import { Failure, Refused, check, failureOf, gate, inbox, same, within } from "./checks.mjs";
 
 const ACKNOWLEDGE = { acknowledge: true };
 const TOPIC = "com.roadbed.test.topic";
@@ -256,6 +256,56 @@ async function binary(ctx) {
   same(events, [[[all], { key: all }]], "binary in an event");
 }
 
+// What these libraries write in ways of their own, or cannot write: whole numbers beyond 32 bits as floats, typed arrays
+// and dates with tags, half of an emoji.
+const ODD = {
+  cut: "cut \ud83d",
+  undefined,
+  deeper: { list: [undefined], undefined },
+  large: 4294967296,
+  now: Date.now(),
+  bytes: new Uint8Array([0, 1, 255]),
+  floats: new Float64Array([0.5, -1]),
+  date: new Date(0),
+  nan: NaN,
+  infinity: -Infinity,
+};
+
+// Values that not every serializer can say: each call ends, with a result or a clear error, and both sessions go on.
+async function odd_values(ctx) {
+  const callee = await ctx.join({ serializer: ctx.other });
+  await callee.register(at("odd"), ({ args: [name] }) => ({ args: [ODD[name]] }));
+  await callee.register(at("take"), () => ({ args: ["taken"] }));
+  await callee.register(at("echo"), echo);
+  const ends = [];
+  for (const serializer of ctx.url.startsWith("ws") ? ["json", "msgpack", "cbor"] : [ctx.serializer]) {
+    const caller = await ctx.join({ serializer });
+    for (const [name, value] of Object.entries(ODD)) {
+      for (const [end, procedure, args] of [["result", "odd", [name]], ["call", "take", [value]]]) {
+        // Then it tells no one.
+        if (ctx.library.refuses?.(name, end === "call" ? serializer : ctx.other)) continue;
+        const what = `${name} as ${end} (${serializer})`;
+        try {
+          const result = await within(10, caller.call(at(procedure), args), what);
+          if (end === "call") same(result.args, ["taken"], what);
+        } catch (error) {
+          const isClear = error instanceof Failure && error.uri === "wamp.error.invalid_payload" && error.args.length > 0;
+          check(isClear, `${what}: ${error?.stack ?? error}`);
+          ends.push(what);
+        }
+        same((await within(10, caller.call(at("echo"), [what]), `call behind ${what}`)).args, [what], what);
+      }
+    }
+    for (const number of [ODD.large, ODD.now, -ODD.now]) {
+      // The callee is one of Rust's, which takes an i64.
+      for (const procedure of [at("echo"), "com.roadbed.rust.whole"]) {
+        same((await caller.call(procedure, [number])).args, [number], `${procedure} (${serializer})`);
+      }
+    }
+  }
+  return `invalid payload: ${ends.join(", ") || "none"}`;
+}
+
 // Strings of these sizes, in a call and back, and in an event.
 async function climb(ctx, sizes) {
   const [callee, caller] = await ctx.pair();
@@ -313,7 +363,7 @@ const basic = {
   join, leave, no_such_realm, call, values, application_error, pipelined_calls, no_such_procedure, register_twice,
   unregister, cancel_kill: canceled("kill"), cancel_killnowait: canceled("killnowait"), cancel_skip: canceled("skip"),
   callee_leaves, caller_leaves, publish_acknowledged, publish_unacknowledged, unsubscribe, two_subscribers,
-  two_handlers, exclude_me, event_order, binary, payload_ladder,
+  two_handlers, exclude_me, event_order, binary, odd_values, payload_ladder,
 };
 
 const group = (name, functions) =>

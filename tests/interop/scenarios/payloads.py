@@ -43,6 +43,10 @@ async def odd_values(ctx):
     callee, caller = await ctx.pair()
     # A text with half of a surrogate pair can be written as JSON only; autobahn itself refuses it elsewhere.
     odd = {"large": 2**70, "larger": -(2**70), "nan": float("nan"), "infinity": float("-inf"), "cut": "\ud83d"}
+    odd |= {"bytes": {"deep": [b"\xff"]}, "key of bytes": {"deep": {b"\0\xff": 1}}}
+    if not any("msgpack" in name for name in ctx.serializers):
+        # In MessagePack autobahn closes its connection when it gets a key that is a number.
+        odd["key"] = {"deep": {1: "one"}}
     ends = {}
 
     await callee.register(lambda name: odd[name], "com.roadbed.test.odd")
@@ -50,8 +54,8 @@ async def odd_values(ctx):
     await callee.register(lambda value: value, "com.roadbed.test.same")
     for name, value in odd.items():
         for end, call in (("result", ("odd", name)), ("call", ("take", value))):
-            if (name, end) == ("cut", "result"):
-                continue  # On Twisted autobahn drops such a result without a word to anybody.
+            if end == "result" and ctx.drops(value):
+                continue
             procedure, argument = call
             try:
                 await asyncio.wait_for(caller.call(f"com.roadbed.test.{procedure}", argument), 10)
@@ -63,6 +67,9 @@ async def odd_values(ctx):
             except Exception as error:  # what the library itself does not write
                 ends[name, end] = type(error).__name__
             same(await caller.call("com.roadbed.test.same", name), name, f"call behind the {end} with {name}")
+    # The callee is one of Rust's.
+    for number in (2**32, 2**53 + 1, -(2**63)):
+        same(await caller.call("com.roadbed.rust.whole", number), number, "whole number")
     return "; ".join(f"{name} as {end}: {how}" for (name, end), how in ends.items())
 
 

@@ -7,13 +7,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use roadbed_core::limits::Limits;
+use roadbed_core::payload::Payload;
+use roadbed_core::serializer::Serializer;
+use roadbed_core::session::ClientConfig;
 use roadbed_core::uri::Uri;
 use roadbed_router::{Authentication, RouterConfig, TicketTable};
 use serde_json::Value;
 
+use crate::adapters::Blocking;
+use crate::client::Client;
 use crate::peers::{Peers, reports};
 use crate::report::{Cell, Row};
-use crate::subject::{Serving, Setup, Subject};
+use crate::subject::{Joining, Serving, Setup, Subject};
 use crate::ways::{Round, Share, Way};
 
 /// What a foreign client does.
@@ -71,7 +76,7 @@ pub(crate) const PROGRAMMES: [Programme; 4] = [
             Round { ways: WEB, serializers: EACH, share: Share::InTurn(2) },
         ],
         // Bytes in JSON are unknown to it.
-        scenarios: |_, serializer| 24 - usize::from(serializer.contains("json")) + 2,
+        scenarios: |_, serializer| 25 - usize::from(serializer.contains("json")) + 2,
     },
     Programme {
         name: "wampy",
@@ -79,13 +84,13 @@ pub(crate) const PROGRAMMES: [Programme; 4] = [
         start: |peers| peers.javascript("wampy_peer.mjs"),
         rounds: &[Round { ways: WEB, serializers: EACH, share: Share::InTurn(0) }],
         // Nor to wampy, which has no words for two scenarios more.
-        scenarios: |_, serializer| 22 - usize::from(serializer.contains("json")) + 2,
+        scenarios: |_, serializer| 23 - usize::from(serializer.contains("json")) + 2,
     },
 ];
 
-/// 27, and 2 with tickets. In one of them a peer takes only short messages, which WebSocket has no way to say.
+/// 28, and 2 with tickets. In one of them a peer takes only short messages, which WebSocket has no way to say.
 fn python_scenarios(way: Way, _: &str) -> usize {
-    27 - usize::from(way.is_websocket()) + 2
+    28 - usize::from(way.is_websocket()) + 2
 }
 
 impl Programme {
@@ -167,6 +172,7 @@ pub(crate) fn against_our_router(
 ) -> Vec<Row> {
     let (number, subject) = subject;
     let routers = Routers::serve(subject, peers, programme.name);
+    let own = [routers.usual.0.port, routers.deflating.port].map(|port| callee(port, peers));
     let mut cells = BTreeMap::<Way, Vec<Cell>>::new();
     for round in programme.rounds {
         let ways = || round.ways.iter().copied().filter(|way| subject.ways().contains(way));
@@ -187,6 +193,7 @@ pub(crate) fn against_our_router(
             cells.entry(way).or_default().extend(serializers.iter().copied().map(cell));
         }
     }
+    own.into_iter().for_each(Client::leave);
     let Routers { usual, large, deflating } = routers;
     [usual.0, large.0, deflating].into_iter().for_each(end);
     let row = |(way, cells): (Way, _)| Row {
@@ -196,6 +203,24 @@ pub(crate) fn against_our_router(
         cells,
     };
     cells.into_iter().map(row).collect()
+}
+
+/// A callee of ours behind the router at this port, on threads, which go on while no one asks for its session: it
+/// reads a whole number and gives it back.
+fn callee(port: u16, peers: &Peers) -> Box<dyn Client> {
+    let joining = Joining {
+        config: ClientConfig::new(Uri::from_static("realm1")),
+        serializer: Serializer::MsgPack,
+        tls: peers.certificates.client(),
+        deflate: false,
+        batched: false,
+    };
+    let mut callee = Blocking.join(&format!("rs://127.0.0.1:{port}"), joining).unwrap();
+    callee.register("com.roadbed.rust.whole", |payload, serializer| {
+        let number = payload.args::<(i64,)>().unwrap();
+        Payload::from_args(serializer, &number).unwrap()
+    });
+    callee
 }
 
 fn config(limits: Limits) -> RouterConfig {
