@@ -457,7 +457,9 @@ fn tls_server() -> Seeds {
 /// Speech, serializer, settings, limits; the greeting; steps.
 fn session_driver() -> Seeds {
     const WELCOME: &[u8] = &[0, 0, 0, 1, 8, 1];
-    const ANSWER: &[u8] = &[0, 0, 0, 1, 2, 1, 1];
+    const RESULT: &[u8] = &[0, 0, 0, 1, 2, 1, 1];
+    const GRANTED: &[u8] = &[0, 0, 0, 1, 0, 1];
+    const DONE: &[u8] = &[0, 0, 0, 1, 1];
     const CALL: &[u8] = &[12, 0, 1, 0];
     const SUBSCRIBE: &[u8] = &[12, 0, 1, 5];
     const REGISTER: &[u8] = &[12, 0, 1, 6, 0];
@@ -468,30 +470,29 @@ fn session_driver() -> Seeds {
     const USE: &[u8] = &[21, 0, 0, 9];
     const LEAVE: &[u8] = &[12, 0, 0, 9, 0];
     let stories: [(&str, &[&[u8]]); 7] = [
-        ("calls", &[WELCOME, CALL, CALL, ANSWER, ANSWER, CALL]),
-        ("events", &[WELCOME, SUBSCRIBE, ANSWER, EVENT, EVENT, EVENT, EVENT, EVENT, USE, &[23, 7], ANSWER]),
-        ("invocations", &[WELCOME, REGISTER, ANSWER, INVOCATION, INVOCATION, &[23, 6], ANSWER, INVOCATION]),
-        (
-            "queue",
-            &[WELCOME, REGISTER_QUEUE, ANSWER, INVOCATION, INVOCATION, INVOCATION, USE, USE, &[29, 0, 0]],
-        ),
+        ("calls", &[CALL, CALL, RESULT, RESULT, CALL]),
+        ("events", &[SUBSCRIBE, GRANTED, EVENT, EVENT, EVENT, EVENT, EVENT, USE, &[23, 7], DONE]),
+        ("invocations", &[REGISTER, GRANTED, INVOCATION, INVOCATION, &[23, 6], DONE, INVOCATION]),
+        ("queue", &[REGISTER_QUEUE, GRANTED, INVOCATION, INVOCATION, INVOCATION, USE, USE, &[29, 0, 0]]),
         (
             "publications",
-            &[WELCOME, PUBLISH, PUBLISH, &[26, 1], CALL, PUBLISH, &[26, 0], ANSWER, &[25, 2, 1, 0, 0]],
+            &[PUBLISH, PUBLISH, &[26, 1], CALL, PUBLISH, &[26, 0], DONE, DONE, &[25, 2, 1, 0, 0]],
         ),
-        ("leaving", &[WELCOME, CALL, SUBSCRIBE, LEAVE, CALL, ANSWER, ANSWER, ANSWER, ANSWER]),
-        ("lost", &[WELCOME, SUBSCRIBE, CALL, REGISTER, PUBLISH, &[29, 0, 2], CALL]),
+        ("leaving", &[CALL, SUBSCRIBE, LEAVE, CALL, RESULT, GRANTED, DONE]),
+        ("lost", &[SUBSCRIBE, CALL, REGISTER, PUBLISH, &[29, 0, 2], CALL]),
     ];
-    let setups: [(&str, &[u8]); 4] = [
-        ("rawsocket", &[0, 2, 0, 0]),
-        ("small", &[0, 1, 1 | 8, 1]),
-        ("websocket", &[1, 0, 4, 0]),
-        ("batched", &[4, 1, 2 | 16 | 32, 2]),
+    // One of them subscribes while it joins.
+    let setups: [(&str, &[u8], &[u8]); 4] = [
+        ("rawsocket", &[0, 2, 0, 0], &[]),
+        ("small", &[0, 1, 1 | 8, 1], GRANTED),
+        ("websocket", &[1, 0, 4, 0], &[]),
+        ("batched", &[4, 1, 2 | 16 | 32, 2], &[]),
     ];
     let mut seeds = Seeds::new();
-    for (setup_name, setup) in setups {
+    for (setup_name, setup, joined) in setups {
         for (name, story) in stories {
-            seeds.push((format!("{name}_{setup_name}"), [setup, &[0, 0], &story.concat()].concat()));
+            let seed = [setup, &[0, 0], WELCOME, joined, &story.concat()].concat();
+            seeds.push((format!("{name}_{setup_name}"), seed));
         }
     }
     seeds
