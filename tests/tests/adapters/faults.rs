@@ -303,7 +303,7 @@ async fn gone_while_joining<A: Adapter>(world: &World<A>, end: End) -> String {
         let Err(Error::Tls(TlsError::HandshakeTruncated)) = result.as_ref().map_err(Error::root) else {
             panic!("{result:?}")
         };
-        result = Err(CloseReason::Eof.into());
+        result = Err(roadbed::error::End::not_joined(CloseReason::Eof).into());
     }
     format!("connected: {}", told(result))
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -30,13 +31,15 @@ pub struct Challenge {
 }
 
 /// The end of a connection.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Closed {
     /// Why it ended.
     pub reason: CloseReason,
     /// Whether nothing was cut off.
     pub is_clean: bool,
+    /// What the operating system said when it lost the connection, if that is how it ended.
+    pub io: Option<Arc<io::Error>>,
 }
 
 /// What a procedure of ours did wrong: the caller was only told `wamp.error.runtime_error`.

@@ -22,7 +22,7 @@ use super::register::{Register, RegisterQueue};
 use super::shared::Shared;
 use super::subscribe::Subscribe;
 use super::via::Via;
-use crate::error::Error;
+use crate::error::{End, Error};
 use crate::fuse::Fused;
 use crate::payload::{IntoPayload, IntoReply};
 
@@ -189,8 +189,8 @@ impl Leave {
             }
             state.connection.close(now);
         });
-        let Closed { reason, is_clean } = closed(&self.shared).await;
-        if is_clean { Ok(()) } else { Err(reason.into()) }
+        let Closed { reason, is_clean, io } = closed(&self.shared).await;
+        if is_clean { Ok(()) } else { Err(End::new(reason).with_io(io).into()) }
     }
 }
 
@@ -208,7 +208,7 @@ async fn closed(shared: &Arc<Shared>) -> Closed {
         Ok(closed) => closed,
         Err(wait) => match wait.await {
             Ok(closed) => closed,
-            Err(_) => Closed { reason: CloseReason::Eof, is_clean: false },
+            Err(_) => Closed { reason: CloseReason::Eof, is_clean: false, io: None },
         },
     }
 }

@@ -109,10 +109,14 @@ impl State {
     }
 
     fn end_for(&self, reason: CloseReason) -> End {
-        // An error of the operating system explains only an end that came from there.
-        let io = self.io.clone().filter(|_| reason == CloseReason::Eof);
+        let io = self.io_for(&reason);
         let end = if self.was_joined { End::new(reason) } else { End::not_joined(reason) };
         end.with_io(io)
+    }
+
+    /// What the operating system said: it explains only an end that came from there.
+    pub(super) fn io_for(&self, reason: &CloseReason) -> Option<Arc<io::Error>> {
+        self.io.clone().filter(|_| *reason == CloseReason::Eof)
     }
 
     /// Reports how joining came out, once.

@@ -100,7 +100,8 @@ impl State {
                 after.moments.push(Moment::Left(reason));
             }
             SessionEvent::Closed { reason, clean } => {
-                let closed = Closed { reason, is_clean: clean };
+                let io = self.io_for(&reason);
+                let closed = Closed { reason, is_clean: clean, io };
                 self.close(closed.clone(), after);
                 after.moments.push(Moment::Closed(closed));
             }

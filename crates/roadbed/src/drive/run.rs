@@ -39,7 +39,7 @@ pub struct Run<D: Drive, S> {
     timer: Box<dyn Timer>,
     /// The time the timer is set to. Deadlines that move away are left to fire: one idle wake-up costs
     /// less than setting the timer for every call.
-    armed: Option<Timestamp>,
+    armed: Option<Armed>,
     /// A deadline has come, and is judged when nothing is left to read.
     is_due: bool,
     input: BytesMut,
@@ -52,6 +52,14 @@ pub struct Run<D: Drive, S> {
     /// Others had their turn since the last write.
     has_yielded: bool,
     stage: Stage,
+}
+
+/// What the timer is set to.
+#[derive(Clone, Copy, Debug)]
+struct Armed {
+    /// What it is set for. It may have passed by then: being late once does not put it off again.
+    deadline: Timestamp,
+    at: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,14 +227,15 @@ impl<D: Drive, S: ByteStream> Run<D, S> {
 
     /// Waits for `at`.
     fn sleep(&mut self, cx: &mut Context<'_>, at: Option<Timestamp>) -> Step {
-        if let Some(at) = at
-            && self.armed.is_none_or(|armed| at < armed)
+        if let Some(deadline) = at
+            && self.armed.is_none_or(|armed| deadline < armed.deadline)
         {
             // Who comes late, because the thread was busy or stopped, first lets the runtime look at the stream.
-            self.armed = Some(at.max(self.runtime.now() + MOMENT));
+            let at = deadline.max(self.runtime.now() + MOMENT);
+            self.armed = Some(Armed { deadline, at });
         }
         let Some(armed) = self.armed else { return Step::Pending };
-        if self.timer.poll_at(cx, armed).is_pending() {
+        if self.timer.poll_at(cx, armed.at).is_pending() {
             return Step::Pending;
         }
         self.armed = None;

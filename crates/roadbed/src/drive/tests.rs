@@ -7,8 +7,10 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use roadbed_core::time::Timestamp;
 
 use super::{Drive, Output, Room, Run};
 use crate::runtime::ByteStream;
@@ -21,6 +23,8 @@ struct Script {
     more: Mutex<VecDeque<&'static [u8]>>,
     /// It always has told several something.
     is_busy: bool,
+    /// What it waits for, until it is judged.
+    deadline: Mutex<Option<Timestamp>>,
 }
 
 impl Drive for Script {
@@ -34,11 +38,14 @@ impl Drive for Script {
 
     fn lost(&self) {}
 
-    fn expire(&self) {}
+    fn expire(&self) {
+        *self.deadline.lock().unwrap() = None;
+    }
 
     fn output(&self, _: bool, _: &Waker) -> Output {
         let bytes = self.outputs.lock().unwrap().pop_front();
-        bytes.map_or(Output::Idle(None), |bytes| Output::Write(Bytes::from_static(bytes)))
+        let idle = Output::Idle(*self.deadline.lock().unwrap());
+        bytes.map_or(idle, |bytes| Output::Write(Bytes::from_static(bytes)))
     }
 
     fn more(&self) -> Option<Bytes> {
@@ -119,12 +126,27 @@ fn whoever_was_told_something_comes_before_the_write_but_once() {
     assert!(wakes >= 2);
 }
 
+/// A deadline that had passed when the driver first heard of it is judged a moment later, once, however often the
+/// driver is woken meanwhile.
+#[test]
+fn a_driver_that_comes_late_is_not_put_off_for_ever() {
+    let sim = Sim::default();
+    sim.pass(Duration::from_secs(5));
+    let late =
+        Script { deadline: Mutex::new(Some(Timestamp::ZERO + Duration::from_secs(1))), ..Script::default() };
+    let drive = Arc::new(late);
+    let sink = Sink { writes: Arc::default(), most: 1 };
+    sim.runtime().spawn(Box::pin(Run::new(Arc::clone(&drive), sink, sim.runtime())));
+    sim.pass(Duration::from_millis(20));
+    assert_eq!(*drive.deadline.lock().unwrap(), None);
+}
+
 #[test]
 fn an_envelope_is_written_with_what_is_behind_it() {
     for most in [1, 3, 5, 8, 100] {
         let outputs = Mutex::new([&b"head"[..], b"last"].into());
         let more = Mutex::new([&b"body"[..]].into());
-        let script = Script { outputs, more, is_busy: false };
+        let script = Script { outputs, more, ..Script::default() };
         let (written, _) = polls(script, most, 1);
         assert_eq!(written[0].concat(), b"headbodylast", "{most} at a time");
         assert!(most < 8 || written[0] == [&b"headbody"[..], b"last"]);
