@@ -24,8 +24,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 #[cfg(unix)]
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Connects to a router at an [address](roadbed::url) such as `ws://host:port/path` or `unix:path`: set what is needed, and
-/// await it.
+/// Connects to a router at an [address](roadbed::url) such as `ws://host:port/path` or `unix:path`: set what is needed,
+/// and await it.
 ///
 /// ```no_run
 /// use roadbed_async_std::roadbed::core::serializer::Serializer;

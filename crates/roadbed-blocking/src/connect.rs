@@ -18,16 +18,16 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::Stream;
 
-/// How long one address may take to answer, before the next one of its host is tried. Looking up a name takes as long as
-/// the operating system lets it.
+/// How long one address may take to answer, before the next one of its host is tried. Looking up a name takes as long
+/// as the operating system lets it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long to wait until a Unix socket whose listener is busy is tried again.
 #[cfg(unix)]
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Connects to a router at an [address](roadbed::url) such as `ws://host:port/path` or `unix:path`: set what is needed, and
-/// `wait()` for it.
+/// Connects to a router at an [address](roadbed::url) such as `ws://host:port/path` or `unix:path`: set what is needed,
+/// and `wait()` for it.
 ///
 /// ```no_run
 /// use roadbed_blocking::roadbed::core::serializer::Serializer;

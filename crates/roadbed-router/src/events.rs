@@ -79,9 +79,9 @@ pub enum RouterEvent {
         /// What is wrong, as the text in the ERROR for the caller.
         message: ByteString,
     },
-    /// A connection was refused before it became a peer: its RawSocket or WebSocket handshake was not acceptable, such as for
-    /// the origin of a page, a path or a subprotocol; or there are too many connections. Left out while very many events
-    /// wait; [`Counters`](crate::Counters) count all.
+    /// A connection was refused before it became a peer: its RawSocket or WebSocket handshake was not acceptable, such
+    /// as for the origin of a page, a path or a subprotocol; or there are too many connections. Left out while very
+    /// many events wait; [`Counters`](crate::Counters) count all.
     ConnectionRefused {
         /// How it is connected.
         transport: Arc<TransportDetails>,

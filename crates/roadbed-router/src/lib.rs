@@ -75,8 +75,9 @@
 //! 4. Take every [`poll_event`](Router::poll_event), and answer [`RouterEvent::Authenticate`].
 //! 5. Drop the transport when [`Port::must_drop`], or flush and close it when [`Port::has_ended`].
 //!
-//! The router itself knows peers, messages, and time: [`attach`](Router::attach), [`handle_message`](Router::handle_message),
-//! [`poll_outgoing`](Router::poll_outgoing), [`detach`](Router::detach) are what a port calls, and what tests may call instead.
+//! The router itself knows peers, messages, and time: [`attach`](Router::attach),
+//! [`handle_message`](Router::handle_message), [`poll_outgoing`](Router::poll_outgoing), [`detach`](Router::detach) are
+//! what a port calls, and what tests may call instead.
 //!
 //! # What is refused, and how
 //!

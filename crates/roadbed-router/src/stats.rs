@@ -42,8 +42,8 @@ pub struct Counters {
     pub refused: u64,
     /// Connections that the driver refused before they became peers, as it has a limit on them.
     pub connections_refused: u64,
-    /// Connections whose RawSocket or WebSocket handshake was refused: the origin, the path, the subprotocol, or no such
-    /// handshake at all.
+    /// Connections whose RawSocket or WebSocket handshake was refused: the origin, the path, the subprotocol, or no
+    /// such handshake at all.
     pub handshakes_refused: u64,
     /// Peers that broke the protocol.
     pub violations: u64,

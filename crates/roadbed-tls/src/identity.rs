@@ -30,8 +30,8 @@ impl Identity {
     ///
     /// # Errors
     /// [`TlsConfigError::Pem`], [`TlsConfigError::NoCertificate`], [`TlsConfigError::NoKey`],
-    /// [`TlsConfigError::EncryptedKey`]. Whether certificate and key fit, and can be used, is found by the configuration
-    /// that is made of them.
+    /// [`TlsConfigError::EncryptedKey`]. Whether certificate and key fit, and can be used, is found by the
+    /// configuration that is made of them.
     pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, TlsConfigError> {
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain).collect();
         let chain = chain.map_err(|error| TlsConfigError::pem(&error))?;

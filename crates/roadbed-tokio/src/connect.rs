@@ -23,8 +23,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 #[cfg(unix)]
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Connects to a router at an [address](roadbed::url) such as `ws://host:port/path` or `unix:path`: set what is needed, and
-/// await it. That has to be in a runtime of tokio's, as for its sockets.
+/// Connects to a router at an [address](roadbed::url) such as `ws://host:port/path` or `unix:path`: set what is needed,
+/// and await it. That has to be in a runtime of tokio's, as for its sockets.
 ///
 /// ```no_run
 /// use roadbed_tokio::roadbed::core::serializer::Serializer;

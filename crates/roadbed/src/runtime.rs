@@ -34,14 +34,14 @@ pub trait Runtime: Send + Sync + 'static {
     /// A timer for one driver.
     fn timer(&self) -> Box<dyn Timer>;
 
-    /// Whether tasks may block, because none of them waits for another one's thread. Then hooks are run as tasks; by default
-    /// they run in the task that drives the connection.
+    /// Whether tasks may block, because none of them waits for another one's thread. Then hooks are run as tasks; by
+    /// default they run in the task that drives the connection.
     fn tasks_may_block(&self) -> bool {
         false
     }
 
-    /// Whether the calling thread may wait for a connection that this runtime drives. `false` in a task of the runtime, which
-    /// would keep the driver from running: then every `wait()` fails at once. By default `true`.
+    /// Whether the calling thread may wait for a connection that this runtime drives. `false` in a task of the runtime,
+    /// which would keep the driver from running: then every `wait()` fails at once. By default `true`.
     fn may_wait(&self) -> bool {
         true
     }

@@ -154,8 +154,8 @@ fn a_driver_sleeps_for_two_locks_at_once() {
     });
 }
 
-/// A router's peer: what waits for it is behind the router's lock, its port behind one of its own, and the driver sleeps
-/// by its mailbox. Another peer queues two messages, each under the router's lock, where the note is left too.
+/// A router's peer: what waits for it is behind the router's lock, its port behind one of its own, and the driver
+/// sleeps by its mailbox. Another peer queues two messages, each under the router's lock, where the note is left too.
 #[test]
 fn a_peer_that_becomes_ready_between_its_exchange_and_its_sleep_is_woken() {
     loom::model(|| {

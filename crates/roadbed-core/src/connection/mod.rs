@@ -268,8 +268,8 @@ impl Connection {
     }
 
     /// Whether output flows: no more than
-    /// [`Limits::output_high_water`](crate::limits::Limits::output_high_water) bytes are queued, and, after more were, no
-    /// more than half of that. When it turns true again, [`SessionEvent::Writable`] says so.
+    /// [`Limits::output_high_water`](crate::limits::Limits::output_high_water) bytes are queued, and, after more were,
+    /// no more than half of that. When it turns true again, [`SessionEvent::Writable`] says so.
     pub const fn is_writable(&self) -> bool {
         !self.is_blocked
     }

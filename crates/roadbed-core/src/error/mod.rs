@@ -1,6 +1,6 @@
 //! Errors, sorted by whose they are: a [`ProtocolViolation`] is the peer's fault, a [`CommandError`] the
-//! caller's, a [`PayloadError`] the data's, a [`ConfigError`] the configuration's; a [`RequestError`] is how a request can end, a
-//! [`CloseReason`] how a session can.
+//! caller's, a [`PayloadError`] the data's, a [`ConfigError`] the configuration's; a [`RequestError`] is how a request
+//! can end, a [`CloseReason`] how a session can.
 
 mod close;
 mod command;

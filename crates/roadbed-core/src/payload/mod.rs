@@ -257,8 +257,8 @@ impl Payload {
     /// are an empty list.
     ///
     /// # Errors
-    /// [`PayloadError::Type`] when they have another shape, or the payload is a bare element; [`PayloadError::Unreadable`] when
-    /// it came from a peer with something in it that no peer can be given.
+    /// [`PayloadError::Type`] when they have another shape, or the payload is a bare element;
+    /// [`PayloadError::Unreadable`] when it came from a peer with something in it that no peer can be given.
     pub fn args<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
         self.decode(&ARGS, self.raw_args())
     }

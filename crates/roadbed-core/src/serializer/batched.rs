@@ -34,8 +34,8 @@ pub enum BatchError {
     },
 }
 
-/// A received batch: its messages, one after the other, are slices of it, unless they may be forwarded as such and would
-/// keep much more alive than they are. What comes after a fault in it is
+/// A received batch: its messages, one after the other, are slices of it, unless they may be forwarded as such and
+/// would keep much more alive than they are. What comes after a fault in it is
 /// lost; what came before is not.
 #[derive(Clone, Default)]
 pub(crate) struct Batch {

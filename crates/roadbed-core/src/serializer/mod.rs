@@ -83,8 +83,8 @@ impl Serializer {
     /// Every serializer built in, by their numbers in RawSocket's handshake.
     pub const ALL: [Self; 3] = [Self::Json, Self::MsgPack, Self::Cbor];
 
-    /// Every serializer built in, in the order in which clients ask for them unless they are told otherwise: the compact
-    /// ones first, and of these the one that more routers speak. A router takes what the client prefers.
+    /// Every serializer built in, in the order in which clients ask for them unless they are told otherwise: the
+    /// compact ones first, and of these the one that more routers speak. A router takes what the client prefers.
     pub const PREFERENCE: [Self; 3] = [Self::MsgPack, Self::Cbor, Self::Json];
 
     /// Its name in URLs, subprotocols and configuration: `json`, `msgpack` or `cbor`.

@@ -64,8 +64,8 @@ impl Session {
     }
 
     /// Ends session and transport at once: ABORT with `reason`, by default `wamp.close.close_realm` (also for a
-    /// reason that is no URI), and no waiting for the router. It also refuses a [`SessionEvent::Welcome`]. Without a session, nor one
-    /// being joined, there is nothing to abort: the transport just closes.
+    /// reason that is no URI), and no waiting for the router. It also refuses a [`SessionEvent::Welcome`]. Without a
+    /// session, nor one being joined, there is nothing to abort: the transport just closes.
     pub fn abort(&mut self, now: Timestamp, reason: Option<Uri>) {
         self.observe(now);
         if self.state != SessionState::Idle {

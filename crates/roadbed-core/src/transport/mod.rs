@@ -2,7 +2,8 @@
 //!
 //! A transport finds message boundaries in a byte stream, negotiates the serializer, enforces size limits and
 //! answers pings. It does not look inside messages. [`RawSocket`] implements the WAMP specification's
-//! "RawSocket Transport" chapter, [`WebSocket`] its "WebSocket Transport"; [`Transport`] is what the layers above hold, whichever transport it is.
+//! "RawSocket Transport" chapter, [`WebSocket`] its "WebSocket Transport"; [`Transport`] is what the layers above hold,
+//! whichever transport it is.
 //!
 //! # Driving one
 //!

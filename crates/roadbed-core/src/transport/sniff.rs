@@ -46,8 +46,8 @@ pub const fn sniff(first: &[u8]) -> Sniff {
     }
 }
 
-/// What a port that takes TLS only answers to a client whose connection begins with `first`, and speaks no TLS, before it
-/// closes: in HTTP where that is spoken, status 400 with a text, and else the alert of a TLS server.
+/// What a port that takes TLS only answers to a client whose connection begins with `first`, and speaks no TLS, before
+/// it closes: in HTTP where that is spoken, status 400 with a text, and else the alert of a TLS server.
 ///
 /// ```
 /// use roadbed_core::transport::answer_without_tls;

@@ -40,11 +40,11 @@ const OWN_AGENT: &str = "roadbed";
 ///
 /// Whoever drives the connection owns its port; it needs no lock but the driver's own. Everything that costs time in
 /// proportion to bytes (masks, inflating, decoding, framing, compressing) happens here, without the router. The router
-/// is needed for [`exchange`](Self::exchange) alone, which hands over a bounded batch of decoded messages and takes what
-/// waits for this peer, still encoded; so a router behind a lock is held for that, and for nothing else.
+/// is needed for [`exchange`](Self::exchange) alone, which hands over a bounded batch of decoded messages and takes
+/// what waits for this peer, still encoded; so a router behind a lock is held for that, and for nothing else.
 ///
-/// The port also follows its session: how large messages may be before HELLO, before WELCOME and after it, whether the peer is read from,
-/// and that RawSocket peers are pinged once they are known to answer.
+/// The port also follows its session: how large messages may be before HELLO, before WELCOME and after it, whether the
+/// peer is read from, and that RawSocket peers are pinged once they are known to answer.
 ///
 /// The loop, where one thread has both the port and the router:
 ///
@@ -140,8 +140,8 @@ impl Port {
     }
 
     /// Makes the port of a transport that carries whole messages, so nothing is framed: use
-    /// [`handle_message`](Self::handle_message) and [`poll_message`](Self::poll_message). `max_send` is the size in bytes
-    /// of the largest message that the peer accepts; what it may send is in the limits.
+    /// [`handle_message`](Self::handle_message) and [`poll_message`](Self::poll_message). `max_send` is the size in
+    /// bytes of the largest message that the peer accepts; what it may send is in the limits.
     pub fn messages(
         limits: &Limits,
         serializer: Serializer,
@@ -180,8 +180,8 @@ impl Port {
         port
     }
 
-    /// Lets this peer in as `grant` says, whatever the realm asks of others: for sessions of the embedder's own. Nothing
-    /// that a peer sends can have this effect.
+    /// Lets this peer in as `grant` says, whatever the realm asks of others: for sessions of the embedder's own.
+    /// Nothing that a peer sends can have this effect.
     #[must_use]
     pub fn trusted(mut self, grant: Grant) -> Self {
         self.grant = Some(Box::new(grant));
@@ -197,8 +197,8 @@ impl Port {
         }
     }
 
-    /// Refuses the peer for want of room, in its own terms, as soon as it says something: see [`Link::refuse`]. The router
-    /// counts it and tells its driver with the next exchange.
+    /// Refuses the peer for want of room, in its own terms, as soon as it says something: see [`Link::refuse`]. The
+    /// router counts it and tells its driver with the next exchange.
     pub fn refuse(&mut self, retry_after: Duration) {
         self.is_refused = true;
         self.refusal = Some(ConnectionRefusal::TooMany);
@@ -209,8 +209,8 @@ impl Port {
     }
 
     /// Consumes whole frames from the front of `input` and decodes them; a partial frame stays. Pass the same buffer
-    /// every time, with new bytes appended, and also without new bytes after each exchange: what the router answered may
-    /// let more of it be read.
+    /// every time, with new bytes appended, and also without new bytes after each exchange: what the router answered
+    /// may let more of it be read.
     pub fn handle_input(&mut self, now: Timestamp, input: &mut BytesMut) {
         self.observe(now);
         self.frame();
@@ -266,8 +266,8 @@ impl Port {
         self.fill();
     }
 
-    /// Exchanges with the router: hands over what was decoded, 64 messages or about 256 KiB at most, and takes what waits
-    /// for this peer as far as there is room. Nothing is decoded or framed meanwhile. Call it when
+    /// Exchanges with the router: hands over what was decoded, 64 messages or about 256 KiB at most, and takes what
+    /// waits for this peer as far as there is room. Nothing is decoded or framed meanwhile. Call it when
     /// [`wants_exchange`](Self::wants_exchange) is true and when the router [names](Router::poll_ready) the peer; then
     /// [`handle_input`](Self::handle_input) or [`advance`](Self::advance).
     pub fn exchange(&mut self, router: &mut Router, now: Timestamp) {
@@ -280,16 +280,16 @@ impl Port {
         self.follow(router);
     }
 
-    /// Frames what an exchange took, and decodes what it made room for. Every `handle_*` and `poll_transmit` do the same
-    /// by themselves: call it after an exchange that none of these follows at once.
+    /// Frames what an exchange took, and decodes what it made room for. Every `handle_*` and `poll_transmit` do the
+    /// same by themselves: call it after an exchange that none of these follows at once.
     pub fn advance(&mut self, now: Timestamp) {
         self.observe(now);
         self.frame();
         self.fill();
     }
 
-    /// Does all that can be done without writing: exchanges with the router, hands in what is left in `input`, and again,
-    /// until there is nothing more. For drivers that have the router at hand.
+    /// Does all that can be done without writing: exchanges with the router, hands in what is left in `input`, and
+    /// again, until there is nothing more. For drivers that have the router at hand.
     pub fn serve(&mut self, router: &mut Router, now: Timestamp, input: &mut BytesMut) {
         self.handle_input(now, input);
         loop {
@@ -358,7 +358,8 @@ impl Port {
         self.framing.queued().saturating_add(self.staged_bytes)
     }
 
-    /// Returns whether the end was reported to the router: nothing more comes or goes. Flush what was fetched, then close.
+    /// Returns whether the end was reported to the router: nothing more comes or goes. Flush what was fetched, then
+    /// close.
     pub const fn has_ended(&self) -> bool {
         self.has_ended
     }

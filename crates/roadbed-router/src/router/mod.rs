@@ -129,8 +129,8 @@ impl Router {
         self.attach_with(now, serializer, max_receive, details, None)
     }
 
-    /// As [`attach`](Self::attach), for a peer that the embedder trusts: with a grant it is let in as that says, whatever
-    /// the realm asks of others. Nothing that a peer sends can have this effect.
+    /// As [`attach`](Self::attach), for a peer that the embedder trusts: with a grant it is let in as that says,
+    /// whatever the realm asks of others. Nothing that a peer sends can have this effect.
     pub fn attach_with(
         &mut self,
         now: Timestamp,
@@ -393,8 +393,9 @@ impl Router {
     }
 
     /// Whether to go on reading from a peer. `false` while too much waits for it, at its end, and for a peer without
-    /// session while too much waits for the driver. What others do can make it `false`; then [`poll_ready`](Self::poll_ready) names the peer. It is `true` again after
-    /// enough was pulled, so it suffices to ask whenever the peer was served.
+    /// session while too much waits for the driver. What others do can make it `false`; then
+    /// [`poll_ready`](Self::poll_ready) names the peer. It is `true` again after enough was pulled, so it suffices to
+    /// ask whenever the peer was served.
     pub fn wants_input(&self, peer: PeerId) -> bool {
         self.peer(peer).is_some_and(|peer| !peer.waits_for_the_driver() && self.out.wants_input(peer.queue))
     }

@@ -12,8 +12,8 @@ use crate::keys::{PeerKey, RealmKey, SessionKey};
 use crate::names::PeerId;
 use crate::peer::Stage;
 
-/// How long after the deadline of a [shutdown](Router::shutdown) those may take to say GOODBYE whose calls had not ended
-/// by then.
+/// How long after the deadline of a [shutdown](Router::shutdown) those may take to say GOODBYE whose calls had not
+/// ended by then.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 
 /// So often it is looked who has no calls any more, where looking takes long.
@@ -34,12 +34,12 @@ pub(super) struct Drain {
 }
 
 impl Router {
-    /// Shuts the router down. New peers are sent ABORT from now on, and CALL, REGISTER and SUBSCRIBE are answered with ERROR
-    /// `wamp.close.system_shutdown`. Sessions without a call in flight, made or to be answered, are sent GOODBYE of that
-    /// name at once, the others as soon as their calls have ended. At `deadline` the calls that are left are answered with
-    /// that ERROR, and their sessions sent GOODBYE too, for whose answer there is [`SHUTDOWN_GRACE`]. Others that have not
-    /// answered by `deadline`, or not taken what was queued before, are dropped. The shutdown is complete when
-    /// [`stats`](Self::stats) counts no peers.
+    /// Shuts the router down. New peers are sent ABORT from now on, and CALL, REGISTER and SUBSCRIBE are answered with
+    /// ERROR `wamp.close.system_shutdown`. Sessions without a call in flight, made or to be answered, are sent GOODBYE
+    /// of that name at once, the others as soon as their calls have ended. At `deadline` the calls that are left are
+    /// answered with that ERROR, and their sessions sent GOODBYE too, for whose answer there is [`SHUTDOWN_GRACE`].
+    /// Others that have not answered by `deadline`, or not taken what was queued before, are dropped. The shutdown is
+    /// complete when [`stats`](Self::stats) counts no peers.
     ///
     /// May be called again: an earlier deadline replaces a later one, never the other way round.
     pub fn shutdown(&mut self, now: Timestamp, deadline: Timestamp) {

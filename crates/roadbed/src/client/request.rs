@@ -366,7 +366,8 @@ macro_rules! request_future {
             ///
             /// # Errors
             /// [`Error`](crate::Error), the same as when it is awaited, and
-            /// [`Error::WaitInTask`](crate::Error::WaitInTask) where the runtime can tell that it would wait for itself.
+            /// [`Error::WaitInTask`](crate::Error::WaitInTask) where the runtime can tell that it would wait for
+            /// itself.
             pub fn wait(self) -> Result<$output, crate::Error> {
                 self.into_request().wait().map($map)
             }

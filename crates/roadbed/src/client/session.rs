@@ -30,7 +30,8 @@ use crate::payload::{IntoPayload, IntoReply};
 ///
 /// When the last clone is dropped the session says GOODBYE behind what is queued, whatever subscriptions and
 /// registrations are left, and ends within the [limits](roadbed_core::limits::Limits) for that, as long as its driver
-/// runs: where the runtime or the process ends first, [`flush`](Self::flush) or [`leave`](Self::leave) before. (A handler that holds a clone keeps the session for as long as it is registered.)
+/// runs: where the runtime or the process ends first, [`flush`](Self::flush) or [`leave`](Self::leave) before. (A
+/// handler that holds a clone keeps the session for as long as it is registered.)
 ///
 /// Every method makes a request that is sent when it is awaited, or waited for with `wait()`.
 #[derive(Clone)]
@@ -120,8 +121,8 @@ impl Session {
         flush::flush(self.shared())
     }
 
-    /// Leaves the realm and closes the connection, after what is queued was written: await it, or `wait()` for it. What is pending fails at
-    /// once.
+    /// Leaves the realm and closes the connection, after what is queued was written: await it, or `wait()` for it. What
+    /// is pending fails at once.
     pub fn leave(&self) -> Leave {
         Leave { shared: Arc::clone(self.shared()), reason: None }
     }

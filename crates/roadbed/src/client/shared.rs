@@ -193,8 +193,8 @@ impl Shared {
         }
     }
 
-    /// Runs hooks, one after the other, until there is nothing left to tell. What comes meanwhile, in whatever thread, is
-    /// told here as well.
+    /// Runs hooks, one after the other, until there is nothing left to tell. What comes meanwhile, in whatever thread,
+    /// is told here as well.
     fn tell(self: &Arc<Self>) {
         while let (Some(moment), ()) = self.state.with(|state, (): &mut ()| state.moments.next()) {
             self.reached(moment);

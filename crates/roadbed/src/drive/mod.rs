@@ -45,8 +45,8 @@ pub trait Drive: Send + Sync + 'static {
 
     /// A read or a write failed with this error; users get it as the source of theirs. When a read failed,
     /// [`lost`](Self::lost) follows. When a write failed, the peer may have said why, in bytes that were not read yet:
-    /// go on as before, but drop what [`output`](Self::output) gives, until the end of the stream, until a read fails, or
-    /// until [`LINGER`] has passed; `lost` follows the latter two.
+    /// go on as before, but drop what [`output`](Self::output) gives, until the end of the stream, until a read fails,
+    /// or until [`LINGER`] has passed; `lost` follows the latter two.
     fn broke(&self, error: io::Error) {
         let _ = error;
     }
@@ -54,9 +54,9 @@ pub trait Drive: Send + Sync + 'static {
     /// The stream broke: nothing can be read or written any more.
     fn lost(&self);
 
-    /// Judges the deadlines that have passed. Call it when the time has come that [`Output::Idle`] named, and only after
-    /// what can be read without waiting was read: in a process that was stopped for a while, the answer may lie in the
-    /// socket, and so may a sign of life.
+    /// Judges the deadlines that have passed. Call it when the time has come that [`Output::Idle`] named, and only
+    /// after what can be read without waiting was read: in a process that was stopped for a while, the answer may lie
+    /// in the socket, and so may a sign of life.
     fn expire(&self);
 
     /// The stream turned out to be encrypted, with this channel binding. Whoever puts a layer of encryption

@@ -28,8 +28,8 @@ const MOMENT: Duration = Duration::from_millis(1);
 
 /// A connection over a stream, driven to its end: spawn it, or poll it beside something else.
 ///
-/// It reads and writes in the same poll, so neither side ever waits for the other. When a write fails, it reads on for a
-/// while: the peer may have said why it does not read any more. (Linux keeps what was received before a reset; other
+/// It reads and writes in the same poll, so neither side ever waits for the other. When a write fails, it reads on for
+/// a while: the peer may have said why it does not read any more. (Linux keeps what was received before a reset; other
 /// systems may drop it, and then the reason is lost.) Dropped before its end, it takes the connection with it: whoever
 /// waits for an answer gets an error.
 pub struct Run<D: Drive, S> {

@@ -145,8 +145,9 @@ impl Builder {
         self
     }
 
-    /// As [`tls`](Self::tls), and serves nothing else: HTTP clients without TLS are answered status 400 in the clear, others
-    /// a TLS alert, and closed. Sessions of this process ([`attach_local`](RouterHandle::attach_local)) need none.
+    /// As [`tls`](Self::tls), and serves nothing else: HTTP clients without TLS are answered status 400 in the clear,
+    /// others a TLS alert, and closed. Sessions of this process ([`attach_local`](RouterHandle::attach_local)) need
+    /// none.
     #[cfg(feature = "tls")]
     pub fn tls_required(mut self, config: roadbed_tls::TlsServerConfig) -> Self {
         self.tls = Some((config, true));

@@ -126,8 +126,8 @@ impl RouterHandle {
         self.attach(settings, None)
     }
 
-    /// As [`attach_local`](Self::attach_local), for a session that the embedder vouches for: it is let in with the authid
-    /// and role of `grant`, whatever the realm asks of others. Peers from the network cannot have this.
+    /// As [`attach_local`](Self::attach_local), for a session that the embedder vouches for: it is let in with the
+    /// authid and role of `grant`, whatever the realm asks of others. Peers from the network cannot have this.
     ///
     /// ```
     /// use roadbed::client::{Joining, Settings};
@@ -201,10 +201,11 @@ impl RouterHandle {
     }
 
     /// Shuts the router down: await it, or `wait()` for it. New connections and new requests are refused from now on.
-    /// Sessions without a call in flight are sent GOODBYE `wamp.close.system_shutdown` at once, callers and callees as soon
-    /// as their calls have ended. After `patience`, calls that have not ended are answered with that error, their sessions
-    /// too are sent GOODBYE, and peers that do not answer are cut off. It takes [`LINGER`](crate::drive::LINGER) more than
-    /// `patience` at most, and gives the number of connections that are left even then, whose drivers do not run: mostly 0.
+    /// Sessions without a call in flight are sent GOODBYE `wamp.close.system_shutdown` at once, callers and callees as
+    /// soon as their calls have ended. After `patience`, calls that have not ended are answered with that error, their
+    /// sessions too are sent GOODBYE, and peers that do not answer are cut off. It takes
+    /// [`LINGER`](crate::drive::LINGER) more than `patience` at most, and gives the number of connections that are left
+    /// even then, whose drivers do not run: mostly 0.
     pub fn shutdown(&self, patience: Duration) -> Shutdown {
         Shutdown::new(self.clone(), patience)
     }
@@ -220,8 +221,8 @@ impl RouterHandle {
         result
     }
 
-    /// As [`with`](Self::with), for a connection that is locked itself: what follows is left in `after`. `act` says which
-    /// peer has just exchanged.
+    /// As [`with`](Self::with), for a connection that is locked itself: what follows is left in `after`. `act` says
+    /// which peer has just exchanged.
     fn locked(&self, after: &mut After, act: impl FnOnce(&mut State, &mut After) -> Option<PeerId>) {
         let ((), more) = self.0.state.with(|state, after| {
             let peer = act(state, after);

@@ -9,8 +9,8 @@
 //! | `ws+unix:socket:/path?query` | WebSocket over a Unix socket; from the first colon on it is the request's path, `/` when there is none | |
 //! | `unix:socket` | RawSocket over a Unix socket | |
 //!
-//! An IPv6 address stands in brackets, with a zone behind `%25`: `ws://[fe80::1%25eth0]/`. The zone is not sent. An empty
-//! port, as in `ws://host:/`, is the usual one.
+//! An IPv6 address stands in brackets, with a zone behind `%25`: `ws://[fe80::1%25eth0]/`. The zone is not sent. An
+//! empty port, as in `ws://host:/`, is the usual one.
 //!
 //! `wss://` and `rss://` are spoken over TLS or not at all.
 //!

@@ -52,7 +52,8 @@ fn output(client: &mut Connection) -> Vec<u8> {
     core::iter::from_fn(|| client.poll_transmit()).flatten().collect()
 }
 
-/// Feeds bytes. Returns what the client then sends: the bodies of its frames, unmasked; a Close frame with a 'C' in front.
+/// Feeds bytes. Returns what the client then sends: the bodies of its frames, unmasked; a Close frame with a 'C' in
+/// front.
 fn feed(client: &mut Connection, bytes: &[u8]) -> Vec<u8> {
     client.handle_input(T0, &mut BytesMut::from(bytes));
     said(client)
@@ -100,7 +101,8 @@ fn upgrade_error(reason: CloseReason) -> UpgradeError {
     }
 }
 
-/// ABORT says what was wrong, then a Close frame; for a fault in the frames it names that too, and nothing is waited for.
+/// ABORT says what was wrong, then a Close frame; for a fault in the frames it names that too, and nothing is waited
+/// for.
 #[test]
 fn violations() {
     for (what, bytes, code, shown) in [

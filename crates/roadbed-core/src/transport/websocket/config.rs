@@ -41,7 +41,8 @@ pub struct WebSocketClientConfig {
     pub(super) origin: Option<ByteString>,
     pub(super) headers: Vec<(ByteString, ByteString)>,
     /// What to speak, the favourite first; the server chooses. Without any, none is asked for, which no
-    /// WAMP router accepts. Default: every serializer in the order of [`Serializer::PREFERENCE`], one message at a time.
+    /// WAMP router accepts. Default: every serializer in the order of [`Serializer::PREFERENCE`], one message at a
+    /// time.
     pub subprotocols: Arc<[Subprotocol]>,
     /// Whether and how to compress. Default: not.
     #[cfg(feature = "deflate")]

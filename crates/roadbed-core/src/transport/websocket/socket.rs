@@ -200,7 +200,8 @@ impl WebSocket {
     }
 
     /// Bounds received messages to `bytes`, or to the configuration's `max_receive` if that is less; a whole batch
-    /// to what one such message takes in it. A larger one is an error, but not before all events ahead of it have been polled.
+    /// to what one such message takes in it. A larger one is an error, but not before all events ahead of it have been
+    /// polled.
     pub fn set_receive_limit(&mut self, bytes: usize) {
         self.receive_limit = bytes;
         if let State::Open(stream) = &mut self.state {

@@ -55,8 +55,9 @@ pub(crate) use waiting::{Asked, Bound, Place};
 ///   sessions, and every session is asked for it once, before anything else. Events that were published
 ///   in between are gone; [`Missed::Gap`] stands in their place.
 /// * [`call`](Self::call) and [`publish`](Self::publish) need a session. They wait for the first one; without a later
-///   one they fail with [`Error::Disconnected`], or wait for it; see [`WhileDisconnected`]. What was sent and not answered when
-///   the session was lost fails with [`Error::Ended`] and is never sent again: it may have been carried out.
+///   one they fail with [`Error::Disconnected`], or wait for it; see [`WhileDisconnected`]. What was sent and not
+///   answered when the session was lost fails with [`Error::Ended`] and is never sent again: it may have been carried
+///   out.
 /// * What the router takes back in the middle of a session stays declared: [`ClientEvent::Revoked`] and
 ///   [`Missed::Revoked`] say so, and the next session is asked for it again.
 /// * [`session`](Self::session) gives the session itself, for everything else. To leave it ends the client.
@@ -130,8 +131,8 @@ impl Client {
         Publish::new(via, request)
     }
 
-    /// Waits until everything queued so far was written to the socket; as [`Session::flush`]. Without a session there is
-    /// nothing to write: it fails or waits as calls do.
+    /// Waits until everything queued so far was written to the socket; as [`Session::flush`]. Without a session there
+    /// is nothing to write: it fails or waits as calls do.
     pub fn flush(&self) -> Flush {
         Flush::new(self.via())
     }

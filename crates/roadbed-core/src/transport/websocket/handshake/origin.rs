@@ -11,8 +11,9 @@ use crate::error::ConfigError;
 ///
 /// Origins of `http` and `https` are compared as a whole: scheme, host and port, in lower case, with the port of the
 /// scheme when none is named. Names beyond ASCII are compared in the form that browsers send, `xn--…`. What pages of
-/// applications, files and extensions send, such as `app://-`, `file://` and `chrome-extension://…`, is compared byte by
-/// byte. `null` is what pages send that have no origin of their own: from sandboxes, and in some browsers from files.
+/// applications, files and extensions send, such as `app://-`, `file://` and `chrome-extension://…`, is compared byte
+/// by byte. `null` is what pages send that have no origin of their own: from sandboxes, and in some browsers from
+/// files.
 ///
 /// ```
 /// use roadbed_core::transport::websocket::OriginPolicy;

@@ -56,8 +56,8 @@ impl Refusal {
         &self.0.line.reason
     }
 
-    /// The beginning of the body: at most 256 bytes, without control characters. Empty when there was none, or a compressed
-    /// one. It was waited for, but no longer than a second.
+    /// The beginning of the body: at most 256 bytes, without control characters. Empty when there was none, or a
+    /// compressed one. It was waited for, but no longer than a second.
     pub fn text(&self) -> &ByteString {
         &self.0.text
     }

@@ -298,9 +298,9 @@ impl MessageStream {
     }
 
     /// Whether to read on: false while 64 events wait to be polled, while those that are no slices of the read
-    /// buffer (because they were fragmented or compressed) hold as much as the receive limit, while events wait to be polled ahead of
-    /// something that has to wait for them, and after the end. When it is true again, call `handle_input` even
-    /// without new bytes.
+    /// buffer (because they were fragmented or compressed) hold as much as the receive limit, while events wait to be
+    /// polled ahead of something that has to wait for them, and after the end. When it is true again, call
+    /// `handle_input` even without new bytes.
     pub fn wants_input(&self) -> bool {
         match self.phase {
             Phase::Open => {
