@@ -38,11 +38,13 @@ impl<T> Guarded<T> {
 pub(crate) struct Sleeper(Option<Waker>);
 
 impl Sleeper {
-    /// There is nothing to do for the owner of `waker`.
-    pub(crate) fn sleep(&mut self, waker: &Waker) {
+    /// There is nothing to do for the owner of `waker`. Returns the waker that it replaces, to be dropped when the lock
+    /// is free: it may be the last owner of a task, and so of all that the task holds.
+    #[must_use = "dropped under the lock, it could come back for the lock"]
+    pub(crate) fn sleep(&mut self, waker: &Waker) -> Option<Waker> {
         match &self.0 {
-            Some(stored) if stored.will_wake(waker) => {}
-            _ => self.0 = Some(waker.clone()),
+            Some(stored) if stored.will_wake(waker) => None,
+            _ => self.0.replace(waker.clone()),
         }
     }
 
@@ -56,7 +58,7 @@ impl Sleeper {
         self.0.is_some()
     }
 
-    /// The owner of `waker` is awake by itself.
+    /// The owner of `waker` is awake by itself. What is dropped here wakes the same task as `waker`, which outlives it.
     pub(crate) fn awake(&mut self, waker: &Waker) {
         if self.0.as_ref().is_some_and(|stored| stored.will_wake(waker)) {
             self.0 = None;

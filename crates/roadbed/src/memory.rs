@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, BytesMut};
 
@@ -55,11 +55,18 @@ impl Default for Guarded<Direction> {
     }
 }
 
+/// What to do with a waker when the lock is free.
+enum Then {
+    Wake(Option<Waker>),
+    /// Another one replaced it.
+    Drop(#[expect(dead_code, reason = "only dropped")] Option<Waker>),
+}
+
 impl Guarded<Direction> {
-    /// Lets `act` at the direction, and wakes whom it returns.
-    fn change<R>(&self, act: impl FnOnce(&mut Direction) -> (R, Option<std::task::Waker>)) -> R {
-        let ((result, waker), ()) = self.with(|direction, (): &mut ()| act(direction));
-        if let Some(waker) = waker {
+    /// Lets `act` at the direction, and does what it returns.
+    fn change<R>(&self, act: impl FnOnce(&mut Direction) -> (R, Then)) -> R {
+        let ((result, then), ()) = self.with(|direction, (): &mut ()| act(direction));
+        if let Then::Wake(Some(waker)) = then {
             waker.wake();
         }
         result
@@ -72,8 +79,7 @@ impl ByteStream for Pipe {
             let room = buffer.capacity() - buffer.len();
             let count = room.min(direction.bytes.len());
             if count == 0 && !direction.is_ended {
-                direction.reader.sleep(cx.waker());
-                return (Poll::Pending, None);
+                return (Poll::Pending, Then::Drop(direction.reader.sleep(cx.waker())));
             }
             let mut left = count;
             while left > 0 {
@@ -83,7 +89,7 @@ impl ByteStream for Pipe {
                 direction.bytes.advance(part);
                 left -= part;
             }
-            (Poll::Ready(Ok(count)), direction.writer.rouse())
+            (Poll::Ready(Ok(count)), Then::Wake(direction.writer.rouse()))
         })
     }
 
@@ -91,22 +97,21 @@ impl ByteStream for Pipe {
         let capacity = self.capacity;
         self.output.change(|direction| {
             if direction.is_ended {
-                return (Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())), None);
+                return (Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())), Then::Wake(None));
             }
             let count = bytes.len().min(capacity - direction.bytes.len());
             if count == 0 {
-                direction.writer.sleep(cx.waker());
-                return (Poll::Pending, None);
+                return (Poll::Pending, Then::Drop(direction.writer.sleep(cx.waker())));
             }
             direction.bytes.extend(bytes.iter().take(count));
-            (Poll::Ready(Ok(count)), direction.reader.rouse())
+            (Poll::Ready(Ok(count)), Then::Wake(direction.reader.rouse()))
         })
     }
 
     fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.output.change(|direction| {
             direction.is_ended = true;
-            (Poll::Ready(Ok(())), direction.reader.rouse())
+            (Poll::Ready(Ok(())), Then::Wake(direction.reader.rouse()))
         })
     }
 }
@@ -116,9 +121,9 @@ impl Drop for Pipe {
         for direction in [&self.input, &self.output] {
             let wakers = direction.change(|direction| {
                 direction.is_ended = true;
-                ((direction.reader.rouse(), direction.writer.rouse()), None)
+                ((direction.reader.rouse(), direction.writer.rouse()), Then::Wake(None))
             });
-            wakers.0.into_iter().chain(wakers.1).for_each(std::task::Waker::wake);
+            wakers.0.into_iter().chain(wakers.1).for_each(Waker::wake);
         }
     }
 }

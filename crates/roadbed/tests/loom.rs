@@ -48,11 +48,11 @@ fn drive(queue: &Guarded<Queue>) -> Vec<u32> {
     let mut taken = Vec::new();
     block_on(std::future::poll_fn(|cx| {
         loop {
-            let (next, ()) = queue.with(|queue, (): &mut ()| {
+            let (next, _) = queue.with(|queue, replaced: &mut Option<Waker>| {
                 queue.sleeper.awake(cx.waker());
                 let next = queue.output.pop_front();
                 if next.is_none() && queue.handles > 0 {
-                    queue.sleeper.sleep(cx.waker());
+                    *replaced = queue.sleeper.sleep(cx.waker());
                 }
                 (next, queue.handles == 0)
             });
@@ -131,10 +131,10 @@ fn a_driver_sleeps_for_two_locks_at_once() {
                 let mut next = None;
                 for queue in [&inner, &layer] {
                     if next.is_none() {
-                        (next, ()) = queue.with(|queue, (): &mut ()| {
+                        (next, _) = queue.with(|queue, replaced: &mut Option<Waker>| {
                             let next = queue.output.pop_front();
                             if next.is_none() && queue.handles > 0 {
-                                queue.sleeper.sleep(cx.waker());
+                                *replaced = queue.sleeper.sleep(cx.waker());
                                 is_over = false;
                             }
                             next

@@ -226,7 +226,7 @@ impl Drive for Core {
             } else if state.connection.wants_input() {
                 Room::Read(state.connection.input_hint())
             } else {
-                state.reader_sleeps(waker);
+                state.reader_sleeps(waker, after);
                 Room::Wait
             }
         })
@@ -296,7 +296,7 @@ impl Drive for Core {
             if state.has_ended() {
                 return Output::End;
             }
-            Output::Idle(state.writer_sleeps(waker, can_write))
+            Output::Idle(state.writer_sleeps(waker, can_write, after))
         })
     }
 

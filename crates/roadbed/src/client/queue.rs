@@ -107,13 +107,11 @@ impl<T: Entry> Queue<T> {
 
     /// The next thing in the queue, in order.
     pub(crate) fn poll_pop(&self, cx: &mut Context<'_>) -> Poll<Popped<T>> {
-        self.with(|queue| match queue.pop() {
-            Some(popped) => Poll::Ready(popped),
-            None => {
-                queue.sleeper.sleep(cx.waker());
-                Poll::Pending
-            }
-        })
+        let (popped, _replaced) = self.with(|queue| match queue.pop() {
+            Some(popped) => (Poll::Ready(popped), None),
+            None => (Poll::Pending, queue.sleeper.sleep(cx.waker())),
+        });
+        popped
     }
 
     /// Adds a mark, which is not counted when it has to make room. A mark with nothing behind it gives way

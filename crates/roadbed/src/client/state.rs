@@ -239,13 +239,18 @@ impl State {
     }
 
     /// The reader has nothing to do until there is room.
-    pub(super) fn reader_sleeps(&mut self, waker: &Waker) {
-        self.reader.sleep(waker);
+    pub(super) fn reader_sleeps(&mut self, waker: &Waker, after: &mut After) {
+        after.let_go(self.reader.sleep(waker));
     }
 
     /// The writer has nothing to do until the time returned, or until something changes.
-    pub(super) fn writer_sleeps(&mut self, waker: &Waker, wants_output: bool) -> Option<Timestamp> {
-        self.writer.sleep(waker);
+    pub(super) fn writer_sleeps(
+        &mut self,
+        waker: &Waker,
+        wants_output: bool,
+        after: &mut After,
+    ) -> Option<Timestamp> {
+        after.let_go(self.writer.sleep(waker));
         self.writer_wants_output = wants_output;
         self.writer_until = self.deadline();
         self.writer_until

@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use roadbed_core::time::Timestamp;
+use roadbed_core::transport::HttpConnect;
 
-use super::{Drive, Output, Room, Run};
+use super::{Drive, Output, Room, Run, Tunnel};
 use crate::runtime::ByteStream;
+use crate::testing::owner::let_go;
 use crate::testing::sim::Sim;
 
 /// Gives what it is told to give.
@@ -151,4 +153,23 @@ fn an_envelope_is_written_with_what_is_behind_it() {
         assert_eq!(written[0].concat(), b"headbodylast", "{most} at a time");
         assert!(most < 8 || written[0] == [&b"headbody"[..], b"last"]);
     }
+}
+
+/// A layer sleeps behind a lock of its own: a waker that another one replaces is dropped when that is free.
+#[test]
+fn the_wakers_of_layers_are_let_go_without_their_lock() {
+    fn check<D: Drive>(name: &str, layer: D) {
+        let sleep = |layer: &mut Arc<D>, waker: &Waker| {
+            while let Output::Write(_) = layer.output(true, waker) {}
+        };
+        let layer = Arc::new(layer);
+        let again = Arc::clone(&layer);
+        let back = move || again.eof(&mut BytesMut::new());
+        let_go(name, layer, sleep, move |layer| sleep(layer, Waker::noop()), back);
+    }
+    let runtime = Sim::default().runtime();
+    let connect = HttpConnect::new("router.example", 443).unwrap();
+    check("a tunnel", Tunnel::new(Script::default(), connect, Arc::clone(&runtime)));
+    #[cfg(feature = "tls")]
+    check("TLS", super::Secure::server(Script::default(), crate::testing::tls::server(), true, runtime));
 }

@@ -157,18 +157,18 @@ impl<D: Drive> Drive for Tunnel<D> {
     fn output(&self, can_write: bool, waker: &Waker) -> Output {
         let now = self.runtime.now();
         self.fail(|connect| connect.handle_timeout(now));
-        let (request, until, is_open) = self.is(|state| match &mut state.step {
+        let (request, until, is_open, _replaced) = self.is(|state| match &mut state.step {
             Step::Asking { connect, is_asked } if can_write && !*is_asked => {
                 *is_asked = true;
-                (Some(connect.request()), None, false)
+                (Some(connect.request()), None, false, None)
             }
             // Told when the tunnel is there; what follows only looks at deadlines.
             Step::Asking { connect, .. } => {
-                state.writer.sleep(waker);
-                (None, connect.poll_timeout(), false)
+                let replaced = state.writer.sleep(waker);
+                (None, connect.poll_timeout(), false, replaced)
             }
-            Step::Open => (None, None, true),
-            Step::Failed => (None, None, false),
+            Step::Open => (None, None, true, None),
+            Step::Failed => (None, None, false, None),
         });
         match request {
             Some(request) => Output::Write(request),

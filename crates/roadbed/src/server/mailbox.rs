@@ -46,12 +46,13 @@ impl Mailbox {
         waker
     }
 
-    /// Takes what there is; or, if there is nothing, stores the waker, and the driver may sleep.
-    pub(crate) fn take_or_sleep(&self, waker: &Waker) -> Option<Mail> {
+    /// Takes what there is; or, if there is nothing, stores the waker, and the driver may sleep. The waker that it
+    /// replaces is left in `replaced`, to be dropped when the locks are free.
+    pub(crate) fn take_or_sleep(&self, waker: &Waker, replaced: &mut Vec<Waker>) -> Option<Mail> {
         let (mail, ()) = self.0.with(|state, (): &mut ()| {
             let mail = std::mem::take(&mut state.mail);
             if mail == Mail::default() {
-                state.sleeper.sleep(waker);
+                replaced.extend(state.sleeper.sleep(waker));
                 return None;
             }
             Some(mail)

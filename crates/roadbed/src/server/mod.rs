@@ -233,8 +233,9 @@ impl RouterHandle {
 
     /// Does what had to wait until every lock was free.
     fn carry_out(&self, after: After) {
-        let After { wakers, event, empty, starts_timer } = after;
+        let After { wakers, replaced, event, empty, starts_timer } = after;
         wakers.into_iter().for_each(std::task::Waker::wake);
+        drop(replaced);
         for waiter in empty {
             // Whoever waited may be gone.
             let _ = waiter.send(());

@@ -190,7 +190,7 @@ impl Drive for Core {
             } else if own.port.wants_input() {
                 Room::Read(own.port.input_hint())
             } else {
-                own.reader.sleep(waker);
+                after.replaced.extend(own.reader.sleep(waker));
                 Room::Wait
             }
         })
@@ -242,13 +242,13 @@ impl Drive for Core {
                     return if is_over { Output::Drop } else { Output::End };
                 }
                 // The decision to sleep: with the connection locked, and nothing left for it by the router.
-                let Some(mail) = self.mailbox.take_or_sleep(waker) else { break };
+                let Some(mail) = self.mailbox.take_or_sleep(waker, &mut after.replaced) else { break };
                 if mail.is_lost {
                     self.give_up(own, now);
                 }
                 self.exchange(own, now, after);
             }
-            own.writer.sleep(waker);
+            after.replaced.extend(own.writer.sleep(waker));
             own.wants_output = can_write;
             own.until = own.port.poll_timeout();
             Output::Idle(own.until)

@@ -17,6 +17,8 @@ use crate::guard::Sleeper;
 #[derive(Default)]
 pub(super) struct After {
     pub(super) wakers: Vec<Waker>,
+    /// Wakers that others replaced, and that may own their tasks.
+    pub(super) replaced: Vec<Waker>,
     /// An event to be told, and then all that follow: nobody else is telling.
     pub(super) event: Option<RouterEvent>,
     pub(super) empty: Vec<oneshot::Sender<()>>,
@@ -28,6 +30,7 @@ impl After {
     /// Adds what another change brought about.
     pub(super) fn add(&mut self, mut other: Self) {
         self.wakers.append(&mut other.wakers);
+        self.replaced.append(&mut other.replaced);
         // Only one of them can have one: whoever takes an event is the one who tells.
         self.event = self.event.take().or(other.event);
         self.empty.append(&mut other.empty);
@@ -194,13 +197,18 @@ impl State {
 
     /// Runs the router's deadlines that are due. Says when the next one is, for which `waker` sleeps; `None` ends the
     /// timer's task.
-    pub(super) fn run_timers(&mut self, now: Timestamp, waker: &Waker) -> Option<Timestamp> {
+    pub(super) fn run_timers(
+        &mut self,
+        now: Timestamp,
+        waker: &Waker,
+        after: &mut After,
+    ) -> Option<Timestamp> {
         if self.router.poll_timeout().is_some_and(|at| at <= now) {
             self.router.handle_timeout(now);
         }
         self.timer.until = self.router.poll_timeout();
         match self.timer.until {
-            Some(_) => self.timer.sleeper.sleep(waker),
+            Some(_) => after.replaced.extend(self.timer.sleeper.sleep(waker)),
             None => self.timer.is_running = false,
         }
         self.timer.until

@@ -29,7 +29,7 @@ impl Future for Timekeeper {
         loop {
             let next = this.router.upgrade().map(RouterHandle).and_then(|router| {
                 let now = router.0.runtime.now();
-                router.with(|state, _| state.run_timers(now, cx.waker()))
+                router.with(|state, after| state.run_timers(now, cx.waker(), after))
             });
             let Some(at) = next else {
                 this.is_done = true;

@@ -1,6 +1,7 @@
 //! What the tests of this crate share: a router with sessions under simulated time, over a wire that can be
 //! tampered with.
 
+pub(crate) mod owner;
 pub(crate) mod tls;
 pub(crate) mod wire;
 

@@ -222,16 +222,16 @@ impl Future for NextSession {
             return Poll::Pending;
         }
         let now = this.client.runtime.now();
-        let poll = this.client.with(|state, _| {
+        let poll = this.client.with(|state, after| {
             let result = match &state.phase {
                 state::Phase::Joined(session) => Ok(session.clone()),
                 state::Phase::Leaving | state::Phase::Over(..) => Err(state.end()),
                 _ => {
-                    state.waiting.stay(&mut this.place, now, None, cx.waker());
+                    state.waiting.stay(&mut this.place, now, None, cx.waker(), after);
                     return Poll::Pending;
                 }
             };
-            state.waiting.leave(&mut this.place, now);
+            state.waiting.leave(&mut this.place, now, after);
             Poll::Ready(result)
         });
         this.is_done = poll.is_ready();

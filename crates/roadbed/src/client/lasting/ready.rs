@@ -46,8 +46,8 @@ impl Ready {
 
     /// Who was woken since this was asked last. From now on `waker` is told.
     pub(super) fn take(&self, waker: &Waker) -> BTreeSet<u64> {
-        let (numbers, ()) = self.0.with(|(numbers, sleeper), (): &mut ()| {
-            sleeper.sleep(waker);
+        let (numbers, _replaced) = self.0.with(|(numbers, sleeper), replaced: &mut Option<Waker>| {
+            *replaced = sleeper.sleep(waker);
             std::mem::take(numbers)
         });
         numbers

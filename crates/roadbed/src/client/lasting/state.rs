@@ -73,6 +73,13 @@ pub(super) struct After {
     pub(super) discarded: Vec<Box<dyn Send>>,
 }
 
+impl After {
+    /// Drops a waker when the lock is free: it may own the task that it wakes.
+    pub(super) fn let_go(&mut self, waker: Option<Waker>) {
+        self.discarded.extend(waker.map(|waker| Box::new(waker) as Box<dyn Send>));
+    }
+}
+
 impl Lasting {
     pub(super) fn new(
         runtime: Arc<dyn Runtime>,
@@ -107,18 +114,18 @@ impl Lasting {
             let retry_in = match &state.phase {
                 Phase::Joined(session) => {
                     let shared = Arc::clone(session.shared());
-                    state.waiting.leave(place, asked.now);
+                    state.waiting.leave(place, asked.now, after);
                     return Bound::Session(shared);
                 }
                 Phase::Leaving | Phase::Over(..) => {
-                    state.waiting.leave(place, asked.now);
+                    state.waiting.leave(place, asked.now, after);
                     return Bound::Not(state.end());
                 }
                 Phase::Pausing(until) => Some(until.saturating_since(asked.now)),
                 Phase::Connecting | Phase::Gone => None,
             };
             let asked = asked.settled(state.generation == 0);
-            match state.waiting.wait(place, asked, retry_in, waker) {
+            match state.waiting.wait(place, asked, retry_in, waker, after) {
                 Ok(is_new) => {
                     if is_new {
                         // It has one more deadline to watch.
@@ -134,7 +141,7 @@ impl Lasting {
     /// Gives a place among those who wait up.
     pub(crate) fn leave(&self, mut place: Place) {
         let now = self.runtime.now();
-        self.with(|state, _| state.waiting.leave(&mut place, now));
+        self.with(|state, after| state.waiting.leave(&mut place, now, after));
     }
 
     /// Watches over something that was declared and is waited for: whether there is a session, or why it is not to
@@ -144,23 +151,23 @@ impl Lasting {
             let retry_in = match &state.phase {
                 Phase::Joined(_) | Phase::Gone => {
                     if asked.until.is_some_and(|at| at <= asked.now) {
-                        state.waiting.leave(place, asked.now);
+                        state.waiting.leave(place, asked.now, after);
                         return Err(TimedOut::new(Operation::Other, None, None).into());
                     }
-                    if state.waiting.stay(place, asked.now, asked.until, waker) {
+                    if state.waiting.stay(place, asked.now, asked.until, waker, after) {
                         // It has one more deadline to watch.
                         after.wakers.extend(state.supervisor.rouse());
                     }
                     return Ok(true);
                 }
                 Phase::Leaving | Phase::Over(..) => {
-                    state.waiting.leave(place, asked.now);
+                    state.waiting.leave(place, asked.now, after);
                     return Err(state.end());
                 }
                 Phase::Pausing(until) => Some(until.saturating_since(asked.now)),
                 Phase::Connecting => None,
             };
-            if state.waiting.wait(place, asked.settled(true), retry_in, waker)? {
+            if state.waiting.wait(place, asked.settled(true), retry_in, waker, after)? {
                 after.wakers.extend(state.supervisor.rouse());
             }
             Ok(false)

@@ -89,7 +89,7 @@ impl Supervisor {
                 if is_due || state.declarations.have_changed() {
                     return Err(Now::Due);
                 }
-                state.supervisor.sleep(cx.waker());
+                after.let_go(state.supervisor.sleep(cx.waker()));
                 Ok(state.waiting.expire(now, &mut after.wakers))
             });
             let next = match seen {

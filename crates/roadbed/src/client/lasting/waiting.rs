@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use roadbed_core::time::Timestamp;
 
+use super::state::After;
 use crate::client::shared::Shared;
 use crate::error::{Disconnected, Error, Operation, TimedOut};
 
@@ -138,14 +139,15 @@ impl Waiting {
         now: Timestamp,
         until: Option<Timestamp>,
         waker: &Waker,
+        after: &mut After,
     ) -> bool {
         match place.ticket {
             Some(ticket) if !ticket.is_bounded => {
-                self.renew(ticket, waker);
+                after.let_go(self.renew(ticket, waker));
                 false
             }
             _ => {
-                self.leave(place, now);
+                self.leave(place, now, after);
                 self.enter(place, now, until, None, waker);
                 true
             }
@@ -159,21 +161,22 @@ impl Waiting {
         asked: Asked,
         retry_in: Option<Duration>,
         waker: &Waker,
+        after: &mut After,
     ) -> Result<bool, Error> {
         let Asked { now, until, size, policy } = asked;
         if place.ticket.is_some_and(|ticket| !ticket.is_bounded) {
-            self.leave(place, now);
+            self.leave(place, now, after);
         }
         if until.is_some_and(|at| at <= now) {
-            self.leave(place, now);
+            self.leave(place, now, after);
             return Err(TimedOut::new(Operation::Other, None, None).into());
         }
         if let Some(ticket) = place.ticket {
             if ticket.until.is_some_and(|at| at <= now) {
-                self.leave(place, now);
+                self.leave(place, now, after);
                 return Err(Disconnected::TooLong { waited: place.spent }.into());
             }
-            self.renew(ticket, waker);
+            after.let_go(self.renew(ticket, waker));
             return Ok(false);
         }
         let WhileDisconnected::Wait { at_most, requests, bytes } = policy else {
@@ -210,25 +213,27 @@ impl Waiting {
         place.ticket = Some(Ticket { number: self.last, since, until, is_bounded: size.is_some() });
     }
 
-    fn renew(&mut self, ticket: Ticket, waker: &Waker) {
-        if let Some(entry) = self.entries.get_mut(&ticket.number)
-            && !entry.waker.as_ref().is_some_and(|stored| stored.will_wake(waker))
-        {
-            entry.waker = Some(waker.clone());
+    /// Stores the waker of this time, and returns the one that it replaces.
+    fn renew(&mut self, ticket: Ticket, waker: &Waker) -> Option<Waker> {
+        let entry = self.entries.get_mut(&ticket.number)?;
+        if entry.waker.as_ref().is_some_and(|stored| stored.will_wake(waker)) {
+            return None;
         }
+        entry.waker.replace(waker.clone())
     }
 
     /// Gives the place up.
-    pub(super) fn leave(&mut self, place: &mut Place, now: Timestamp) {
+    pub(super) fn leave(&mut self, place: &mut Place, now: Timestamp, after: &mut After) {
         let Some(ticket) = place.ticket.take() else { return };
         if ticket.is_bounded {
             place.spent += now.saturating_since(ticket.since);
         }
-        let entry = self.entries.remove(&ticket.number);
-        if let Some(size) = entry.and_then(|entry| entry.size) {
+        let Some(entry) = self.entries.remove(&ticket.number) else { return };
+        if let Some(size) = entry.size {
             self.requests -= 1;
             self.bytes -= size;
         }
+        after.let_go(entry.waker);
     }
 
     /// Wakes everybody, the first first: there is a session, or there will be none. Who they are is kept

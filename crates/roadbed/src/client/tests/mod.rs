@@ -10,6 +10,7 @@ mod forgetting;
 mod giving_up;
 mod hooks;
 mod queues;
+mod replacing;
 pub(in crate::client) mod revoking;
 mod websocket;
 

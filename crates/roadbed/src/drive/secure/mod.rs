@@ -367,12 +367,11 @@ impl<D: Drive> Drive for Secure<D> {
                     }
                 }
                 Output::Idle(at) => {
-                    let is_asleep = self.with(|state| {
+                    let (is_asleep, _replaced) = self.with(|state| {
                         if can_write && state.has_output() {
-                            return false;
+                            return (false, None);
                         }
-                        state.writer.sleep(waker);
-                        true
+                        (true, state.writer.sleep(waker))
                     });
                     if is_asleep {
                         return Output::Idle(at);

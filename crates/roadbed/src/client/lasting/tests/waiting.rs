@@ -5,6 +5,7 @@ use roadbed_core::serializer::Serializer;
 use super::*;
 use crate::client::HandlerError;
 use crate::error::Disconnected;
+use crate::testing::owner::let_go;
 
 /// A client that waits two seconds for its next attempt, and then one more.
 fn pausing(world: &World, site: &Site, builder: ClientBuilder) -> Client {
@@ -173,7 +174,7 @@ fn a_router_that_flaps_neither_extends_nor_repeats_anything() {
 }
 
 #[test]
-fn they_wait_for_the_next_session() {
+fn they_wait_for_the_session() {
     let world = World::new();
     let site = Site::new(&world);
     let patient = site.builder().while_disconnected(WhileDisconnected::wait(seconds(10)));
@@ -368,4 +369,25 @@ fn a_session_that_was_left_behind_costs_nothing() {
     let call = client.call("com.example.one", ()).returning::<u8>();
     assert_eq!(world.sim.block_on(call.into_future()).unwrap(), 1);
     assert_eq!(client.generation(), 2);
+}
+
+/// Both when another waker comes, and when nobody waits any more.
+#[test]
+fn wakers_are_let_go_without_the_lock() {
+    let world = World::new();
+    let site = Site::new(&world);
+    let client = pausing(&world, &site, site.builder());
+    let poll = |next: &mut NextSession, waker: &Waker| {
+        assert!(Pin::new(next).poll(&mut Context::from_waker(waker)).is_pending());
+    };
+    let next = client.session();
+    let again = client.clone();
+    let back = move || assert_eq!(again.generation(), 0);
+    let_go("another waker", next, poll, move |next| poll(next, Waker::noop()), back);
+
+    let next = Some(client.session());
+    let again = client.clone();
+    let back = move || assert_eq!(again.generation(), 0);
+    let store = move |next: &mut Option<NextSession>, waker: &Waker| poll(next.as_mut().unwrap(), waker);
+    let_go("nobody waits", next, store, |next| drop(next.take()), back);
 }
