@@ -1,13 +1,11 @@
 //! Opening connections.
 
-use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
-use std::time::Duration;
 
-use async_io::{Async, Timer};
-use roadbed::client::{ClientBuilder, Connect, Connector};
+use async_io::Async;
+use roadbed::client::{ClientBuilder, Connect, Connector, open_in_time};
 use roadbed::core::transport::TransportDetails;
 use roadbed::runtime::Runtime;
 use roadbed::url::Address;
@@ -16,13 +14,6 @@ use roadbed::url::Address;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::{AsyncIo, Stream};
-
-/// How long a name may take to be looked up, and one address to answer, before the next one of its host is tried.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long to wait until a Unix socket whose listener is busy is tried again.
-#[cfg(unix)]
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// Connects to a router at an [address](roadbed::url) such as `ws://host:port/path` or `unix:path`: set what is needed,
 /// and await it.
@@ -81,9 +72,9 @@ impl Connector for Sockets {
         match address.clone() {
             Address::Tcp { host, port } => {
                 let mut result = Err(io::Error::new(io::ErrorKind::NotFound, "the host has no address"));
-                for address in in_time(resolve(host, port)).await? {
-                    let connecting = Async::<TcpStream>::connect(address);
-                    match in_time(connecting).await.and_then(Stream::tcp) {
+                for address in open_in_time(&self.0, || resolve(host.clone(), port)).await? {
+                    let opened = open_in_time(&self.0, || Async::<TcpStream>::connect(address)).await;
+                    match opened.and_then(Stream::tcp) {
                         Ok(opened) => return Ok(opened),
                         Err(error) => result = Err(error),
                     }
@@ -91,25 +82,23 @@ impl Connector for Sockets {
                 result
             }
             #[cfg(unix)]
-            Address::Unix(path) => in_time(unix(&path)).await.map(Stream::unix),
+            Address::Unix(path) => {
+                let address = SockAddr::unix(path)?;
+                let connect = || std::future::ready(unix(&address));
+                open_in_time(&self.0, connect).await.map(Stream::unix)
+            }
             _ => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 }
 
-/// Connects to a Unix socket. When its listener has no room for one more, that is tried again and again.
+/// Connects to a Unix socket. What connects is in the backlog of its listener at once, or there is no room for it.
 #[cfg(unix)]
-async fn unix(path: &std::path::Path) -> io::Result<Async<std::os::unix::net::UnixStream>> {
-    let address = SockAddr::unix(path)?;
-    loop {
-        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-        socket.set_nonblocking(true)?;
-        match socket.connect(&address) {
-            Ok(()) => return Async::new(socket.into()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => drop(Timer::after(PAUSE).await),
-            Err(error) => return Err(error),
-        }
-    }
+fn unix(address: &SockAddr) -> io::Result<Async<std::os::unix::net::UnixStream>> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.connect(address)?;
+    Async::new(socket.into())
 }
 
 /// The addresses of a host.
@@ -119,12 +108,4 @@ async fn resolve(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
     }
     // The resolver of the operating system blocks, and so it gets a thread, which its pool keeps.
     blocking::unblock(move || Ok((host.as_str(), port).to_socket_addrs()?.collect())).await
-}
-
-async fn in_time<T>(connecting: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    let late = async {
-        Timer::after(CONNECT_TIMEOUT).await;
-        Err(io::ErrorKind::TimedOut.into())
-    };
-    futures_lite::future::or(connecting, late).await
 }

@@ -1,27 +1,15 @@
 //! Opening connections.
 
-use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
-use roadbed::client::{ClientBuilder, Connect, Connector};
+use roadbed::client::{ClientBuilder, Connect, Connector, open_in_time};
 use roadbed::core::transport::TransportDetails;
 use roadbed::runtime::Runtime;
 use roadbed::url::Address;
 use tokio::net::{TcpStream, lookup_host};
-#[cfg(unix)]
-use tokio::time::sleep;
-use tokio::time::timeout;
 
 use crate::{Stream, Tokio};
-
-/// How long a name may take to be looked up, and one address to answer, before the next one of its host is tried.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long to wait until a Unix socket whose listener is busy is tried again.
-#[cfg(unix)]
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// Connects to a router at an [address](roadbed::url) such as `ws://host:port/path` or `unix:path`: set what is needed,
 /// and await it. That has to be in a runtime of tokio's, as for its sockets.
@@ -44,8 +32,7 @@ pub fn connect(url: impl Into<String>) -> Connect<Sockets> {
 /// It connects anew when its session is lost. Starting it has to be in a runtime of tokio's.
 ///
 /// ```no_run
-/// use std::time::Duration;
-/// use roadbed_tokio::roadbed::client::RetryPolicy;
+/// /// use roadbed_tokio::roadbed::client::RetryPolicy;
 ///
 /// # async fn example() -> Result<(), roadbed_tokio::roadbed::Error> {
 /// let client = roadbed_tokio::client("rs://127.0.0.1:8080")
@@ -71,11 +58,13 @@ impl Connector for Sockets {
     }
 
     async fn open(&self, address: &Address) -> io::Result<(Stream, TransportDetails)> {
+        let runtime = Tokio::current();
         match address {
             Address::Tcp { host, port } => {
                 let mut result = Err(io::Error::new(io::ErrorKind::NotFound, "the host has no address"));
-                for address in in_time(lookup_host((host.as_str(), *port))).await? {
-                    match in_time(TcpStream::connect(address)).await.and_then(Stream::tcp) {
+                for address in open_in_time(&runtime, || lookup_host((host.as_str(), *port))).await? {
+                    let opened = open_in_time(&runtime, || TcpStream::connect(address)).await;
+                    match opened.and_then(Stream::tcp) {
                         Ok(opened) => return Ok(opened),
                         Err(error) => result = Err(error),
                     }
@@ -83,23 +72,11 @@ impl Connector for Sockets {
                 result
             }
             #[cfg(unix)]
-            Address::Unix(path) => in_time(unix(path)).await.map(Stream::unix),
+            Address::Unix(path) => {
+                let connect = || tokio::net::UnixStream::connect(path);
+                open_in_time(&runtime, connect).await.map(Stream::unix)
+            }
             _ => Err(io::ErrorKind::Unsupported.into()),
         }
     }
-}
-
-/// Connects to a Unix socket. When its listener has no room for one more, that is tried again and again.
-#[cfg(unix)]
-async fn unix(path: &std::path::Path) -> io::Result<tokio::net::UnixStream> {
-    loop {
-        match tokio::net::UnixStream::connect(path).await {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(PAUSE).await,
-            result => return result,
-        }
-    }
-}
-
-async fn in_time<T>(connecting: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    timeout(CONNECT_TIMEOUT, connecting).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }

@@ -18,6 +18,7 @@ mod invocation;
 mod lasting;
 mod line;
 mod open;
+mod opening;
 mod publish;
 mod queue;
 mod register;
@@ -52,6 +53,7 @@ pub use lasting::{
 #[cfg(feature = "tls")]
 pub use open::open_secure;
 pub use open::{Driver, Joining, open};
+pub use opening::{OPEN_TIMEOUT, open_in_time};
 pub use publish::{Acknowledged, Acknowledging, Publish, Publishing};
 pub use register::{Register, RegisterQueue, Registering, RegisteringQueue};
 pub use registration::{Invocations, Registration, Unregister, Unregistering, WaitInvocations};
