@@ -46,7 +46,7 @@ pub(crate) use cbor::holds_binary;
 pub(crate) use outbound::CHAIN_THRESHOLD;
 pub use outbound::{Encoded, Outbound};
 pub use reader::{Kind, Malformed, ReadError};
-pub(crate) use reader::{Reader, Scalar, Seq};
+pub(crate) use reader::{Number, Reader, Scalar, Seq};
 pub(crate) use transcode::transcode_value;
 pub(crate) use writer::Writer;
 

@@ -202,6 +202,37 @@ pub(crate) enum Scalar<'a> {
     Binary(Cow<'a, [u8]>),
 }
 
+impl Scalar<'_> {
+    /// The number that it is.
+    pub(crate) const fn number(&self) -> Option<Number> {
+        match *self {
+            Self::Unsigned(value) => Some(Number::Unsigned(value)),
+            Self::Negative(value) => Some(Number::Negative(value)),
+            Self::Float(value) => Some(Number::Float(value)),
+            _ => None,
+        }
+    }
+}
+
+/// A [`Scalar`] that is a number, in a few bytes: lists hold many of them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Number {
+    Unsigned(u64),
+    Negative(i64),
+    Float(f64),
+}
+
+impl From<Number> for Scalar<'_> {
+    #[inline]
+    fn from(number: Number) -> Self {
+        match number {
+            Number::Unsigned(value) => Self::Unsigned(value),
+            Number::Negative(value) => Self::Negative(value),
+            Number::Float(value) => Self::Float(value),
+        }
+    }
+}
+
 /// Progress through one list or dict. `remaining` is `None` where the format does not say the length
 /// beforehand (JSON, CBOR's indefinite lengths).
 #[derive(Clone, Copy, Debug)]
@@ -260,6 +291,9 @@ pub(crate) trait Reader<'a>: Sized {
     /// Reads text, sharing the input where nothing had to be unescaped. Binary that is valid UTF-8 is
     /// taken for text in the binary formats, since some peers write it in options.
     fn text(&mut self) -> Result<ByteString, ReadError>;
+
+    /// Reads a number as [`scalar`](Self::scalar) does; consumes nothing where none is next.
+    fn number(&mut self) -> Result<Option<Number>, ReadError>;
 
     /// Reads any value that is no container, for [`Value`](crate::value::Value)s and transcoding.
     /// JSON strings that begin with NUL become binary; CBOR tags are dropped, except that bignums

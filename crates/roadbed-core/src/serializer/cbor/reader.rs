@@ -9,7 +9,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::super::binary::{checked, half, room, shared};
-use super::super::{Kind, Malformed, ReadError, Reader, Scalar, Seq};
+use super::super::{Kind, Malformed, Number, ReadError, Reader, Scalar, Seq};
 use super::head::Head;
 use super::*;
 use crate::limits::MAX_DEPTH;
@@ -143,6 +143,31 @@ impl<'a> CborReader<'a> {
         }
     }
 
+    /// Reads the item with this head if it is a number.
+    #[inline]
+    fn number_of(&mut self, head: &Head<'a>) -> Result<Option<Number>, ReadError> {
+        if head.major() == UNSIGNED {
+            self.rest = head.rest;
+            return Ok(Some(Number::Unsigned(head.argument)));
+        }
+        if matches!(head.initial, FLOAT16 | FLOAT32 | FLOAT64) {
+            self.rest = head.rest;
+            return Ok(Some(Number::Float(float(head))));
+        }
+        let Some(integer) = Self::integer(head) else {
+            return Ok(None);
+        };
+        let (value, rest) = integer.map_err(|flaw| self.flaw(flaw, self.rest))?;
+        let number = match value {
+            Some((value, false)) => Some(Number::Unsigned(value)),
+            Some((value, true)) => i64::try_from(value).ok().map(|value| Number::Negative(!value)),
+            None => None,
+        };
+        let number = number.ok_or_else(|| self.error(Malformed::NumberOutOfRange))?;
+        self.rest = rest;
+        Ok(Some(number))
+    }
+
     /// Reads a bignum or a tagged integer; all else is an error.
     #[cold]
     fn unusual_u64(&mut self) -> Result<u64, ReadError> {
@@ -263,18 +288,16 @@ impl<'a> Reader<'a> for CborReader<'a> {
         }
     }
 
+    fn number(&mut self) -> Result<Option<Number>, ReadError> {
+        let head = self.head()?;
+        self.number_of(&head)
+    }
+
+    #[inline]
     fn scalar(&mut self) -> Result<Scalar<'a>, ReadError> {
         let head = self.head()?;
-        if let Some(integer) = Self::integer(&head) {
-            let (value, rest) = integer.map_err(|flaw| self.flaw(flaw, self.rest))?;
-            let scalar = match value {
-                Some((value, false)) => Some(Scalar::Unsigned(value)),
-                Some((value, true)) => i64::try_from(value).ok().map(|value| Scalar::Negative(!value)),
-                None => None,
-            };
-            let scalar = scalar.ok_or_else(|| self.error(Malformed::NumberOutOfRange))?;
-            self.rest = rest;
-            return Ok(scalar);
+        if let Some(number) = self.number_of(&head)? {
+            return Ok(number.into());
         }
         let part = match (head.major(), head.initial) {
             (BYTES, _) => string(&head).map(|(bytes, rest)| (Scalar::Binary(bytes), rest)),
@@ -282,7 +305,6 @@ impl<'a> Reader<'a> for CborReader<'a> {
             (_, FALSE) => Ok((Scalar::Bool(false), head.rest)),
             (_, TRUE) => Ok((Scalar::Bool(true), head.rest)),
             (_, NULL | UNDEFINED) => Ok((Scalar::Null, head.rest)),
-            (_, FLOAT16 | FLOAT32 | FLOAT64) => Ok((Scalar::Float(float(&head)), head.rest)),
             _ => return Err(self.mismatch("a value that is no container", &head)),
         };
         self.accept(part)

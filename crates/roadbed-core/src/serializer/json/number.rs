@@ -136,6 +136,63 @@ pub(super) fn negative(input: &[u8], from: usize, to: usize) -> Option<i64> {
 
 /// The value of the number `from..to`, if it is finite.
 pub(super) fn float(input: &[u8], from: usize, to: usize) -> Option<f64> {
-    let text = core::str::from_utf8(input.get(from..to)?).ok()?;
+    let digits = input.get(from..to)?;
+    if let Some(value) = short(digits) {
+        return Some(value);
+    }
+    let text = core::str::from_utf8(digits).ok()?;
     text.parse().ok().filter(|value: &f64| value.is_finite())
+}
+
+/// The value of a number of so few digits, and without an exponent, that they and the power of ten which divides them
+/// are floats without rounding: then the quotient is rounded once, and right.
+fn short(number: &[u8]) -> Option<f64> {
+    const POWERS: [f64; 16] =
+        [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    let (is_negative, number) = match number {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, number),
+    };
+    // 15 digits and the point stay below 2^53.
+    if number.len() > 16 {
+        return None;
+    }
+    let (mut value, mut point) = (0_u64, None);
+    for (at, byte) in number.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => value = value.wrapping_mul(10).wrapping_add(u64::from(byte.wrapping_sub(b'0'))),
+            b'.' => point = Some(at),
+            _ => return None,
+        }
+    }
+    let places = point.map_or(0, |point| number.len().wrapping_sub(point).wrapping_sub(1));
+    let value = value as f64 / POWERS.get(places)?;
+    Some(if is_negative { -value } else { value })
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+
+    /// Whole parts and fractions of all lengths: short numbers are what the standard library makes of them.
+    #[test]
+    fn floats_are_rounded_once() {
+        let mut digits = 987_654_321_u64;
+        for round in 0..20_000_usize {
+            digits = digits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let whole = digits.checked_shr(40).unwrap() % 10_u64.pow(u32::try_from(round % 9).unwrap());
+            let places = round % 17 + 1;
+            let text = format!("{}{whole}.{:0places$}", ["", "-"][round % 2], digits % 10_u64.pow(7));
+            let value = float(text.as_bytes(), 0, text.len()).unwrap();
+            assert_eq!(value.to_bits(), text.parse::<f64>().unwrap().to_bits(), "{text}");
+        }
+        for text in
+            ["-0", "-0.0", "0.1", "1e5", "9007199254740993.0", "123456789012345.6", "0.00000000000001"]
+        {
+            let value = float(text.as_bytes(), 0, text.len()).unwrap();
+            assert_eq!(value.to_bits(), text.parse::<f64>().unwrap().to_bits(), "{text}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use bytestring::ByteString;
 use super::number::{self, Class};
 use super::{binary, literal, next, skip, string, unexpected};
 use crate::limits::MAX_DEPTH;
-use crate::serializer::{Kind, Malformed, ReadError, Reader, Scalar, Seq};
+use crate::serializer::{Kind, Malformed, Number, ReadError, Reader, Scalar, Seq};
 
 /// A strict pull reader over one JSON text.
 #[derive(Debug)]
@@ -235,6 +235,19 @@ impl<'a> Reader<'a> for JsonReader<'a> {
         Ok(text)
     }
 
+    fn number(&mut self) -> Result<Option<Number>, ReadError> {
+        match self.peek() {
+            Some(b'-' | b'0'..=b'9' | b'N' | b'I') => {}
+            _ => return Ok(None),
+        }
+        if let Some((value, end)) = number::usual(self.input, self.at) {
+            self.at = end;
+            return Ok(Some(Number::Unsigned(value)));
+        }
+        self.scalar().map(|scalar| scalar.number())
+    }
+
+    #[inline]
     fn scalar(&mut self) -> Result<Scalar<'a>, ReadError> {
         match self.peek() {
             Some(b'"') if self.is_binary() => self.binary().map(Scalar::Binary),

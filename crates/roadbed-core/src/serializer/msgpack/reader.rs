@@ -7,7 +7,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::super::binary::{Flaw, Part, be8, be16, be32, be64, checked, chunk, length, room, shared, take};
-use super::super::{Kind, Malformed, ReadError, Reader, Scalar, Seq};
+use super::super::{Kind, Malformed, Number, ReadError, Reader, Scalar, Seq};
 use super::*;
 use crate::limits::MAX_DEPTH;
 
@@ -56,6 +56,19 @@ impl<'a> MsgPackReader<'a> {
         });
         let remaining = Some(self.accept(checked)?);
         Ok(Seq { remaining, is_first: true, is_dict })
+    }
+
+    /// Reads a float or a signed integer, if one is next.
+    fn unusual_number(&mut self) -> Result<Option<Number>, ReadError> {
+        if let Some((&FLOAT64, rest)) = self.rest.split_first() {
+            let (bits, rest) = be64(rest).map_err(|flaw| self.flaw(flaw, self.rest))?;
+            self.rest = rest;
+            return Ok(float((f64::from_bits(bits), rest)).0.number());
+        }
+        match self.kind()? {
+            Kind::Integer | Kind::Float => self.scalar().map(|scalar| scalar.number()),
+            _ => Ok(None),
+        }
     }
 
     /// Reads a signed integer that is not negative; all else is an error.
@@ -198,6 +211,22 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
         }
     }
 
+    fn number(&mut self) -> Result<Option<Number>, ReadError> {
+        fn unsigned<T: Into<u64>>((value, rest): (T, &[u8])) -> (Number, &[u8]) {
+            (Number::Unsigned(value.into()), rest)
+        }
+        let number = match self.rest.split_first() {
+            Some((&value @ 0..FIXMAP, rest)) => Ok(unsigned((value, rest))),
+            Some((&UINT8, rest)) => be8(rest).map(unsigned),
+            Some((&UINT16, rest)) => be16(rest).map(unsigned),
+            Some((&UINT32, rest)) => be32(rest).map(unsigned),
+            Some((&UINT64, rest)) => be64(rest).map(unsigned),
+            _ => return self.unusual_number(),
+        };
+        self.accept(number).map(Some)
+    }
+
+    #[inline]
     fn scalar(&mut self) -> Result<Scalar<'a>, ReadError> {
         let here = self.rest;
         let (marker, rest) = be8(here).map_err(|flaw| self.flaw(flaw, here))?;

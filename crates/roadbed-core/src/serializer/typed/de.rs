@@ -10,7 +10,7 @@ use super::TYPED_DEPTH;
 use super::access::{Entries, Pairs, Variant};
 use super::fault::Fault;
 use crate::limits::MAX_DEPTH;
-use crate::serializer::{Kind, Reader, Scalar, Serializer};
+use crate::serializer::{Kind, Number, Reader, Scalar, Serializer};
 
 /// A [`Deserializer`](de::Deserializer) over a reader.
 pub(super) struct Decoder<R> {
@@ -112,18 +112,28 @@ impl<'de, R: Reader<'de>> Decoder<R> {
     }
 
     /// An integer, or a float that is one.
+    #[inline]
     fn integer<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Fault> {
-        match self.reader.kind()? {
-            Kind::Integer => self.scalar(visitor),
-            Kind::Float => match self.reader.scalar()? {
-                Scalar::Float(value) => match whole(value) {
-                    Some(Ok(value)) => visitor.visit_u64(value),
-                    Some(Err(value)) => visitor.visit_i64(value),
-                    None => Err(Fault::mismatch(&visitor, format_args!("{value:?}"))),
-                },
-                other => visit(other, visitor),
+        match self.reader.number()? {
+            Some(Number::Unsigned(value)) => visitor.visit_u64(value),
+            Some(Number::Negative(value)) => visitor.visit_i64(value),
+            Some(Number::Float(value)) => match whole(value) {
+                Some(Ok(value)) => visitor.visit_u64(value),
+                Some(Err(value)) => visitor.visit_i64(value),
+                None => Err(Fault::mismatch(&visitor, format_args!("{value:?}"))),
             },
-            found => Err(Fault::mismatch(&visitor, found)),
+            None => Err(Fault::mismatch(&visitor, self.reader.kind()?)),
+        }
+    }
+
+    /// A number of either type.
+    #[inline]
+    fn float<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Fault> {
+        match self.reader.number()? {
+            Some(Number::Unsigned(value)) => visitor.visit_u64(value),
+            Some(Number::Negative(value)) => visitor.visit_i64(value),
+            Some(Number::Float(value)) => visitor.visit_f64(value),
+            None => Err(Fault::mismatch(&visitor, self.reader.kind()?)),
         }
     }
 
@@ -145,6 +155,7 @@ impl<'de, R: Reader<'de>> Decoder<R> {
 }
 
 /// Gives a scalar to a visitor.
+#[inline]
 pub(super) fn visit<'de, V: Visitor<'de>>(scalar: Scalar<'de>, visitor: V) -> Result<V::Value, Fault> {
     match scalar {
         Scalar::Null => visitor.visit_unit(),
@@ -213,8 +224,8 @@ impl<'de, R: Reader<'de>> de::Deserializer<'de> for &mut Decoder<R> {
         deserialize_u64 => integer;
         deserialize_u128 => integer;
         deserialize_bool => one_of(&[Kind::Bool]);
-        deserialize_f32 => one_of(&[Kind::Float, Kind::Integer]);
-        deserialize_f64 => one_of(&[Kind::Float, Kind::Integer]);
+        deserialize_f32 => float;
+        deserialize_f64 => float;
         deserialize_char => one_of(&[Kind::Text]);
         deserialize_str => one_of(&[Kind::Text, Kind::Binary]);
         deserialize_string => one_of(&[Kind::Text, Kind::Binary]);
