@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 
 use siphasher::sip::SipHasher13;
 
+/// A table whose hashes its owner computes, with a keyed hasher as well.
+pub(crate) use hashbrown::HashTable;
+
 /// A table whose keys peers may choose: they cannot make them collide without the seed.
 pub(crate) type HashMap<K, V> = hashbrown::HashMap<K, V, Keyed>;
 /// A set whose keys peers may choose.

@@ -164,6 +164,10 @@ impl Peer {
             Some(0) => Err(io::ErrorKind::WriteZero.into()),
             Some(count) => {
                 self.output.advance(count);
+                if self.output.is_empty() {
+                    // Empty as it is, it would keep alive what it was a part of.
+                    self.output = Bytes::new();
+                }
                 turn.has_moved = true;
                 Ok(true)
             }

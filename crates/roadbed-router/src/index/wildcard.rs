@@ -3,14 +3,13 @@
 use core::hash::{BuildHasher, Hasher};
 use core::ops::ControlFlow;
 
-use hashbrown::HashTable;
 use roadbed_core::limits::Limits;
 use roadbed_core::uri::{MatchPolicy, Uri};
 
 use super::bounds::OverBound;
 use super::masks::{Mask, Masks, Shape};
 use super::steps::Meter;
-use crate::tables::{Keyed, shrunk};
+use crate::tables::{HashTable, Keyed, shrunk};
 
 /// Components that a mask has bits for.
 const MAX_COMPONENTS: usize = 32;
