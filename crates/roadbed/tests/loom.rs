@@ -181,7 +181,7 @@ fn a_peer_that_becomes_ready_between_its_exchange_and_its_sleep_is_woken() {
                         return true;
                     }
                     // As the driver does: nothing to write, nothing to hand over; so a look, or sleep.
-                    if mailbox.take_or_sleep(cx.waker()).is_none() {
+                    if mailbox.take_or_sleep(cx.waker(), &mut Vec::new()).is_none() {
                         return false;
                     }
                     router.with(|queue: &mut VecDeque<u32>, (): &mut ()| taken.extend(queue.drain(..)));
@@ -210,7 +210,7 @@ fn a_connection_that_is_given_up_is_woken() {
             })
         };
         block_on(std::future::poll_fn(|cx| {
-            while let Some(mail) = mailbox.take_or_sleep(cx.waker()) {
+            while let Some(mail) = mailbox.take_or_sleep(cx.waker(), &mut Vec::new()) {
                 if mail.is_lost {
                     return std::task::Poll::Ready(());
                 }
