@@ -215,6 +215,33 @@ pub(crate) async fn of_a_router<A: Adapter>(world: &World<A>) -> Outcome {
     Ok(())
 }
 
+/// A subscriber by hand, which does not read what it subscribed to.
+fn subscriber(way: Way, place: &str) -> ByHand {
+    let socket: Box<dyn Duplex> = match place.parse::<SocketAddr>() {
+        Ok(address) => Box::new(TcpStream::connect(address).unwrap()),
+        Err(_) => Box::new(UnixStream::connect(place).unwrap()),
+    };
+    let mut peer = ByHand::new(socket, way, true);
+    let request = peer.framing.request();
+    peer.write(&request);
+    match way.path() {
+        Some(_) => peer.read_up_to(b"\r\n\r\n"),
+        None => peer.read(4),
+    };
+    peer.say(r#"[1,"realm1",{"roles":{"subscriber":{}}}]"#);
+    peer.read_up_to(b"}");
+    peer.say(r#"[32,1,{},"com.example.bytes"]"#);
+    peer.read_up_to(b"[33,1,");
+    peer
+}
+
+/// Runs what blocks on a thread of its own: the router under test may need this one.
+async fn elsewhere<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (sender, receiver) = futures_channel::oneshot::channel();
+    thread::spawn(move || drop(sender.send(work())));
+    receiver.await.unwrap()
+}
+
 /// A router knows what a client said, though writing to it has failed.
 pub(crate) async fn of_a_client<A: Adapter>(world: &World<A>) -> Outcome {
     let left: Arc<Mutex<Vec<CloseReason>>> = Arc::default();
@@ -228,28 +255,14 @@ pub(crate) async fn of_a_client<A: Adapter>(world: &World<A>) -> Outcome {
     });
     let publisher = router.session().await;
     for words in Words::ALL.into_iter().filter(|words| words.are_spoken(world.way)) {
-        let socket: Box<dyn Duplex> = match router.place.parse::<SocketAddr>() {
-            Ok(address) => Box::new(TcpStream::connect(address)?),
-            Err(_) => Box::new(UnixStream::connect(&router.place)?),
-        };
-        let mut peer = ByHand::new(socket, world.way, true);
-        let request = peer.framing.request();
-        peer.write(&request);
-        match world.way.path() {
-            Some(_) => peer.read_up_to(b"\r\n\r\n"),
-            None => peer.read(4),
-        };
-        peer.say(r#"[1,"realm1",{"roles":{"subscriber":{}}}]"#);
-        peer.read_up_to(b"}");
-        peer.say(r#"[32,1,{},"com.example.bytes"]"#);
-        peer.read_up_to(b"[33,1,");
+        let (way, place) = (world.way, router.place.clone());
+        let mut peer = elsewhere(move || subscriber(way, &place)).await;
         // Whatever the sockets hold, and what the router writes beyond that.
         let bytes = Binary::from(vec![7; 256 << 10]);
         for _ in 0..LARGE / bytes.len() * 2 {
             in_time(publisher.publish("com.example.bytes", (bytes.clone(),)).acknowledge()).await?;
         }
-        words.say(&mut peer);
-        drop(peer);
+        elsewhere(move || words.say(&mut peer)).await;
         eventually(|| !left.lock().unwrap().is_empty()).await;
         let reasons = std::mem::take(&mut *left.lock().unwrap());
         assert!(matches!(&reasons[..], [reason] if words.are(reason)), "{words:?}: {reasons:?}");
