@@ -66,7 +66,11 @@ fn a_client_sees_bytes_not_pieces() {
     for framing in framings(false) {
         let stream = client::whole(framing);
         let outcome = assert_same_under_chunking(&stream, |pieces| client::run(framing, pieces));
-        assert_eq!(outcome.closed.as_deref(), Some("goodbye: wamp.close.system_shutdown"), "{outcome:#?}");
+        assert_eq!(
+            outcome.closed.as_deref(),
+            Some("goodbye: wamp.close.system_shutdown: the end"),
+            "{outcome:#?}"
+        );
         for end in 0..stream.len() {
             let outcome = client::run(framing, &Chunking::Random(end as u64).cut(&stream[..end]));
             let closed = outcome.closed.as_deref();
