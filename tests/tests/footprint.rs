@@ -56,7 +56,7 @@ const QUEUES: isize = 2_000;
 const CLIENT: usize = 6_500;
 // Port, mailbox and details of the transport, outside of the lock of the router, took 840 bytes more.
 const PEER: usize = 4_000;
-const CLIENT_AFTER: usize = 9_000;
+const CLIENT_AFTER: usize = 10_000;
 const PEER_AFTER: usize = 4_300;
 
 /// Bytes a session.
