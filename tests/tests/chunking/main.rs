@@ -91,6 +91,30 @@ fn a_router_sees_bytes_not_pieces() {
     }
 }
 
+/// A message ends the session, and behind it comes what the transport judges by itself: a PING, a Close frame, a text
+/// that is none, a batch that is none. The router's answer is first, and decides how the connection is closed.
+#[test]
+fn a_router_answers_before_what_comes_behind() {
+    let fault = [0xFF, 0xC0, 0x80].as_slice();
+    for framing in framings(true) {
+        let start =
+            [framing.request(), framing.message(router::MESSAGES[0]), framing.message(router::MESSAGES[0])];
+        let behind = [
+            framing.ping(b"late"),
+            framing.close(1001),
+            framing.frame(1, fault),
+            framing.frame(2, fault),
+            framing.frame(2, &[0, 0, 0, 9, 1]),
+            framing.frame(0x87, b""),
+        ];
+        for behind in behind {
+            let stream = [start.concat(), behind].concat();
+            let outcome = assert_same_under_chunking(&stream, |pieces| router::run(framing, pieces));
+            assert_eq!(outcome.violations, 1, "{outcome:#?}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 

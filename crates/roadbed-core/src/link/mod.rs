@@ -466,6 +466,16 @@ impl Link {
         self.last_size
     }
 
+    /// Returns whether messages travel in batches, and the last one is done. The next [`poll_event`](Self::poll_event)
+    /// may find a fault in the next batch, which decides how the transport is closed: act on the messages that were
+    /// polled before it.
+    pub fn is_between_batches(&self) -> bool {
+        match &self.transport {
+            Transport::WebSocket(websocket) => websocket.is_between_batches(),
+            Transport::RawSocket(_) => false,
+        }
+    }
+
     /// Bytes of output not fetched yet.
     pub fn queued(&self) -> usize {
         self.transport.queued()

@@ -87,6 +87,10 @@ impl Framing {
         either!(self, framing => framing.room())
     }
 
+    pub(super) fn is_between_batches(&self) -> bool {
+        matches!(self, Self::Link(link) if link.is_between_batches())
+    }
+
     pub(super) fn queued(&self) -> usize {
         either!(self, framing => framing.queued())
     }

@@ -110,6 +110,10 @@ pub struct Port {
     /// The peer is pinged, as far as that is configured.
     is_live: bool,
     is_paused: bool,
+    /// The last `handle_input` left bytes in the buffer that nobody has looked at.
+    is_behind: bool,
+    /// The peer ended its stream behind such bytes.
+    is_eof_due: bool,
     must_drop: bool,
     has_ended: bool,
     /// The latest time seen.
@@ -172,6 +176,8 @@ impl Port {
             is_joined: false,
             is_live: false,
             is_paused: false,
+            is_behind: false,
+            is_eof_due: false,
             must_drop: false,
             has_ended: false,
             now,
@@ -215,16 +221,20 @@ impl Port {
         self.observe(now);
         self.frame();
         loop {
+            let may_read = self.wants_input();
             if let Framing::Link(link) = &mut self.framing
-                && !is_full(self.is_held, &self.pending, self.pending_bytes, self.is_paused && link.is_open())
-                && link.wants_input()
+                && may_read
             {
                 link.handle_input(now, input);
+                if std::mem::take(&mut self.is_eof_due) {
+                    link.handle_eof(now);
+                }
             }
             if !self.fill() {
-                return;
+                break;
             }
         }
+        self.is_behind = !input.is_empty() && !self.wants_input();
     }
 
     /// Takes one encoded message, on a port of [whole messages](Self::messages). Call it while
@@ -238,10 +248,15 @@ impl Port {
         self.fill();
     }
 
-    /// The peer ended its stream. Output that is queued can still be fetched.
+    /// The peer ended its stream. Output that is queued can still be fetched. While [`wants_input`](Self::wants_input)
+    /// is false and the read buffer is not empty, this takes effect with the `handle_input` that consumes the rest.
     pub fn handle_eof(&mut self, now: Timestamp) {
         self.observe(now);
         self.frame();
+        if self.is_behind {
+            self.is_eof_due = true;
+            return;
+        }
         match &mut self.framing {
             Framing::Link(link) => link.handle_eof(now),
             Framing::Whole(whole) => whole.end(CloseReason::Eof),
@@ -342,7 +357,13 @@ impl Port {
     /// Returns whether to read on. False while decoded messages wait to be exchanged, while the router wants no more of
     /// this peer, and after the end. When it turns true again, call `handle_input` even without new bytes.
     pub fn wants_input(&self) -> bool {
-        !self.is_full() && self.framing.wants_input()
+        // What a transport answers by itself (a ping, a Close frame, a fault) must not overtake the router's answers to
+        // the messages ahead of it.
+        let is_level = match &self.framing {
+            Framing::Link(_) => self.pending.is_empty(),
+            Framing::Whole(_) => true,
+        };
+        is_level && !self.is_full() && self.framing.wants_input()
     }
 
     /// Returns how many bytes to reserve in the read buffer before the next read.
@@ -388,14 +409,16 @@ impl Port {
     }
 
     fn is_full(&self) -> bool {
-        let is_paused = self.is_paused && self.framing.is_open();
-        is_full(self.is_held, &self.pending, self.pending_bytes, is_paused)
+        self.is_held
+            || (self.is_paused && self.framing.is_open())
+            || self.pending.len() >= BATCH
+            || self.pending_bytes >= BATCH_BYTES
     }
 
     /// Decodes while there is room. Says whether anything came of it.
     fn fill(&mut self) -> bool {
         let mut any = false;
-        while !self.is_full() {
+        while !self.is_full() && (self.pending.is_empty() || !self.framing.is_between_batches()) {
             let Some(event) = self.framing.poll_event() else { break };
             any = true;
             self.is_held = match &event {
@@ -523,11 +546,6 @@ impl Port {
             self.framing.set_paused(self.now, is_paused);
         }
     }
-}
-
-/// Whether nothing more is decoded for now.
-fn is_full(is_held: bool, pending: &VecDeque<LinkEvent>, bytes: usize, is_paused: bool) -> bool {
-    is_held || is_paused || pending.len() >= BATCH || bytes >= BATCH_BYTES
 }
 
 /// Gives the memory of a queue back that ran empty, but for what a steady trickle needs.

@@ -457,6 +457,12 @@ impl WebSocket {
         }
     }
 
+    /// Returns whether messages travel in batches and all of the last one were polled. Taking the next batch apart may
+    /// show a fault, which decides what the Close frame says: first act on the messages that were polled.
+    pub(crate) fn is_between_batches(&self) -> bool {
+        self.subprotocol.batched && self.batching.is_empty()
+    }
+
     /// Bytes of output not yet polled.
     pub fn queued(&self) -> usize {
         let head = self.head.as_ref().map_or(0, Bytes::len);
