@@ -32,7 +32,8 @@ pub fn connect(url: impl Into<String>) -> Connect<Sockets> {
 /// It connects anew when its session is lost. Starting it has to be in a runtime of tokio's.
 ///
 /// ```no_run
-/// /// use roadbed_tokio::roadbed::client::RetryPolicy;
+/// use roadbed_tokio::roadbed::client::RetryPolicy;
+/// use std::time::Duration;
 ///
 /// # async fn example() -> Result<(), roadbed_tokio::roadbed::Error> {
 /// let client = roadbed_tokio::client("rs://127.0.0.1:8080")
