@@ -85,6 +85,9 @@ pub struct Limits {
     pub output_size: usize,
     /// The peer's share of the time from transport open to WELCOME, on the router side. Default 5 s.
     pub handshake_timeout: Duration,
+    /// How long a peer with a session may take to send a message that it has begun, on the router side; and a second
+    /// more for each 4 KiB of it that arrived. Default 30 s.
+    pub message_timeout: Duration,
     /// How long a decision of ours (authenticate, authorize) may take. Default 30 s.
     pub decision_timeout: Duration,
     /// How long a client waits from transport open to WELCOME. Default 30 s.
@@ -122,6 +125,7 @@ impl Default for Limits {
             output_high_water: 1 << 20,
             output_size: 16 << 20,
             handshake_timeout: Duration::from_secs(5),
+            message_timeout: Duration::from_secs(30),
             decision_timeout: Duration::from_secs(30),
             join_timeout: Duration::from_secs(30),
             goodbye_timeout: Duration::from_secs(5),
@@ -148,7 +152,7 @@ impl Limits {
         uri_length: usize, list_length: usize, pending_calls: usize, pending_publications: usize,
         pending_invocations: usize, subscriptions: usize, registrations: usize, pattern_components: usize,
         pattern_wildcards: usize, pattern_masks: usize, pattern_masks_alone: usize, event_matches: usize, queued_events: usize, output_high_water: usize,
-        output_size: usize, handshake_timeout: Duration, decision_timeout: Duration,
+        output_size: usize, handshake_timeout: Duration, message_timeout: Duration, decision_timeout: Duration,
         join_timeout: Duration, goodbye_timeout: Duration, rejoin_timeout: Duration,
     }
 
@@ -182,6 +186,7 @@ impl Limits {
             output_high_water,
             output_size,
             handshake_timeout,
+            message_timeout,
             decision_timeout,
             join_timeout,
             goodbye_timeout,
@@ -218,6 +223,7 @@ impl Limits {
         }
         let times = [
             ("handshake_timeout", handshake_timeout, MIN_TIMEOUT),
+            ("message_timeout", message_timeout, MIN_TIMEOUT),
             ("decision_timeout", decision_timeout, MIN_TIMEOUT),
             ("join_timeout", join_timeout, MIN_TIMEOUT),
             ("goodbye_timeout", goodbye_timeout, MIN_TIMEOUT),
@@ -303,7 +309,7 @@ mod tests {
             pending_publications: 0, pending_invocations: 0, subscriptions: 0, registrations: 0,
             pattern_components: 0, pattern_wildcards: 0, pattern_masks: 0, pattern_masks_alone: 0, event_matches: 0,
             queued_events: 0, output_high_water: 0, output_size: 0,
-            handshake_timeout: Duration::ZERO, decision_timeout: Duration::ZERO, join_timeout: Duration::ZERO,
+            handshake_timeout: Duration::ZERO, message_timeout: Duration::ZERO, decision_timeout: Duration::ZERO, join_timeout: Duration::ZERO,
             goodbye_timeout: Duration::ZERO,
         }
         Limits::default().rejoin_timeout(Duration::ZERO).check().unwrap();

@@ -92,7 +92,7 @@ scenarios! {
         half_close_at_every_step, black_hole_at_every_step, callee_that_dies, peer_that_stops_reading,
         subscriber_that_stops_reading;
     last_words: of_a_router, of_a_client;
-    serving: stopped_listener, failing_listener, timers, silent_callee_is_given_up;
+    serving: stopped_listener, failing_listener, timers, silent_callee_is_given_up, half_a_message_is_not_kept;
 }
 
 #[global_allocator]

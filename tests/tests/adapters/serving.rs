@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use roadbed::client::Invocation;
+use roadbed::core::limits::Limits;
 use roadbed::core::transport::LivenessConfig;
 
 use crate::adapter::{Adapter, Listening};
@@ -69,6 +70,29 @@ pub(crate) async fn timers<A: Adapter>(world: &World<A>) -> Outcome {
         assert!(span + Duration::from_millis(2) >= Duration::from_millis(millis), "{millis}: {span:?}");
         assert!(span < SOON, "{millis}: {span:?}");
     }
+    Ok(())
+}
+
+/// A message that a client has begun has to end; others are served meanwhile.
+pub(crate) async fn half_a_message_is_not_kept<A: Adapter>(world: &World<A>) -> Outcome {
+    let limits = Limits::default().message_timeout(Duration::from_millis(300));
+    let other = world.another_with(config().limits(limits), |builder| builder);
+    let mut stream = TcpStream::connect(&other.place)?;
+    stream.set_read_timeout(Some(SOON))?;
+    let hello = br#"[1,"realm1",{"roles":{"publisher":{}}}]"#;
+    let header = [0, 0, 0, hello.len() as u8];
+    // A megabyte is announced, and begins.
+    stream.write_all(&[b"\x7F\xF1\x00\x00", &header[..], hello, b"\x00\x0F\xFF\xFF[16,"].concat())?;
+    eventually(|| other.router.stats().sessions == 1).await;
+    eventually(|| other.router.stats().sessions == 0).await;
+    let (sender, ended) = mpsc::channel();
+    thread::spawn(move || sender.send(stream.read_to_end(&mut Vec::new()).map(drop)));
+    ended.recv_timeout(SOON)??;
+    let session = other.session().await;
+    session.publish("com.example.topic", ()).await?;
+    world.note("the session has ended, and the next one is served");
+    drop(session);
+    other.close().await;
     Ok(())
 }
 

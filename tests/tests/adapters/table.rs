@@ -45,6 +45,11 @@ const LEFT_OUT: &[(&str, &[Way], &str)] = &[
         &[Way::WebSocket, Way::SecureRawSocket, Way::SecureWebSocket],
         "the peer is a script over plain RawSocket",
     ),
+    (
+        "serving::half_a_message",
+        &[Way::WebSocket, Way::SecureRawSocket, Way::SecureWebSocket],
+        "the peer is a script over plain RawSocket",
+    ),
     ("serving::", &Way::UNIX, "listeners and timers do not differ from those over TCP"),
 ];
 

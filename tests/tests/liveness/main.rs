@@ -2,6 +2,7 @@
 
 mod client;
 mod router;
+mod unfinished;
 
 use std::time::Duration;
 

@@ -83,6 +83,9 @@ pub enum Deadline {
     /// The peer took too long from transport open to WELCOME.
     #[error("no session in time")]
     Join,
+    /// The peer began a message and did not end it.
+    #[error("the rest of a message did not come in time")]
+    Message,
     /// A decision of ours was not made in time.
     #[error("no decision in time")]
     Decision,

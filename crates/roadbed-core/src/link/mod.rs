@@ -52,6 +52,9 @@ use crate::transport::{
 /// can still be dropped.
 const WRITABLE: usize = 64 << 10;
 
+/// Bytes of a message for which its sender has a second more.
+const SLOWEST: usize = 4 << 10;
+
 /// What HTTP clients are told that are refused.
 const NO_ROOM: &str = "There are too many connections; try again later.";
 
@@ -80,6 +83,8 @@ pub struct Link {
     refusal: Option<Duration>,
     /// Bytes of the message decoded last.
     last_size: usize,
+    /// Since when the peer owes the rest of a message.
+    owed_since: Option<Timestamp>,
     end: End,
 }
 
@@ -141,6 +146,7 @@ impl Link {
             is_chosen: false,
             refusal: None,
             last_size: 0,
+            owed_since: None,
             end: End::Open,
         };
         if !config.rawsocket {
@@ -246,6 +252,21 @@ impl Link {
             }
         }
         self.transport.handle_input(now, input);
+        self.follow_message();
+    }
+
+    /// Notes since when the peer owes the rest of a message.
+    fn follow_message(&mut self) {
+        let is_owed = !self.is_paused && self.transport.begun().is_some();
+        self.owed_since = is_owed.then(|| self.owed_since.unwrap_or(self.now));
+    }
+
+    /// When the rest of a message that the peer has begun has to be here.
+    fn message_deadline(&self) -> Option<Timestamp> {
+        let since = self.owed_since.filter(|_| matches!(self.end, End::Open))?;
+        let seconds = u64::try_from(self.transport.begun()? / SLOWEST).unwrap_or(u64::MAX);
+        let time = self.limits.message_timeout.saturating_add(Duration::from_secs(seconds));
+        Some(since.saturating_add(time))
     }
 
     /// The peer ended its stream. Output that is queued can still be fetched.
@@ -274,6 +295,11 @@ impl Link {
             End::Open if !self.was_open() && self.open_by <= self.now => {
                 self.transport.close(now);
                 self.end_with(CloseReason::Timeout(Deadline::Join), true);
+            }
+            End::Open if self.message_deadline().is_some_and(|at| at <= self.now) => {
+                self.is_heard = false;
+                self.transport.close(now);
+                self.end_with(CloseReason::Timeout(Deadline::Message), true);
             }
             End::Draining(reason, until) if *until <= self.now => self.end = End::Due(reason.clone()),
             _ => {}
@@ -309,6 +335,7 @@ impl Link {
     /// silence is not held against it.
     pub fn pause(&mut self) {
         self.is_paused = true;
+        self.owed_since = None;
         self.transport.suspend_liveness();
     }
 
@@ -316,6 +343,7 @@ impl Link {
     pub fn resume(&mut self, now: Timestamp) {
         self.observe(now);
         self.is_paused = false;
+        self.follow_message();
         self.transport.resume_liveness(now);
     }
 
@@ -363,7 +391,12 @@ impl Link {
                 let request = self.transport.request().cloned();
                 Some(LinkEvent::Open { serializer, max_send, request })
             }
-            TransportEvent::Message(bytes) if self.is_heard => self.decode(&bytes),
+            TransportEvent::Message(bytes) if self.is_heard => {
+                // What is left in the buffer is another message.
+                self.owed_since = None;
+                self.follow_message();
+                self.decode(&bytes)
+            }
             TransportEvent::Message(_) => None,
             TransportEvent::Closed { reason } => self.transport_closed(reason),
         }
@@ -432,6 +465,7 @@ impl Link {
             End::Open if !self.was_open() && self.is_heard => {
                 Some((self.open_by, TimeoutReason::Deadline(Deadline::Join)))
             }
+            End::Open => self.message_deadline().map(|at| (at, TimeoutReason::Deadline(Deadline::Message))),
             End::Draining(_, until) => Some((until, TimeoutReason::Linger)),
             _ => None,
         };

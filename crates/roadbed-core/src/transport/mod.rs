@@ -130,6 +130,12 @@ impl Transport {
         dispatch!(self, transport => transport.handle_input(now, input));
     }
 
+    /// Returns how many bytes there are of a message, or of any other frame, whose rest has not arrived; `None` between
+    /// two of them, before the handshake is done and while the owner has to poll events first.
+    pub fn begun(&self) -> Option<usize> {
+        dispatch!(self, transport => transport.begun())
+    }
+
     /// The peer ended its stream. Inside a frame or the handshake this is an error, elsewhere a clean close.
     /// Called while `wants_input()` is false it takes effect once the rest of the buffer is consumed.
     pub fn handle_eof(&mut self, now: Timestamp) {

@@ -287,6 +287,13 @@ impl RawSocket {
         wish.min(frame.saturating_add(HEADER_LEN)).saturating_sub(self.left).max(1)
     }
 
+    /// Returns how many bytes there are of a frame whose rest has not arrived; `None` between two of them, before the
+    /// handshake is done and while the owner has to poll events first.
+    pub const fn begun(&self) -> Option<usize> {
+        let is_begun = matches!(self.phase, Phase::Open) && self.left > 0 && !self.stalled;
+        if is_begun { Some(self.left) } else { None }
+    }
+
     /// Whether to read on: false while 64 events wait to be polled or 64 KiB of answers to be written, while
     /// events wait to be polled ahead of a faulty frame, and after the end. When it is true
     /// again, call `handle_input` even without new bytes.

@@ -447,6 +447,15 @@ impl WebSocket {
         }
     }
 
+    /// Returns how many bytes there are of a message or a frame whose rest has not arrived; `None` between two of them,
+    /// before the handshake is done and while the owner has to poll events first.
+    pub fn begun(&self) -> Option<usize> {
+        match &self.state {
+            State::Open(stream) if self.batching.is_empty() => stream.begun(),
+            _ => None,
+        }
+    }
+
     /// Whether to read on: false while the event that the handshake is done waits to be polled, or
     /// messages of a batch, or what [`MessageStream::wants_input`] names, and after the end.
     pub fn wants_input(&self) -> bool {

@@ -297,6 +297,13 @@ impl MessageStream {
         wish.min(frame).saturating_sub(self.left).max(1)
     }
 
+    /// Returns how many bytes there are of a message or a frame whose rest has not arrived; `None` between two of them
+    /// and while the owner has to poll events first.
+    pub fn begun(&self) -> Option<usize> {
+        let is_begun = self.left > 0 || self.assembly.message.is_some();
+        (is_begun && self.is_open() && !self.stalled).then(|| self.left.saturating_add(self.assembly.len()))
+    }
+
     /// Whether to read on: false while 64 events wait to be polled, while those that are no slices of the read
     /// buffer (because they were fragmented or compressed) hold as much as the receive limit, while events wait to be
     /// polled ahead of something that has to wait for them, and after the end. When it is true again, call
