@@ -25,6 +25,12 @@
 //! difference: with the feature `async-std`, on by default, in async-std's executor; with the feature `smol`
 //! and without `async-std` in smol's; with neither where you say, see [`AsyncIo::new`]. async-std is
 //! discontinued: new programs are better off with smol.
+//!
+//! # Waiting in threads
+//!
+//! Every request also has a `wait()`, for threads that run no tasks. These executors do not say whether a thread runs a
+//! task of theirs, so a `wait()` in a task is not found out, as it is on tokio: it blocks a thread of the executor, and
+//! for ever if that is the one that would drive the connection. In a task use `.await`.
 #![forbid(unsafe_code)]
 
 mod connect;

@@ -47,6 +47,11 @@
 //! }
 //! ```
 //!
+//! In a task of the runtime that drives the connection, a wait would keep what it waits for from coming. On tokio it
+//! fails at once there: with [`Error::WaitInTask`], and where the result has no place for an error, as with those
+//! iterators and with `RouterHandle::shutdown`, with a panic. The executors of async-std and smol do not say whether a
+//! thread runs a task of theirs: there such a wait blocks the thread, perhaps for ever, so do not wait in a task at all.
+//!
 //! # A client that stays
 //!
 //! A [`Client`](client::Client) is for longer than one session. It connects anew when that is lost, as its

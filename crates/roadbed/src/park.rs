@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use roadbed_core::time::Timestamp;
 
 use crate::blocking::alarms::Alarms;
-use crate::error::Error;
+use crate::error::{Error, WAIT_IN_TASK};
 use crate::runtime::{Runtime, SystemClock, Timer};
 
 /// Unparks one thread.
@@ -94,7 +94,49 @@ pub(crate) fn wait_for<T>(
     runtime: &dyn Runtime,
     future: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    if runtime.may_wait() { block_on(future) } else { Err(Error::WaitInTask) }
+    may_wait(runtime)?;
+    block_on(future)
+}
+
+/// Fails where the calling thread may not wait for connections of `runtime`. Every wait asks first, whether it would
+/// have to wait or not: otherwise it would fail only sometimes.
+pub(crate) fn may_wait(runtime: &dyn Runtime) -> Result<(), Error> {
+    if runtime.may_wait() { Ok(()) } else { Err(Error::WaitInTask) }
+}
+
+/// As [`wait_for`], where what comes has no place for an error.
+///
+/// # Panics
+/// If this thread may not wait.
+#[track_caller]
+pub(crate) fn wait_or_panic<F: Future>(runtime: &dyn Runtime, future: F) -> F::Output {
+    assert!(runtime.may_wait(), "{WAIT_IN_TASK}");
+    block_on(future)
+}
+
+/// Polls in this thread for at most `span`. `None`: nothing came in time.
+///
+/// # Errors
+/// [`Error::WaitInTask`] if this thread may not wait.
+pub(crate) fn wait_within<T>(
+    runtime: &dyn Runtime,
+    span: Duration,
+    mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+) -> Result<Option<T>, Error> {
+    may_wait(runtime)?;
+    let until = Instant::now().checked_add(span);
+    let parker = Parker::new();
+    let mut cx = Context::from_waker(&parker.waker);
+    loop {
+        if let Poll::Ready(output) = poll(&mut cx) {
+            return Ok(Some(output));
+        }
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Ok(None);
+        }
+        parker.park(left);
+    }
 }
 
 /// A timer for futures that run in a thread of their own, and for those that any other runtime polls.

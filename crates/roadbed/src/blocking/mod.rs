@@ -22,7 +22,7 @@ use roadbed_core::transport::TransportDetails;
 
 use crate::client::{Attempt, Attempts, Connect, Session, Settings};
 use crate::error::Error;
-use crate::park::block_on;
+use crate::park::wait_for;
 use crate::runtime::Runtime;
 use crate::url::Address;
 
@@ -99,11 +99,12 @@ impl<C: BlockingConnector> Connect<C> {
     /// Connects and joins; waits for it in this thread.
     ///
     /// # Errors
-    /// Why there is no session.
+    /// Why there is no session; [`Error::WaitInTask`] where the runtime can tell that it would wait for itself.
     pub fn wait(self) -> Result<Session, Error> {
+        let runtime = self.connector.runtime();
         let mut attempts = Attempts::new(&self.urls, &self.settings)?;
         loop {
-            match block_on(attempt(&self.connector, &self.settings, attempts.now())) {
+            match wait_for(&*runtime, attempt(&self.connector, &self.settings, attempts.now())) {
                 Err(error) if attempts.retry(&error) => {}
                 result => return result,
             }

@@ -8,8 +8,9 @@ use std::task::{Context, Poll, Waker};
 
 use roadbed_core::uri::Uri;
 
-use crate::error::End;
+use crate::error::{End, Error};
 use crate::guard::Guarded;
+use crate::runtime::Runtime;
 
 /// How a subscription or a registration ended.
 #[derive(Clone, Debug)]
@@ -74,14 +75,31 @@ impl Fate {
 
 /// The end of a subscription or a registration: await it, or `wait()` for it. It may outlive the handle it was asked
 /// of, and does not keep what that stands for.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "futures do nothing unless they are awaited"]
-pub struct Ended(pub(super) Arc<Fate>);
+pub struct Ended {
+    fate: Arc<Fate>,
+    runtime: Arc<dyn Runtime>,
+}
 
 impl Ended {
+    pub(super) fn new(fate: &Arc<Fate>, runtime: &Arc<dyn Runtime>) -> Self {
+        Self { fate: Arc::clone(fate), runtime: Arc::clone(runtime) }
+    }
+
     /// Waits in this thread. Never do that where a runtime runs its tasks.
-    pub fn wait(self) -> Ending {
-        crate::park::block_on(self)
+    ///
+    /// # Errors
+    /// [`Error::WaitInTask`] where the runtime can tell that it would wait for itself; no other.
+    pub fn wait(self) -> Result<Ending, Error> {
+        let runtime = Arc::clone(&self.runtime);
+        crate::park::wait_for(&*runtime, async { Ok(self.await) })
+    }
+}
+
+impl fmt::Debug for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Ended").field(&self.fate).finish()
     }
 }
 
@@ -89,6 +107,6 @@ impl Future for Ended {
     type Output = Ending;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ending> {
-        self.0.poll(cx)
+        self.fate.poll(cx)
     }
 }

@@ -70,7 +70,7 @@ impl Registration {
     /// # }
     /// ```
     pub fn ended(&self) -> Ended {
-        Ended(Arc::clone(&self.fate))
+        Ended::new(&self.fate, &self.shared.runtime)
     }
 
     /// Returns whether the procedure is registered, as far as this side knows.
@@ -191,6 +191,10 @@ impl Invocations {
     }
 
     /// The invocations, each waited for in this thread.
+    ///
+    /// # Panics
+    /// The iterator does, in a task of the runtime that drives the connection, where that can tell: it would wait for
+    /// itself. See [`Error::WaitInTask`](crate::Error::WaitInTask).
     pub const fn wait(&mut self) -> WaitInvocations<'_> {
         WaitInvocations(self)
     }
@@ -222,7 +226,8 @@ impl Iterator for WaitInvocations<'_> {
     type Item = Invocation;
 
     fn next(&mut self) -> Option<Invocation> {
-        crate::park::block_on(self.0.next())
+        let runtime = Arc::clone(&self.0.registration.shared.runtime);
+        crate::park::wait_or_panic(&*runtime, self.0.next())
     }
 }
 

@@ -127,9 +127,7 @@ impl<C: Command> Request<C> {
 
     /// Waits in this thread.
     pub(crate) fn wait(mut self) -> Result<C::Output, Error> {
-        if !self.via.runtime().may_wait() {
-            return Err(Error::WaitInTask);
-        }
+        crate::park::may_wait(self.via.runtime())?;
         let parker = Parker::new();
         let mut cx = Context::from_waker(&parker.waker);
         loop {

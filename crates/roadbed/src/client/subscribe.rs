@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_channel::oneshot;
 use futures_core::Stream;
@@ -21,7 +21,6 @@ use super::session::check;
 use super::shared::{After, Shared};
 use super::state::State;
 use crate::error::{Error, Operation, TimedOut};
-use crate::park::Parker;
 
 /// A subscription to be made: await it, or `wait()` for it. Nothing is sent before.
 #[derive(Debug)]
@@ -145,7 +144,7 @@ impl Subscription {
     /// # }
     /// ```
     pub fn ended(&self) -> Ended {
-        Ended(Arc::clone(&self.fate))
+        Ended::new(&self.fate, &self.shared.runtime)
     }
 
     /// Returns whether the topic is subscribed to, as far as this side knows.
@@ -172,6 +171,10 @@ impl Subscription {
     }
 
     /// The events, each waited for in this thread.
+    ///
+    /// # Panics
+    /// The iterator does, in a task of the runtime that drives the connection, where that can tell: it would wait for
+    /// itself. See [`Error::WaitInTask`](crate::Error::WaitInTask).
     pub const fn wait(&mut self) -> Wait<'_> {
         Wait(self)
     }
@@ -180,21 +183,13 @@ impl Subscription {
     /// ended.
     ///
     /// # Errors
-    /// [`Error::Timeout`] when none came in time.
+    /// [`Error::Timeout`] when none came in time; [`Error::WaitInTask`] where the runtime can tell that it would wait for
+    /// itself, even if there is an event already.
     pub fn wait_for(&mut self, span: Duration) -> Result<Option<Result<Event, Lagged>>, Error> {
-        let until = Instant::now().checked_add(span);
-        let parker = Parker::new();
-        let mut cx = Context::from_waker(&parker.waker);
-        loop {
-            if let Poll::Ready(event) = self.poll_event(&mut cx) {
-                return Ok(event);
-            }
-            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
-                return Err(TimedOut::new(Operation::NextEvent, Some(self.topic.clone()), Some(span)).into());
-            }
-            parker.park(left);
-        }
+        let runtime = Arc::clone(&self.shared.runtime);
+        let event = crate::park::wait_within(&*runtime, span, |cx| self.poll_event(cx))?;
+        let late = || TimedOut::new(Operation::NextEvent, Some(self.topic.clone()), Some(span));
+        event.ok_or_else(|| late().into())
     }
 
     /// Ends the subscription: await it, or `wait()` for it. What is in the queue is dropped.
@@ -235,7 +230,8 @@ impl Iterator for Wait<'_> {
     type Item = Result<Event, Lagged>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        crate::park::block_on(self.0.next())
+        let runtime = Arc::clone(&self.0.shared.runtime);
+        crate::park::wait_or_panic(&*runtime, self.0.next())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -32,8 +33,8 @@ impl Shutdown {
     /// # Panics
     /// In a task of the runtime that drives the connections, where that can tell: it would wait for itself.
     pub fn wait(self) -> usize {
-        assert!(self.router.0.runtime.may_wait(), "{}", crate::error::WAIT_IN_TASK);
-        crate::park::block_on(self.run())
+        let runtime = Arc::clone(&self.router.0.runtime);
+        crate::park::wait_or_panic(&*runtime, self.run())
     }
 
     async fn run(self) -> usize {

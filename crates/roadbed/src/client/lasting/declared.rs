@@ -17,6 +17,7 @@ use crate::client::event::Item;
 use crate::client::queue::Queue;
 use crate::client::serving::Start;
 use crate::error::{Error, Operation, TimedOut};
+use crate::runtime::Runtime;
 
 /// What is asked of every session.
 pub(super) enum What {
@@ -156,6 +157,11 @@ impl Standing {
             Ok(number)
         })?;
         Ok(Self { client: Arc::clone(client), number, is_detached: false })
+    }
+
+    /// The runtime of the client.
+    pub(super) fn runtime(&self) -> &Arc<dyn Runtime> {
+        &self.client.runtime
     }
 
     /// Whether the present session has it.

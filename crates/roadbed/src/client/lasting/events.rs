@@ -1,5 +1,6 @@
 //! What happens to a client.
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,6 +12,7 @@ use roadbed_core::uri::Uri;
 use crate::client::event::Lagged;
 use crate::client::queue::{Entry, Popped, Queue};
 use crate::error::Error;
+use crate::runtime::Runtime;
 
 /// How many events wait that nobody takes.
 pub(super) const LENGTH: usize = 256;
@@ -82,10 +84,16 @@ impl Entry for ClientEvent {
 /// [`Lost`](ClientEvent::Lost) or [`GaveUp`](ClientEvent::GaveUp) there was, so it does not matter when one
 /// asks for it, and ends with the client. When nobody takes them, 256 events wait; beyond that the oldest
 /// are dropped, and [`Lagged`] says how many.
-#[derive(Debug)]
-pub struct Events(pub(super) Arc<Queue<ClientEvent>>);
+pub struct Events {
+    queue: Arc<Queue<ClientEvent>>,
+    runtime: Arc<dyn Runtime>,
+}
 
 impl Events {
+    pub(super) fn new(queue: Arc<Queue<ClientEvent>>, runtime: Arc<dyn Runtime>) -> Self {
+        Self { queue, runtime }
+    }
+
     /// The next event; `None` when the client has ended.
     pub async fn next(&mut self) -> Option<Result<ClientEvent, Lagged>> {
         std::future::poll_fn(|cx| self.poll_event(cx)).await
@@ -93,7 +101,7 @@ impl Events {
 
     /// The next event, or why there is none yet.
     pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<ClientEvent, Lagged>>> {
-        self.0.poll_pop(cx).map(|popped| match popped {
+        self.queue.poll_pop(cx).map(|popped| match popped {
             Popped::Entry(event) => Some(Ok(event)),
             Popped::Lost(count) => Some(Err(Lagged(count))),
             Popped::End => None,
@@ -101,8 +109,18 @@ impl Events {
     }
 
     /// The events, each waited for in this thread.
+    ///
+    /// # Panics
+    /// The iterator does, in a task of the runtime that drives the connection, where that can tell: it would wait for
+    /// itself. See [`Error::WaitInTask`](crate::Error::WaitInTask).
     pub const fn wait(&mut self) -> WaitEvents<'_> {
         WaitEvents(self)
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Events").field(&self.queue).finish()
     }
 }
 
@@ -122,6 +140,7 @@ impl Iterator for WaitEvents<'_> {
     type Item = Result<ClientEvent, Lagged>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        crate::park::block_on(self.0.next())
+        let runtime = Arc::clone(&self.0.runtime);
+        crate::park::wait_or_panic(&*runtime, self.0.next())
     }
 }

@@ -166,7 +166,8 @@ impl Client {
 
     /// What happens to the client from now on.
     pub fn events(&self) -> Events {
-        Events(self.lasting().with(|state, _| state.watch()))
+        let client = self.lasting();
+        Events::new(client.with(|state, _| state.watch()), Arc::clone(&client.runtime))
     }
 
     /// How many sessions there were, the present one included.

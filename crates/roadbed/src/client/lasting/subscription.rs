@@ -4,7 +4,7 @@ use std::future::IntoFuture;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_core::Stream;
 use roadbed_core::options::SubscribeOptions;
@@ -19,7 +19,6 @@ use crate::client::request::timeout_setters;
 use crate::client::session::check;
 use crate::error::{Error, Operation, TimedOut};
 use crate::fuse::Fused;
-use crate::park::Parker;
 
 /// A subscription for every session of a client: await it, `wait()` for it, or [`declare`](Self::declare) it.
 ///
@@ -181,6 +180,10 @@ impl ClientSubscription {
     }
 
     /// The events, each waited for in this thread.
+    ///
+    /// # Panics
+    /// The iterator does, in a task of the runtime that drives the connection, where that can tell: it would wait for
+    /// itself. See [`Error::WaitInTask`](crate::Error::WaitInTask).
     pub const fn wait(&mut self) -> WaitClientSubscription<'_> {
         WaitClientSubscription(self)
     }
@@ -188,21 +191,13 @@ impl ClientSubscription {
     /// The next event, waited for in this thread for at most `span`. `Ok(None)`: the client has ended.
     ///
     /// # Errors
-    /// [`Error::Timeout`] when none came in time.
+    /// [`Error::Timeout`] when none came in time; [`Error::WaitInTask`] where the runtime can tell that it would wait for
+    /// itself, even if there is an event already.
     pub fn wait_for(&mut self, span: Duration) -> Result<Option<Result<Event, Missed>>, Error> {
-        let until = Instant::now().checked_add(span);
-        let parker = Parker::new();
-        let mut cx = Context::from_waker(&parker.waker);
-        loop {
-            if let Poll::Ready(event) = self.poll_event(&mut cx) {
-                return Ok(event);
-            }
-            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
-                return Err(TimedOut::new(Operation::NextEvent, Some(self.topic.clone()), Some(span)).into());
-            }
-            parker.park(left);
-        }
+        let runtime = Arc::clone(self.standing.runtime());
+        let event = crate::park::wait_within(&*runtime, span, |cx| self.poll_event(cx))?;
+        let late = || TimedOut::new(Operation::NextEvent, Some(self.topic.clone()), Some(span));
+        event.ok_or_else(|| late().into())
     }
 }
 
@@ -222,6 +217,7 @@ impl Iterator for WaitClientSubscription<'_> {
     type Item = Result<Event, Missed>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        crate::park::block_on(self.0.next())
+        let runtime = Arc::clone(self.0.standing.runtime());
+        crate::park::wait_or_panic(&*runtime, self.0.next())
     }
 }
