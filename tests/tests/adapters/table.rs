@@ -38,6 +38,7 @@ const LEFT_OUT: &[(&str, &[Way], &str)] = &[
     ("secure::", &PLAIN, "there is no TLS to fail"),
     ("secure::behind_a_proxy", &[Way::SecureRawSocket], "RawSocket knows no origins"),
     ("faults::", &[Way::Memory], "there is no network between the ends that could fail"),
+    ("forgotten::", &[Way::Memory], "there is no network between the ends that could swallow anything"),
     ("last_words::", &[Way::Memory], "there is no network between the ends that could fail"),
     ("serving::", &[Way::Memory], "there is no listener"),
     (
