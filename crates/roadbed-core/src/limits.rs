@@ -56,7 +56,8 @@ pub struct Limits {
     pub pending_calls: usize,
     /// Publications of one session that wait for their acknowledgement. Default 65,536.
     pub pending_publications: usize,
-    /// Invocations of one session that wait for an answer. Default 65,536.
+    /// Invocations that one session has not answered. At a router those count whose caller does not wait any more, and
+    /// of a callee with more than half of these each caller may have a quarter of what is left. Default 65,536.
     pub pending_invocations: usize,
     /// Subscriptions of one session; twice as many may wait for the answer to UNSUBSCRIBE. Default 10,000.
     pub subscriptions: usize,

@@ -167,12 +167,14 @@ impl Dealer {
             return Ok(());
         };
         let limit = context.config.limits.pending_invocations;
-        let Some(callee) = context.sessions.get_mut(registration.callee) else { return Ok(()) };
-        if callee.invocations.len() >= limit {
+        let (caller, callee) = (context.sessions.get(key), context.sessions.get(registration.callee));
+        let (Some(caller), Some(callee)) = (caller, callee) else { return Ok(()) };
+        if !Invocations::has_room(caller, callee, limit) {
             count(&mut context.out.counters.calls_unavailable);
             context.refuse_limit(key, kind, request, "pending_invocations", limit);
             return Ok(());
         }
+        let Some(callee) = context.sessions.get_mut(registration.callee) else { return Ok(()) };
         let before = callee.issued.clone();
         let id = callee.issued.next(|id| callee.invocations.contains(id));
         let details = Sparse::EMPTY;
@@ -184,8 +186,14 @@ impl Dealer {
             return Ok(());
         }
         count(&mut context.out.counters.invocations);
-        let pending =
-            Pending { caller: key, request, callee: registration.callee, id, is_interrupted: false };
+        let pending = Pending {
+            caller: key,
+            request,
+            callee: registration.callee,
+            id,
+            is_interrupted: false,
+            is_abandoned: false,
+        };
         self.invocations.insert(context.sessions, pending);
         Ok(())
     }
@@ -199,8 +207,10 @@ impl Dealer {
     ) -> Result<(), ProtocolViolation> {
         let Yield { request: id, options, payload } = result;
         check_passthru(MessageType::Yield, &options.passthru)?;
-        let Some(invocation) = self.answered(context, key, MessageType::Yield, id)? else { return Ok(()) };
-        if options.progress == Some(true) {
+        let is_progress = options.progress == Some(true);
+        let answered = self.answered(context, key, MessageType::Yield, id, !is_progress)?;
+        let Some(invocation) = answered else { return Ok(()) };
+        if is_progress {
             // INVOCATION asked for no progress; the call goes on.
             count(&mut context.out.counters.progress_dropped);
             return Ok(());
@@ -230,7 +240,9 @@ impl Dealer {
             return Err(ProtocolViolation::unexpected(MessageType::Error, state));
         }
         check_passthru(MessageType::Error, &details.passthru)?;
-        let Some(invocation) = self.answered(context, key, MessageType::Error, id)? else { return Ok(()) };
+        let Some(invocation) = self.answered(context, key, MessageType::Error, id, true)? else {
+            return Ok(());
+        };
         if let Err(reason) = check(&error, Names::Outcome, &context.config.limits) {
             let violation = ProtocolViolation::invalid_uri(MessageType::Error, "error", reason);
             self.refuse_answer(context, invocation, &uris::INVALID_URI, &violation.to_string());
@@ -260,7 +272,7 @@ impl Dealer {
         error: &Uri,
     ) -> Result<(), ProtocolViolation> {
         let message = violation.message().unwrap_or(MessageType::Yield);
-        let Some(invocation) = self.answered(context, key, message, id)? else { return Ok(()) };
+        let Some(invocation) = self.answered(context, key, message, id, true)? else { return Ok(()) };
         self.refuse_answer(context, invocation, error, &violation.to_string());
         Ok(())
     }
@@ -312,7 +324,12 @@ impl Dealer {
             self.invocations.mark_interrupted(invocation);
             return;
         }
-        self.invocations.remove(context.sessions, invocation);
+        if is_told {
+            // It stops, and owes no answer.
+            self.invocations.remove(context.sessions, invocation);
+        } else {
+            self.invocations.abandon(context.sessions, invocation);
+        }
         context.refuse(key, MessageType::Call, request, &uris::CANCELED, "canceled by the caller");
     }
 
@@ -325,7 +342,7 @@ impl Dealer {
         text: &str,
     ) {
         for slot in self.invocations.of_caller(context.sessions, key) {
-            let Some(pending) = self.invocations.remove(context.sessions, slot) else { continue };
+            let Some(pending) = self.invocations.abandon(context.sessions, slot) else { continue };
             context.refuse(key, MessageType::Call, pending.request, error, text);
         }
     }
@@ -333,13 +350,17 @@ impl Dealer {
     /// Forgets a session that ends, and tells the other ends of its calls.
     pub(crate) fn leave(&mut self, context: &mut Context<'_>, key: SessionKey) {
         for invocation in self.invocations.of_caller(context.sessions, key) {
-            let Some(pending) = self.invocations.remove(context.sessions, invocation) else { continue };
-            if pending.callee != key && !pending.is_interrupted {
-                interrupt(context, &pending, CancelMode::KillNoWait);
+            let Some(pending) = self.invocations.abandon(context.sessions, invocation) else { continue };
+            if pending.callee != key
+                && !pending.is_interrupted
+                && interrupt(context, &pending, CancelMode::KillNoWait)
+            {
+                self.invocations.remove(context.sessions, invocation);
             }
         }
         for invocation in self.invocations.of_callee(context.sessions, key) {
-            let Some(pending) = self.invocations.remove(context.sessions, invocation) else { continue };
+            let removed = self.invocations.remove(context.sessions, invocation);
+            let Some(pending) = removed.filter(|pending| !pending.is_abandoned) else { continue };
             let text = "the callee left";
             context.refuse(pending.caller, MessageType::Call, pending.request, &uris::CANCELED, text);
         }
@@ -349,9 +370,10 @@ impl Dealer {
         }
     }
 
-    /// Registrations and calls.
-    pub(crate) fn totals(&self) -> (usize, usize) {
-        (self.registrations.len(), self.invocations.len())
+    /// Registrations, calls and abandoned invocations.
+    pub(crate) fn totals(&self) -> [usize; 3] {
+        let (calls, abandoned) = self.invocations.totals();
+        [self.registrations.len(), calls, abandoned]
     }
 
     pub(crate) fn check(&self, sessions: &Slab<SessionKey, Session>) -> Result<(), String> {
@@ -376,20 +398,29 @@ impl Dealer {
         self.invocations.check(sessions)
     }
 
-    /// The invocation that `key` answers; `None` when it ended before.
+    /// The invocation that `key` answers; `None` when it ended before, or its caller does not wait for it any more.
     fn answered(
-        &self,
+        &mut self,
         context: &mut Context<'_>,
         key: SessionKey,
         message: MessageType,
         id: RequestId,
+        is_final: bool,
     ) -> Result<Option<InvocationKey>, ProtocolViolation> {
         let Some(session) = context.sessions.get(key) else { return Ok(None) };
-        if let Some(&invocation) = session.invocations.get(id) {
-            return Ok(Some(invocation));
-        }
-        if !session.issued.was_issued(id) {
-            return Err(ProtocolViolation::new(Some(message), ViolationKind::UnknownRequest(id)));
+        match session.invocations.get(id) {
+            Some(&invocation) => {
+                if self.invocations.get(invocation).is_none_or(|pending| !pending.is_abandoned) {
+                    return Ok(Some(invocation));
+                }
+                if is_final {
+                    self.invocations.remove(context.sessions, invocation);
+                }
+            }
+            None if !session.issued.was_issued(id) => {
+                return Err(ProtocolViolation::new(Some(message), ViolationKind::UnknownRequest(id)));
+            }
+            None => {}
         }
         count(&mut context.out.counters.late_answers);
         Ok(None)

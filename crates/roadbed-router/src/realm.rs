@@ -179,7 +179,8 @@ impl Realm {
     /// Whether calls of a session wait for an answer, made by it or to be answered by it.
     pub(crate) fn has_calls(&self, session: SessionKey) -> bool {
         let session = self.sessions.get(session);
-        session.is_some_and(|session| !session.calls.is_empty() || !session.invocations.is_empty())
+        session
+            .is_some_and(|session| !session.calls.is_empty() || session.invocations.len() > session.abandoned)
     }
 
     /// Answers the calls that a session waits for with this error.
@@ -196,11 +197,11 @@ impl Realm {
         self.sessions.get(session).map(|session| &session.info)
     }
 
-    /// Sessions, subscriptions, subscribers, registrations and calls.
-    pub(crate) fn totals(&self) -> [usize; 5] {
+    /// Sessions, subscriptions, subscribers, registrations, calls and abandoned invocations.
+    pub(crate) fn totals(&self) -> [usize; 6] {
         let (subscriptions, subscribers) = self.broker.totals();
-        let (registrations, calls) = self.dealer.totals();
-        [self.sessions.len(), subscriptions, subscribers, registrations, calls]
+        let [registrations, calls, abandoned] = self.dealer.totals();
+        [self.sessions.len(), subscriptions, subscribers, registrations, calls, abandoned]
     }
 
     /// Checks that every table agrees with every other.

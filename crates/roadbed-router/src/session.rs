@@ -63,8 +63,12 @@ pub(crate) struct Session {
     pub(crate) registrations: BTreeMap<RegistrationId, RegistrationKey>,
     /// Calls that wait for an answer, by the caller's request, and their slots in the dealer.
     pub(crate) calls: IdRing<InvocationKey>,
-    /// Invocations that wait for an answer, and their slots in the dealer.
+    /// Invocations of others that this session caused and that are not answered, its calls among them.
+    pub(crate) caused: usize,
+    /// Invocations that the callee has not answered, and their slots in the dealer.
     pub(crate) invocations: IdRing<InvocationKey>,
+    /// How many of `invocations` no caller waits for any more.
+    pub(crate) abandoned: usize,
     pub(crate) issued: IssuedIds,
 }
 
@@ -77,7 +81,9 @@ impl Session {
             subscriptions: BTreeMap::new(),
             registrations: BTreeMap::new(),
             calls: IdRing::new(),
+            caused: 0,
             invocations: IdRing::new(),
+            abandoned: 0,
             issued: IssuedIds::default(),
         }
     }

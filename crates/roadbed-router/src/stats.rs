@@ -20,6 +20,9 @@ pub struct RouterStats {
     pub registrations: usize,
     /// Calls that wait for an answer; each is one invocation.
     pub calls: usize,
+    /// Invocations that callees have not answered though no caller waits for them any more: the call was canceled, or
+    /// its caller left. They count against `Limits::pending_invocations`.
+    pub abandoned: usize,
     /// Deadlines that run.
     pub timers: usize,
     /// Messages in the outgoing queues.

@@ -7,13 +7,13 @@ use crate::stats::{Counters, RouterStats};
 impl Router {
     /// What there is, and what happened. Costs a look at every peer and realm.
     pub fn stats(&self) -> RouterStats {
-        let mut totals = [0_usize; 5];
+        let mut totals = [0_usize; 6];
         for (_, realm) in self.realms.iter() {
             for (total, part) in totals.iter_mut().zip(realm.totals()) {
                 *total = total.saturating_add(part);
             }
         }
-        let [sessions, subscriptions, subscribers, registrations, calls] = totals;
+        let [sessions, subscriptions, subscribers, registrations, calls, abandoned] = totals;
         let (queued_messages, queued_bytes) = self.out.totals();
         RouterStats {
             peers: self.peers.len(),
@@ -23,6 +23,7 @@ impl Router {
             subscribers,
             registrations,
             calls,
+            abandoned,
             timers: self.out.timers.len(),
             queued_messages,
             queued_bytes,

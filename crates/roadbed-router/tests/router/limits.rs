@@ -3,6 +3,8 @@
 use roadbed_core::error::uris;
 use roadbed_core::limits::Limits;
 use roadbed_core::message::{Message, MessageType};
+use roadbed_core::options::CancelMode;
+use roadbed_core::serializer::Serializer;
 
 use crate::net::*;
 
@@ -56,17 +58,108 @@ fn pending_calls_of_a_caller() {
 #[test]
 fn pending_invocations_of_a_callee() {
     let mut net = Net::with(config().limits(Limits::default().pending_invocations(2)));
-    let (a, b, callee) = (net.join(), net.join(), net.join());
+    let (a, b) = (net.join(), net.join());
+    let callee = net.join_as(plain_roles(), Serializer::Cbor, 1 << 20);
     net.register(callee, 1, "com.example.p");
     net.call(a, callee, 1, "com.example.p");
     net.call(b, callee, 1, "com.example.p");
     let answer = net.ask(b, call(2, "com.example.p"));
     let text = expect_error(&answer, MessageType::Call, 2, &uris::UNAVAILABLE);
     assert_eq!(text, "the limit pending_invocations is 2");
+    // The caller is gone, the callee still works.
     net.detach(a);
     net.messages(callee);
-    net.call(b, callee, 3, "com.example.p");
-    net.end(&[b, callee]);
+    let answer = net.ask(b, call(3, "com.example.p"));
+    expect_error(&answer, MessageType::Call, 3, &uris::UNAVAILABLE);
+    net.send(callee, yield_(id(1), number(1)));
+    // What is left is for those who have none.
+    let answer = net.ask(b, call(4, "com.example.p"));
+    expect_error(&answer, MessageType::Call, 4, &uris::UNAVAILABLE);
+    let c = net.join();
+    net.call(c, callee, 1, "com.example.p");
+    net.end(&[b, c, callee]);
+}
+
+/// Calls that are canceled at once: the callee works on each of them until it answers.
+#[test]
+fn canceled_calls_count_until_the_callee_answers() {
+    let mut net = Net::with(config().limits(Limits::default().pending_invocations(8)));
+    let (caller, callee) = (net.join(), net.join_as(plain_roles(), Serializer::Cbor, 1 << 20));
+    net.register(callee, 1, "com.example.p");
+    let storm = |net: &mut Net, first: u64| {
+        for request in first..first + 100 {
+            net.send(caller, call(request, "com.example.p"));
+            net.send(caller, cancel(request, Some(CancelMode::Skip)));
+            net.messages(caller);
+        }
+        let delivered = net.messages(callee).len();
+        let stats = net.router.stats();
+        (delivered, stats.calls, stats.abandoned)
+    };
+    assert_eq!(storm(&mut net, 1), (4, 0, 4));
+    for request in 1..=3 {
+        net.send(callee, yield_(id(request), number(1)));
+        net.silent(caller);
+    }
+    assert_eq!(net.router.stats().abandoned, 1);
+    assert_eq!(storm(&mut net, 101), (3, 0, 4));
+    assert_eq!(net.router.stats().counters.late_answers, 3);
+
+    // Coming back makes it no better.
+    net.detach(caller);
+    let mut callers = Vec::new();
+    for _ in 0..20 {
+        let caller = net.join();
+        net.send(caller, call(1, "com.example.p"));
+        net.detach(caller);
+        callers.push(net.messages(callee).len());
+    }
+    assert_eq!(callers.iter().sum::<usize>(), 4, "{callers:?}");
+    assert_eq!(net.router.stats().abandoned, 8);
+    net.end(&[callee]);
+}
+
+#[test]
+fn one_caller_leaves_room_for_others() {
+    let mut net = Net::with(config().limits(Limits::default().pending_invocations(64)));
+    let callee = net.join();
+    net.register(callee, 1, "com.example.p");
+    let mut shares = Vec::new();
+    let callers: Vec<_> = (0..4).map(|_| net.join()).collect();
+    for caller in &callers {
+        for request in 1..=64 {
+            net.send(*caller, call(request, "com.example.p"));
+            net.messages(*caller);
+        }
+        shares.push(net.messages(callee).len());
+    }
+    assert_eq!(shares, [32, 6, 5, 4]);
+    net.end(&[callee, callers[0], callers[1], callers[2], callers[3]]);
+}
+
+/// A callee that can be interrupted is told to stop, and owes no answer.
+#[test]
+fn interrupted_invocations_do_not_count() {
+    let mut net = Net::with(config().limits(Limits::default().pending_invocations(2)));
+    let (caller, callee) = (net.join(), net.join());
+    net.register(callee, 1, "com.example.p");
+    for request in 1..=10 {
+        net.call(caller, callee, request, "com.example.p");
+        net.send(caller, cancel(request, Some(CancelMode::KillNoWait)));
+        net.messages(caller);
+        assert!(matches!(net.one(callee), Message::Interrupt(_)));
+        assert_eq!(net.router.stats().abandoned, 0);
+    }
+    // Told to stop, a callee in mode `kill` owes an answer: until then the invocation counts.
+    net.call(caller, callee, 11, "com.example.p");
+    net.send(caller, cancel(11, Some(CancelMode::Kill)));
+    assert!(matches!(net.one(callee), Message::Interrupt(_)));
+    net.detach(caller);
+    net.silent(callee);
+    assert_eq!(net.router.stats().abandoned, 1);
+    net.send(callee, invocation_error(id(11), "wamp.error.canceled", number(1)));
+    assert_eq!(net.router.stats().abandoned, 0);
+    net.end(&[callee]);
 }
 
 /// A peer that joins and leaves without end, and others that come meanwhile, while the driver takes no event.
