@@ -101,8 +101,10 @@ request_future! {
 
 impl Calling {
     /// Cancels the call and goes on waiting for how it ends: with [`CancelMode::Kill`] that is what the
-    /// callee answers. To cancel it and wait for nothing, drop it.
+    /// callee answers. One that was not sent yet, because it was not polled or waits for room or a session, never
+    /// is: it fails with [`Error::Canceled`]. To cancel it and wait for nothing, drop it.
     pub fn cancel(&mut self, mode: CancelMode) {
+        self.0.cancel_unsent();
         self.0.while_waiting(|id, state, now| {
             // It may have ended meanwhile.
             let _ = state.connection.cancel(now, id, mode);

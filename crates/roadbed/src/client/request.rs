@@ -120,6 +120,14 @@ impl<C: Command> Request<C> {
         }
     }
 
+    /// Fails with [`Error::Canceled`] if it was not sent yet: it never will be.
+    pub(crate) fn cancel_unsent(&mut self) {
+        if !self.is_sent() {
+            self.let_go();
+            self.stage = Stage::Failed(Error::Canceled);
+        }
+    }
+
     /// Whether it was sent, or never will be: it does not wait for room, nor for a session.
     pub(crate) const fn is_sent(&self) -> bool {
         !matches!(self.stage, Stage::Unbound(_) | Stage::Unsent { .. })
@@ -301,8 +309,9 @@ impl<C: Command> Request<C> {
     }
 }
 
-impl<C: Command> Drop for Request<C> {
-    fn drop(&mut self) {
+impl<C: Command> Request<C> {
+    /// Gives up its place in the queue that it waits in, or what it waits for.
+    fn let_go(&mut self) {
         match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::Unbound(_) => {
                 if let Via::Client(client, _) = &self.via {
@@ -320,6 +329,12 @@ impl<C: Command> Drop for Request<C> {
             }
             _ => {}
         }
+    }
+}
+
+impl<C: Command> Drop for Request<C> {
+    fn drop(&mut self) {
+        self.let_go();
     }
 }
 

@@ -46,7 +46,7 @@ pub enum Error {
     Wamp(Box<WampError>),
     /// A local deadline passed: of what, and whether the request had been sent.
     Timeout(Box<TimedOut>),
-    /// It was canceled here, and the dealer cannot pass that on.
+    /// It was canceled here: before it was sent, or where the dealer cannot pass that on.
     Canceled,
     /// `wait()` was called in a task of the runtime that drives the connection, which would have kept the answer from
     /// coming. Nothing was sent: await the request there.

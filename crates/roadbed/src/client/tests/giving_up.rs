@@ -7,6 +7,7 @@ use roadbed_core::options::CancelMode;
 
 use super::dropping::entries;
 use super::*;
+use crate::error::Error;
 
 #[test]
 fn a_dropped_call_is_canceled_at_the_callee() {
@@ -47,13 +48,47 @@ fn a_call_canceled_in_place_gets_the_callees_answer() {
     let (callee, caller) = (world.session(), world.session());
     let mut calls = world.sim.block_on(callee.register_queue("com.example.r").into_future()).unwrap();
     let mut call = Box::pin(caller.call("com.example.r", ()).into_future());
-    call.cancel(CancelMode::Kill);
     assert!(world.sim.poll_once(call.as_mut(), 50).is_pending());
     let invocation = world.sim.block_on(calls.next()).unwrap();
     call.cancel(CancelMode::Kill);
     assert_eq!(world.sim.block_on(invocation.canceled()), CancelMode::Kill);
     invocation.reply("half of it").unwrap();
     assert_eq!(world.sim.block_on(call).unwrap().get::<String>().unwrap(), "half of it");
+}
+
+#[test]
+fn a_call_canceled_before_it_was_sent_never_is() {
+    let world = World::new();
+    let callee = world.session();
+    let mut calls = world.sim.block_on(callee.register_queue("com.example.r").into_future()).unwrap();
+    let (caller, wire) = world.session_over_wire();
+
+    let mut unpolled = caller.call("com.example.r", ("unpolled",)).into_future();
+    unpolled.cancel(CancelMode::Kill);
+    let error = world.sim.block_on(unpolled).unwrap_err();
+    assert!(matches!(error, Error::Canceled) && error.is_canceled(), "{error:?}");
+
+    wire.stall(true);
+    let payload = "x".repeat(1_000_000);
+    for _ in 0..3 {
+        let mut publish = Box::pin(caller.publish("com.example.other", (&payload,)).into_future());
+        assert!(world.sim.poll_once(publish.as_mut(), 50).is_ready());
+    }
+    let mut waits = Box::pin(caller.call("com.example.r", ("no room",)).into_future());
+    assert!(world.sim.poll_once(waits.as_mut(), 50).is_pending());
+    waits.cancel(CancelMode::Kill);
+    let mut next = Box::pin(caller.call("com.example.r", ("next",)).into_future());
+    assert!(world.sim.poll_once(next.as_mut(), 51).is_pending());
+    wire.stall(false);
+    // Polled again once there is room, it is not sent; and it keeps no room from others.
+    world.sim.settle();
+    assert!(matches!(world.sim.block_on(waits), Err(Error::Canceled)));
+    assert!(world.sim.poll_once(next.as_mut(), 51).is_pending());
+    let invocation = world.sim.block_on(calls.next()).unwrap();
+    assert_eq!(invocation.get::<String>().unwrap(), "next");
+    invocation.reply(()).unwrap();
+    world.sim.block_on(next).unwrap();
+    assert_eq!(entries(&caller), 0);
 }
 
 #[test]
@@ -80,7 +115,7 @@ fn an_interrupted_handler_is_dropped() {
             drop(call);
         } else {
             let error = world.sim.block_on(call).unwrap_err();
-            assert!(matches!(error, crate::Error::Timeout(_)));
+            assert!(matches!(error, Error::Timeout(_)));
         }
         world.sim.settle();
         assert_eq!(std::sync::Arc::strong_count(&alive), 2);

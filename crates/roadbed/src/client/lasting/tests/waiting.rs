@@ -1,5 +1,6 @@
 //! Calls and publications without a session.
 
+use roadbed_core::options::CancelMode;
 use roadbed_core::serializer::Serializer;
 
 use super::*;
@@ -319,6 +320,27 @@ fn no_more_wait_than_may() {
 }
 
 /// T-08, and: what may have run is not sent again.
+#[test]
+fn a_call_canceled_while_it_waits_is_not_made() {
+    let world = World::new();
+    let site = Site::new(&world);
+    let callee = world.session();
+    let mut calls = world.sim.block_on(callee.register_queue("com.example.r").into_future()).unwrap();
+    let client = pausing(&world, &site, site.builder());
+    let mut call = Box::pin(client.call("com.example.r", ("canceled",)).into_future());
+    assert!(world.sim.poll_once(call.as_mut(), 50).is_pending());
+    call.cancel(CancelMode::Kill);
+    assert_idle(&client, 0);
+    assert!(matches!(world.sim.block_on(call), Err(Error::Canceled)));
+    site.set(Mode::Up);
+    let mut next = Box::pin(client.call("com.example.r", ("next",)).into_future());
+    assert!(world.sim.poll_once(next.as_mut(), 51).is_pending());
+    world.sim.pass(seconds(3));
+    assert!(world.sim.poll_once(next.as_mut(), 51).is_pending());
+    let invocation = world.sim.block_on(calls.next()).unwrap();
+    assert_eq!(invocation.get::<String>().unwrap(), "next");
+}
+
 #[test]
 fn a_call_under_way_fails_and_is_not_repeated() {
     let world = World::new();
