@@ -1,6 +1,7 @@
 //! Timers for futures that are polled by a runtime that knows nothing of threads that sleep.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::thread::{self, Thread};
@@ -65,9 +66,42 @@ impl Alarms {
                 Some(_) => {
                     let waker = state.due.pop_first();
                     drop(state);
-                    waker.into_iter().for_each(|(_, waker)| waker.wake());
+                    // What wakes is foreign; if it panics, the others are still to be woken.
+                    let wake = || waker.into_iter().for_each(|(_, waker)| waker.wake());
+                    let _ = catch_unwind(AssertUnwindSafe(wake));
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::task::Wake;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Says that it was woken; without anybody to hear that, it panics.
+    struct Say(mpsc::Sender<()>);
+
+    impl Wake for Say {
+        fn wake(self: Arc<Self>) {
+            self.0.send(()).expect("on purpose");
+        }
+    }
+
+    #[test]
+    fn a_waker_that_panics_harms_no_other() {
+        let alarms = Arc::<Alarms>::default();
+        let (deaf, _) = mpsc::channel();
+        let (say, woken) = mpsc::channel();
+        let soon = Instant::now() + Duration::from_millis(20);
+        alarms.set(soon, Arc::new(Say(deaf)).into());
+        alarms.set(soon + Duration::from_millis(1), Arc::new(Say(say.clone())).into());
+        woken.recv_timeout(Duration::from_secs(20)).unwrap();
+        alarms.set(Instant::now(), Arc::new(Say(say)).into());
+        woken.recv_timeout(Duration::from_secs(20)).unwrap();
     }
 }

@@ -4,12 +4,12 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use roadbed_core::uri::Uri;
 
+use super::latch::{Latch, Waiting};
 use crate::error::{End, Error};
-use crate::guard::Guarded;
 use crate::runtime::Runtime;
 
 /// How a subscription or a registration ended.
@@ -39,52 +39,20 @@ impl fmt::Display for Ending {
 }
 
 /// What became of one subscription or registration.
-#[derive(Debug)]
-pub(crate) struct Fate(Guarded<(Option<Ending>, Vec<Waker>)>);
-
-impl Default for Fate {
-    fn default() -> Self {
-        Self(Guarded::new((None, Vec::new())))
-    }
-}
-
-impl Fate {
-    /// It ended like this, unless it had ended before. Returns whom to wake.
-    pub(super) fn end(&self, ending: Ending) -> Vec<Waker> {
-        let (wakers, ()) = self.0.with(|(fate, wakers), (): &mut ()| {
-            fate.get_or_insert(ending);
-            std::mem::take(wakers)
-        });
-        wakers
-    }
-
-    pub(super) fn get(&self) -> Option<Ending> {
-        self.0.with(|(fate, _), (): &mut ()| fate.clone()).0
-    }
-
-    pub(super) fn poll(&self, cx: &Context<'_>) -> Poll<Ending> {
-        let (fate, ()) = self.0.with(|(fate, wakers), (): &mut ()| {
-            if fate.is_none() && !wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
-                wakers.push(cx.waker().clone());
-            }
-            fate.clone()
-        });
-        fate.map_or(Poll::Pending, Poll::Ready)
-    }
-}
+pub(crate) type Fate = Latch<Ending>;
 
 /// The end of a subscription or a registration: await it, or `wait()` for it. It may outlive the handle it was asked
 /// of, and does not keep what that stands for.
 #[derive(Clone)]
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct Ended {
-    fate: Arc<Fate>,
+    fate: Waiting<Ending>,
     runtime: Arc<dyn Runtime>,
 }
 
 impl Ended {
     pub(super) fn new(fate: &Arc<Fate>, runtime: &Arc<dyn Runtime>) -> Self {
-        Self { fate: Arc::clone(fate), runtime: Arc::clone(runtime) }
+        Self { fate: Waiting::new(fate), runtime: Arc::clone(runtime) }
     }
 
     /// Waits in this thread. Never do that where a runtime runs its tasks.
@@ -106,7 +74,7 @@ impl fmt::Debug for Ended {
 impl Future for Ended {
     type Output = Ending;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ending> {
-        self.fate.poll(cx)
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ending> {
+        Pin::new(&mut self.fate).poll(cx)
     }
 }

@@ -78,6 +78,11 @@ impl<T> Moments<T> {
         self.is_telling = next.is_some();
         next
     }
+
+    /// The one who tells stops before its time. What is left is told with what comes next.
+    pub(crate) fn give_up(&mut self) {
+        self.is_telling = false;
+    }
 }
 
 /// The hooks of a session. They run one at a time, in order, and not in a thread that drives the connection where there

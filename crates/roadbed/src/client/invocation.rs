@@ -1,6 +1,5 @@
 //! Invocations, as a procedure of ours gets them.
 
-use std::future::poll_fn;
 use std::sync::Arc;
 
 use roadbed_core::id::SessionId;
@@ -12,6 +11,7 @@ use roadbed_core::uri::Uri;
 use serde::de::DeserializeOwned;
 
 use super::handler::{ArgumentError, HandlerError};
+use super::latch::Waiting;
 use super::serving::{Invoked, Serving};
 use super::shared::Shared;
 use crate::error::Error;
@@ -79,13 +79,13 @@ impl Invocation {
 
     /// Whether the caller has given up, or the session has ended.
     pub fn is_canceled(&self) -> bool {
-        self.invoked.interrupt.mode().is_some()
+        self.invoked.interrupt.get().is_some()
     }
 
     /// Waits until the caller gives up, or the session ends. With [`CancelMode::Kill`] it still waits for
     /// an answer. (The future of a handler is dropped then; this is for invocations taken from a queue.)
     pub async fn canceled(&self) -> CancelMode {
-        poll_fn(|cx| self.invoked.interrupt.poll(cx)).await
+        Waiting::new(&self.invoked.interrupt).await
     }
 
     /// Answers with a result: one value, `()` for none, or a [`Reply`](crate::Reply).

@@ -16,6 +16,7 @@ mod handler;
 mod hooks;
 mod invocation;
 mod lasting;
+mod latch;
 mod line;
 mod open;
 mod opening;

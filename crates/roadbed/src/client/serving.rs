@@ -4,9 +4,9 @@ use std::any::Any;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Poll, Waker};
 
 use roadbed_core::error::{CommandError, WampError, uris};
 use roadbed_core::id::InvocationId;
@@ -19,9 +19,9 @@ use super::ending::Fate;
 use super::handler::HandlerError;
 use super::hooks::{self, UserError};
 use super::invocation::Invocation;
+use super::latch::{Latch, Waiting};
 use super::queue::{Entry, Queue};
 use super::shared::{After, Shared};
-use crate::guard::Guarded;
 use crate::runtime::Task;
 
 /// An invocation as it came.
@@ -125,41 +125,7 @@ impl Entry for Invoked {
 }
 
 /// Tells a handler that its caller gave up.
-#[derive(Debug)]
-pub(crate) struct Interrupt(Guarded<(Option<CancelMode>, Vec<Waker>)>);
-
-impl Default for Interrupt {
-    fn default() -> Self {
-        Self(Guarded::new((None, Vec::new())))
-    }
-}
-
-impl Interrupt {
-    /// The caller gave up. Returns whom to wake.
-    pub(crate) fn interrupt(&self, mode: CancelMode) -> Vec<Waker> {
-        let (wakers, ()) = self.0.with(|(interrupted, wakers), (): &mut ()| {
-            interrupted.get_or_insert(mode);
-            std::mem::take(wakers)
-        });
-        wakers
-    }
-
-    /// How, if the caller gave up.
-    pub(crate) fn mode(&self) -> Option<CancelMode> {
-        self.0.with(|(interrupted, _), (): &mut ()| *interrupted).0
-    }
-
-    /// Waits until the caller gives up.
-    pub(crate) fn poll(&self, cx: &Context<'_>) -> Poll<CancelMode> {
-        let (mode, ()) = self.0.with(|(interrupted, wakers), (): &mut ()| {
-            if interrupted.is_none() && !wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
-                wakers.push(cx.waker().clone());
-            }
-            *interrupted
-        });
-        mode.map_or(Poll::Pending, Poll::Ready)
-    }
-}
+pub(crate) type Interrupt = Latch<CancelMode>;
 
 /// The duty to answer an invocation. Dropped, it answers that the call was canceled.
 #[derive(Debug)]
@@ -195,10 +161,10 @@ impl Serving {
         F: Future<Output = Result<Payload, HandlerError>>,
     {
         let outcome = {
-            let interrupt = Arc::clone(&self.interrupt);
+            let mut interrupt = Waiting::new(&self.interrupt);
             let mut future = pin!(async { handler().await });
             poll_fn(|cx| {
-                if interrupt.poll(cx).is_ready() {
+                if Pin::new(&mut interrupt).poll(cx).is_ready() {
                     return Poll::Ready(Outcome::Interrupted);
                 }
                 match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {

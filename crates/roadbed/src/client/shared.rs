@@ -112,7 +112,7 @@ impl After {
 
     /// Ends what invocations go to. The closure in it is dropped later.
     pub(crate) fn retire(&mut self, target: Target, ending: Ending) {
-        self.wakers.extend(target.fate.end(ending));
+        self.wakers.extend(target.fate.set(ending));
         self.wakers.extend(target.close());
         self.discarded.push(Box::new(target));
     }
@@ -171,6 +171,8 @@ impl Shared {
 
     fn carry_out(self: &Arc<Self>, after: After) {
         let After { joined, deliveries, wakers, tasks, moments: _, tells, discarded } = after;
+        // A waker below may panic.
+        let turn = tells.then(|| Turn { shared: Arc::clone(self), is_over: false });
         if let Some(joined) = joined {
             // A second session on the same connection does not happen.
             let _ = self.joined.set(joined);
@@ -182,22 +184,13 @@ impl Shared {
         wakers.into_iter().for_each(Waker::wake);
         drop(discarded);
         tasks.into_iter().for_each(|task| self.runtime.spawn(task));
-        if tells {
+        if let Some(turn) = turn {
             // A hook may wait where a task may, but never in a thread that drives the connection.
             if self.runtime.tasks_may_block() {
-                let shared = Arc::clone(self);
-                self.runtime.spawn(Box::pin(async move { shared.tell() }));
+                self.runtime.spawn(Box::pin(async move { turn.tell() }));
             } else {
-                self.tell();
+                turn.tell();
             }
-        }
-    }
-
-    /// Runs hooks, one after the other, until there is nothing left to tell. What comes meanwhile, in whatever thread,
-    /// is told here as well.
-    fn tell(self: &Arc<Self>) {
-        while let (Some(moment), ()) = self.state.with(|state, (): &mut ()| state.moments.next()) {
-            self.reached(moment);
         }
     }
 
@@ -242,6 +235,33 @@ impl Shared {
             state.opened(Err(Error::Vetoed(veto)), after);
             state.connection.abort(now, None);
         });
+    }
+}
+
+/// The turn to run hooks, which one thread has at a time. Dropped before there is nothing left to tell, as in a task that
+/// never runs, it is given up.
+struct Turn {
+    shared: Arc<Shared>,
+    is_over: bool,
+}
+
+impl Turn {
+    /// Runs hooks, one after the other, until there is nothing left to tell. What comes meanwhile, in whatever thread,
+    /// is told here as well.
+    fn tell(mut self) {
+        let shared = Arc::clone(&self.shared);
+        while let (Some(moment), ()) = shared.state.with(|state, (): &mut ()| state.moments.next()) {
+            shared.reached(moment);
+        }
+        self.is_over = true;
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let _ = self.shared.state.with(|state, (): &mut ()| state.moments.give_up());
+        }
     }
 }
 

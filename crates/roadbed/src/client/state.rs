@@ -199,7 +199,7 @@ impl State {
     /// A subscription has ended.
     pub(super) fn end_subscription(&mut self, id: SubscribeId, ending: Ending, after: &mut After) {
         if let Some((queue, fate)) = self.subscriptions.remove(&id) {
-            after.wakers.extend(fate.end(ending));
+            after.wakers.extend(fate.set(ending));
             after.wakers.extend(queue.session_ended());
         }
     }
@@ -334,14 +334,14 @@ impl State {
         after.discard(&mut self.unregistering);
         let ending = Ending::Session(self.end());
         for (_, (queue, fate)) in self.subscriptions.drain() {
-            after.wakers.extend(fate.end(ending.clone()));
+            after.wakers.extend(fate.set(ending.clone()));
             after.wakers.extend(queue.session_ended());
         }
         for (_, target) in self.registrations.drain() {
             after.retire(target, ending.clone());
         }
         for (_, (_, interrupt)) in self.invocations.drain() {
-            after.wakers.extend(interrupt.interrupt(roadbed_core::options::CancelMode::Skip));
+            after.wakers.extend(interrupt.set(roadbed_core::options::CancelMode::Skip));
         }
     }
 

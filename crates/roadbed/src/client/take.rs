@@ -153,7 +153,7 @@ impl State {
         } else {
             self.forget(id)
         };
-        after.wakers.extend(interrupt.map(|interrupt| interrupt.interrupt(mode)).unwrap_or_default());
+        after.wakers.extend(interrupt.into_iter().flat_map(|interrupt| interrupt.set(mode)));
     }
 
     /// An invocation is over. Makes room for another one.

@@ -234,6 +234,8 @@ impl RouterHandle {
     /// Does what had to wait until every lock was free.
     fn carry_out(&self, after: After) {
         let After { wakers, replaced, event, empty, starts_timer } = after;
+        // A waker below may panic.
+        let telling = event.map(|event| (event, Turn { router: self, is_over: false }));
         wakers.into_iter().for_each(std::task::Waker::wake);
         drop(replaced);
         for waiter in empty {
@@ -243,14 +245,14 @@ impl RouterHandle {
         if starts_timer {
             self.0.runtime.spawn(Box::pin(Timekeeper::new(self)));
         }
-        if let Some(event) = event {
-            self.tell(event);
+        if let Some((event, turn)) = telling {
+            self.tell(event, turn);
         }
     }
 
     /// Tells the observer what happened, one event after the other, until nothing is left to tell. Others
     /// that find something to tell meanwhile leave it to this thread, so the order of the router is kept.
-    fn tell(&self, event: RouterEvent) {
+    fn tell(&self, event: RouterEvent, mut turn: Turn<'_>) {
         let Some(observer) = &self.0.observer else { return };
         let mut next = Some(event);
         while let Some(event) = next {
@@ -263,7 +265,23 @@ impl RouterHandle {
                 state.post(None, after);
                 next
             });
+            turn.is_over = next.is_none();
             after.wakers.into_iter().for_each(std::task::Waker::wake);
+        }
+    }
+}
+
+/// The turn to tell the observer, which one thread has at a time. Dropped before there is nothing left to tell, as when a
+/// waker panics, it is given up.
+struct Turn<'a> {
+    router: &'a RouterHandle,
+    is_over: bool,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let _ = self.router.0.state.with(|state, (): &mut ()| state.stop_telling());
         }
     }
 }

@@ -195,6 +195,13 @@ impl State {
         event
     }
 
+    /// The thread that tells stops before its time. What is left is told after the next change.
+    pub(super) fn stop_telling(&mut self) {
+        if matches!(self.telling, Telling::Busy) {
+            self.telling = Telling::Free;
+        }
+    }
+
     /// Runs the router's deadlines that are due. Says when the next one is, for which `waker` sleeps; `None` ends the
     /// timer's task.
     pub(super) fn run_timers(

@@ -1,17 +1,19 @@
 use std::future::IntoFuture;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use roadbed_core::error::uris;
 use roadbed_core::limits::Limits;
+use roadbed_core::serializer::Serializer;
 use roadbed_core::transport::TransportDetails;
 use roadbed_core::transport::websocket::{OriginPolicy, PathRule};
 use roadbed_core::uri::Uri;
 
 use super::*;
-use crate::client::Invocation;
+use crate::client::{Invocation, open};
 use crate::memory::{Pipe, pipe};
 use crate::testing::sim::Sim;
 use crate::testing::{World, settings};
@@ -256,6 +258,52 @@ fn events_come_one_at_a_time_and_in_order_whoever_brings_them_about() {
         .collect();
     let expected: Vec<_> = ids.iter().flat_map(|id| [("joined", *id), ("left", *id)]).collect();
     assert_eq!(*told.lock().unwrap(), expected);
+}
+
+/// Wakes a driver's task, or panics.
+struct Fragile {
+    panics: AtomicBool,
+}
+
+impl Wake for Fragile {
+    fn wake(self: Arc<Self>) {
+        assert!(!self.panics.load(Ordering::Relaxed), "on purpose");
+    }
+}
+
+/// The thread that has the turn to tell does not come to it.
+#[test]
+fn events_are_told_after_a_waker_panicked() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&told);
+    let world = World::with(Limits::default(), |builder| {
+        builder.on_event(move |_, event| {
+            if let RouterEvent::Joined { peer, .. } = event {
+                seen.lock().unwrap().push(peer);
+            }
+        })
+    });
+    let (here, there) = pipe(64 << 10);
+    let details = TransportDetails::local();
+    let runtime = world.sim.runtime();
+    let serializer = Serializer::Cbor;
+    let (joining, driver) = open(&settings(), Arc::clone(&runtime), serializer, details.clone()).unwrap();
+    runtime.spawn(Box::pin(driver.run(here)));
+    let fragile = Arc::new(Fragile { panics: false.into() });
+    let waker = Waker::from(Arc::clone(&fragile));
+    let mut serving = Box::pin(world.router.accept(there, details));
+    for _ in 0..10 {
+        assert!(serving.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        world.sim.settle();
+    }
+    let _session = world.sim.block_on(joining).unwrap();
+    let peer = told.lock().unwrap()[0];
+    fragile.panics.store(true, Ordering::Relaxed);
+    let kill = || world.router.kill(peer, &uris::KILLED, "go away");
+    assert!(catch_unwind(AssertUnwindSafe(kill)).is_err());
+    fragile.panics.store(false, Ordering::Relaxed);
+    let _other = world.session();
+    assert_eq!(told.lock().unwrap().len(), 2);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use super::events::ClientEvent;
 use super::ready::Ready;
 use super::retry::{Backoff, RetryPolicy};
 use super::state::{After, Lasting, State};
-use crate::client::ending::Ending;
+use crate::client::ending::{Ended, Ending};
 use crate::client::event::Item;
 use crate::client::register::{Register, Registering};
 use crate::client::registration::Registration;
@@ -50,27 +50,35 @@ enum Asking {
 
 /// Held for as long as it is wanted.
 #[derive(Debug)]
-enum Granted {
-    Subscription(Subscription),
-    Registration(Registration),
+struct Granted {
+    /// Waits for its end. Dropped first: an end that this side wants wakes nobody.
+    ended: Ended,
+    _handle: Handle,
 }
 
-impl Granted {
-    /// How it ended, once it has.
-    fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<Ending> {
-        let mut ended = match self {
-            Self::Subscription(subscription) => subscription.ended(),
-            Self::Registration(registration) => registration.ended(),
-        };
-        Pin::new(&mut ended).poll(cx)
+#[derive(Debug)]
+enum Handle {
+    Subscription { _held: Subscription },
+    Registration { _held: Registration },
+}
+
+impl From<Subscription> for Granted {
+    fn from(held: Subscription) -> Self {
+        Self { ended: held.ended(), _handle: Handle::Subscription { _held: held } }
+    }
+}
+
+impl From<Registration> for Granted {
+    fn from(held: Registration) -> Self {
+        Self { ended: held.ended(), _handle: Handle::Registration { _held: held } }
     }
 }
 
 impl Asking {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Granted, Error>> {
         match self {
-            Self::Subscribing(future) => Pin::new(future).poll(cx).map_ok(Granted::Subscription),
-            Self::Registering(future) => Pin::new(future).poll(cx).map_ok(Granted::Registration),
+            Self::Subscribing(future) => Pin::new(future).poll(cx).map_ok(Granted::from),
+            Self::Registering(future) => Pin::new(future).poll(cx).map_ok(Granted::from),
         }
     }
 
@@ -142,8 +150,8 @@ impl Restore {
             self.asked.remove(&number);
             self.answered(client, number, result);
         }
-        if let Some(granted) = self.granted.get(&number)
-            && let Poll::Ready(Ending::Revoked { reason }) = granted.poll_ended(&mut cx)
+        if let Some(granted) = self.granted.get_mut(&number)
+            && let Poll::Ready(Ending::Revoked { reason }) = Pin::new(&mut granted.ended).poll(&mut cx)
         {
             self.granted.remove(&number);
             client.with(|state, after| revoked(state, after, number, reason));

@@ -1,7 +1,10 @@
 use std::sync::{Arc, Mutex};
 
+use roadbed_core::time::Timestamp;
+
 use super::*;
 use crate::error::{Error, Veto};
+use crate::runtime::{Runtime, Task, Timer};
 
 type Log = Arc<Mutex<Vec<String>>>;
 
@@ -122,4 +125,59 @@ fn challenges_are_answered_by_a_hook() {
     let settings = settings().authid("joe").on_challenge("ticket", |_| Err(Veto::new("no")));
     let error = sim.block_on(router.attach_local(&settings).unwrap()).unwrap_err();
     assert!(matches!(error.root(), Error::Vetoed(_)));
+}
+
+/// A runtime with threads for tasks that drops the next ones, as one does that is shut down.
+struct Dropping {
+    sim: Sim,
+    drops: Mutex<usize>,
+}
+
+impl Runtime for Dropping {
+    fn now(&self) -> Timestamp {
+        self.sim.now()
+    }
+
+    fn seed(&self) -> [u8; 32] {
+        self.sim.seed()
+    }
+
+    fn spawn(&self, task: Task) {
+        let mut drops = self.drops.lock().unwrap();
+        match drops.checked_sub(1) {
+            Some(left) => *drops = left,
+            None => self.sim.spawn(task),
+        }
+    }
+
+    fn timer(&self) -> Box<dyn Timer> {
+        self.sim.timer()
+    }
+
+    fn tasks_may_block(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn hooks_whose_task_is_dropped_are_called_with_the_next_ones() {
+    let world = World::new();
+    let log = Log::default();
+    let runtime = Arc::new(Dropping { sim: world.sim.clone(), drops: Mutex::new(0) });
+    let (here, there) = crate::memory::pipe(64 << 10);
+    let details = roadbed_core::transport::TransportDetails::local();
+    let serializer = Serializer::Cbor;
+    let (joining, driver) =
+        crate::client::open(&noting(&log, settings()), runtime.clone(), serializer, details.clone()).unwrap();
+    world.sim.spawn(Box::pin(world.router.accept(there, details)));
+    world.sim.spawn(Box::pin(driver.run(here)));
+    let session = world.sim.block_on(joining).unwrap();
+    log.lock().unwrap().clear();
+    // The one that would tell that the realm was left.
+    *runtime.drops.lock().unwrap() = 1;
+    world.sim.block_on(session.leave().into_future()).unwrap();
+    drop(session);
+    world.assert_empty();
+    assert_eq!(*runtime.drops.lock().unwrap(), 0);
+    assert_eq!(*log.lock().unwrap(), ["leave: goodbye: wamp.close.close_realm", "disconnect, clean: true"]);
 }
