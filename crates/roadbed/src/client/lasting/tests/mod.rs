@@ -3,6 +3,7 @@
 mod connecting;
 mod declared;
 mod ending;
+mod flapping;
 mod forgetting;
 mod waiting;
 
