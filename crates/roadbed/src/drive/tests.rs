@@ -143,6 +143,70 @@ fn a_driver_that_comes_late_is_not_put_off_for_ever() {
     assert_eq!(*drive.deadline.lock().unwrap(), None);
 }
 
+/// What lies in the socket when time has jumped past a deadline is handed in before the deadline is judged.
+#[test]
+fn what_waits_to_be_read_comes_before_a_deadline_that_has_passed() {
+    let sim = Sim::default();
+    sim.pass(Duration::from_secs(5));
+    let drive = Arc::new(Late::default());
+    let stream = Waiting { looks: 0 };
+    sim.runtime().spawn(Box::pin(Run::new(Arc::clone(&drive), stream, sim.runtime())));
+    sim.pass(Duration::from_millis(20));
+    assert_eq!(*drive.0.lock().unwrap(), ["fed", "expired"]);
+}
+
+/// Was due a second after the start, and keeps what happens to it.
+#[derive(Default)]
+struct Late(Mutex<Vec<&'static str>>);
+
+impl Drive for Late {
+    fn room(&self, _: &mut BytesMut, _: &Waker) -> Room {
+        Room::Read(16)
+    }
+
+    fn feed(&self, input: &mut BytesMut) {
+        input.clear();
+        self.0.lock().unwrap().push("fed");
+    }
+
+    fn eof(&self, _: &mut BytesMut) {}
+
+    fn lost(&self) {}
+
+    fn expire(&self) {
+        self.0.lock().unwrap().push("expired");
+    }
+
+    fn output(&self, _: bool, _: &Waker) -> Output {
+        let is_judged = self.0.lock().unwrap().contains(&"expired");
+        Output::Idle((!is_judged).then(|| Timestamp::ZERO + Duration::from_secs(1)))
+    }
+}
+
+/// Has bytes of which the runtime does not know yet when it is looked at first.
+struct Waiting {
+    looks: usize,
+}
+
+impl ByteStream for Waiting {
+    fn poll_read(&mut self, _: &mut Context<'_>, into: &mut BytesMut) -> Poll<io::Result<usize>> {
+        self.looks += 1;
+        if self.looks != 2 {
+            return Poll::Pending;
+        }
+        into.extend_from_slice(b"PONG");
+        Poll::Ready(Ok(4))
+    }
+
+    fn poll_write(&mut self, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
 #[test]
 fn an_envelope_is_written_with_what_is_behind_it() {
     for most in [1, 3, 5, 8, 100] {
