@@ -20,7 +20,7 @@ pub enum CloseReason {
     #[error("the peer broke the protocol: {0}")]
     PeerViolation(ProtocolViolation),
     /// GOODBYE was exchanged.
-    #[error("goodbye: {reason}{}", Message(.message.as_deref(), None))]
+    #[error("goodbye: {}{}", said::Named(reason), Message(.message.as_deref(), None))]
     Goodbye {
         /// The reason of the side that said GOODBYE first.
         reason: Uri,
@@ -30,7 +30,7 @@ pub enum CloseReason {
         by_peer: bool,
     },
     /// The peer sent ABORT.
-    #[error("aborted by the peer: {reason}{}", Message(.message.as_deref(), Some(payload)))]
+    #[error("aborted by the peer: {}{}", said::Named(reason), Message(.message.as_deref(), Some(payload)))]
     Abort {
         /// The peer's reason.
         reason: Uri,
@@ -190,6 +190,12 @@ mod tests {
         let prefix = "aborted by the peer: wamp.error.no_such_realm";
         assert_eq!(abort(Some("there is no realm a")), alloc::format!("{prefix}: there is no realm a"));
         assert_eq!(abort(None), alloc::format!("{prefix}: as\\nargument"));
+        let odd = |reason: &str| {
+            let reason = Uri::from_wire(reason.into());
+            CloseReason::Abort { reason, message: None, payload: Box::default() }.to_string()
+        };
+        assert_eq!(odd(""), "aborted by the peer: \"\"");
+        assert_eq!(odd("a\n\u{1b}[31m"), "aborted by the peer: a\\n\\u{1b}[31m");
         let goodbye = |message: Option<&str>| {
             let message = message.map(Into::into);
             CloseReason::Goodbye { reason: uris::KILLED.clone(), message, by_peer: true }.to_string()

@@ -4,6 +4,7 @@ use alloc::string::String;
 use core::fmt::{self, Write};
 
 use crate::payload::Payload;
+use crate::uri::Uri;
 
 /// How many characters are repeated.
 const LONGEST: usize = 200;
@@ -26,6 +27,18 @@ impl fmt::Display for Said<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Shows a URI that the other side gave as a reason, which may be none at all: in quotes if it is empty.
+pub(super) struct Named<'a>(pub(super) &'a Uri);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_str() {
+            "" => f.write_str("\"\""),
+            uri => Said(uri).fmt(f),
+        }
     }
 }
 

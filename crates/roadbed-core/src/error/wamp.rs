@@ -62,9 +62,23 @@ impl WampError {
 
 impl fmt::Display for WampError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.uri, f)?;
+        said::Named(&self.uri).fmt(f)?;
         said::write_said(f, said::first_text(&self.payload).as_deref())
     }
 }
 
 impl core::error::Error for WampError {}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_uri_is_shown_and_tame() {
+        let shown = |uri: &str| WampError::new(Uri::from_wire(uri.into())).to_string();
+        assert_eq!(shown(""), "\"\"");
+        assert_eq!(shown("a\n\u{1b}[31m"), "a\\n\\u{1b}[31m");
+    }
+}

@@ -99,7 +99,7 @@ impl Builder {
     /// Sets how many connections are served at a time; sessions of this process
     /// ([`attach_local`](RouterHandle::attach_local)) are not counted. Default: as many as come.
     ///
-    /// Whoever comes on top is refused in its own terms and told to come back: RawSocket clients by error 4, WebSocket
+    /// Further peers are refused in their own terms and told to come back: RawSocket clients by error 4, WebSocket
     /// clients by status 503 with `Retry-After`; over TLS the same inside of it, once the handshake is done. Those
     /// that say nothing have the same deadlines as others. When as many connections are being refused as are
     /// served, further ones are closed without a word. [`Counters::connections_refused`] counts both.
