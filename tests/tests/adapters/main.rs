@@ -18,6 +18,7 @@ mod calls;
 mod certificates;
 mod events;
 mod faults;
+mod foreign;
 mod forgotten;
 mod joining;
 mod last_words;
@@ -93,6 +94,7 @@ scenarios! {
         half_close_at_every_step, black_hole_at_every_step, callee_that_dies, peer_that_stops_reading,
         subscriber_that_stops_reading;
     forgotten: requests_without_an_answer;
+    foreign: odd_values;
     last_words: of_a_router, of_a_client;
     serving: stopped_listener, failing_listener, timers, silent_callee_is_given_up, half_a_message_is_not_kept;
 }

@@ -37,6 +37,11 @@ const LEFT_OUT: &[(&str, &[Way], &str)] = &[
     ("refusing::ports_of_another_protocol", &PLAIN, "there is no TLS to ask for"),
     ("secure::", &PLAIN, "there is no TLS to fail"),
     ("secure::behind_a_proxy", &[Way::SecureRawSocket], "RawSocket knows no origins"),
+    (
+        "foreign::",
+        &[Way::Memory, Way::Unix, Way::WebSocketUnix, Way::SecureRawSocket, Way::SecureWebSocket],
+        "the peer is a script over TCP",
+    ),
     ("faults::", &[Way::Memory], "there is no network between the ends that could fail"),
     ("forgotten::", &[Way::Memory], "there is no network between the ends that could swallow anything"),
     ("last_words::", &[Way::Memory], "there is no network between the ends that could fail"),
