@@ -25,6 +25,8 @@ const MOMENTS: u32 = 100;
 pub(super) struct Reading {
     /// It has read something and hands it in.
     is_busy: AtomicBool,
+    /// It is not to read for now: what lies in the socket stays there.
+    is_paused: AtomicBool,
     is_done: AtomicBool,
 }
 
@@ -42,7 +44,7 @@ impl Reading {
     /// the socket, and threads come back in any order. A reader that is not to read is not waited for.
     pub(super) fn let_it_go_first<S: Socket>(&self, socket: &S, parker: &Parker) {
         for _ in 0..MOMENTS {
-            if self.is_done() {
+            if self.is_done() || self.is_paused.load(Ordering::Acquire) {
                 return;
             }
             parker.doze(MOMENT);
@@ -61,7 +63,9 @@ impl Reading {
             let room = match drive.room(&mut input, &parker.waker) {
                 Room::Wait => {
                     self.is_busy.store(false, Ordering::Release);
+                    self.is_paused.store(true, Ordering::Release);
                     parker.park(None);
+                    self.is_paused.store(false, Ordering::Release);
                     continue;
                 }
                 // What is left is the writer's.
@@ -107,4 +111,84 @@ impl Reading {
 /// Whether nothing was read or written in time.
 pub(super) fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::{Arc, Mutex};
+    use std::task::Waker;
+    use std::thread;
+
+    use super::*;
+    use crate::drive::Output;
+
+    /// A connection that does not want to read, on a socket that always has something.
+    #[derive(Clone, Default)]
+    struct Full {
+        looks: Arc<AtomicUsize>,
+        reader: Arc<Mutex<Option<Waker>>>,
+        is_over: Arc<AtomicBool>,
+    }
+
+    impl Drive for Full {
+        fn room(&self, _: &mut BytesMut, waker: &Waker) -> Room {
+            if self.is_over.load(Ordering::Acquire) {
+                return Room::Discard;
+            }
+            *self.reader.lock().unwrap() = Some(waker.clone());
+            Room::Wait
+        }
+
+        fn feed(&self, _: &mut BytesMut) {}
+
+        fn eof(&self, _: &mut BytesMut) {}
+
+        fn lost(&self) {}
+
+        fn expire(&self) {}
+
+        fn output(&self, _: bool, _: &Waker) -> Output {
+            Output::Idle(None)
+        }
+    }
+
+    impl Socket for Full {
+        fn duplicate(&self) -> io::Result<Self> {
+            Ok(self.clone())
+        }
+
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::ConnectionReset.into())
+        }
+
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn has_input(&self) -> bool {
+            self.looks.fetch_add(1, Ordering::Relaxed);
+            true
+        }
+
+        fn shutdown(&self, _: Shutdown) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_is_not_to_read_is_not_waited_for() {
+        let (reading, full) = (Arc::new(Reading::default()), Full::default());
+        let (reader, drive) = (Arc::clone(&reading), full.clone());
+        let thread = thread::spawn(move || reader.run(&drive, drive.clone()));
+        while !reading.is_paused.load(Ordering::Acquire) {
+            thread::yield_now();
+        }
+        reading.let_it_go_first(&full, &Parker::new());
+        assert_eq!(full.looks.load(Ordering::Relaxed), 0);
+        full.is_over.store(true, Ordering::Release);
+        let waker = full.reader.lock().unwrap().take();
+        waker.into_iter().for_each(Waker::wake);
+        thread.join().unwrap();
+    }
 }
