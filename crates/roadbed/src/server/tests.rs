@@ -80,6 +80,31 @@ fn whoever_says_nothing_is_closed_in_time_also_when_others_left_before() {
     world.assert_empty();
 }
 
+/// The whole process was stopped, and what a peer sent in time is read only after its deadline.
+#[test]
+fn what_came_in_time_is_read_before_a_deadline_is_judged() {
+    let world = World::new();
+    let mut peer = ByHand::attach(&world);
+    peer.write(&world, b"\x7F\xF1\x00\x00");
+    assert_eq!(peer.read(), (b"\x7F\xB1\x00\x00".to_vec(), false));
+    world.sim.jump(seconds(60));
+    let hello = br#"[1,"realm1",{"roles":{"caller":{}}}]"#;
+    peer.write(&world, &[&[0, 0, 0, u8::try_from(hello.len()).unwrap()], &hello[..]].concat());
+    let (welcome, is_end) = peer.read();
+    assert!(!is_end && welcome.get(4..7) == Some(b"[2,"), "{}", String::from_utf8_lossy(&welcome));
+    world.sim.pass(seconds(1));
+    assert_eq!((peer.read().1, world.router.stats().sessions), (false, 1));
+    // One that has sent nothing is not let off.
+    let mut other = ByHand::attach(&world);
+    other.write(&world, b"\x7F\xF1\x00\x00");
+    other.read();
+    world.sim.jump(seconds(60));
+    world.sim.pass(seconds(6));
+    let (said, is_end) = other.read();
+    let said = String::from_utf8_lossy(&said);
+    assert!(is_end && said.contains("wamp.error.timeout"), "{said}");
+}
+
 /// It is not read while events wait; without an observer they are gone at once, and nothing else may happen for long.
 #[test]
 fn a_peer_that_waited_for_events_which_nobody_is_told_is_read_again() {
