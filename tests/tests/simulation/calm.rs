@@ -147,12 +147,14 @@ impl Model {
                 let number = pick(app.calls.values(), which).copied();
                 let call =
                     self.calls.iter_mut().find(|call| call.caller == me && Some(call.number) == number);
-                let Some(call) = call.filter(|call| !call.is_killed) else { return };
-                call.is_killed = true;
+                // Who waits for the callee after `kill` may stop waiting; the callee is not told twice.
+                let counts = |call: &Call| !call.is_killed || mode == CancelMode::KillNoWait;
+                let Some(call) = call.filter(|call| counts(call)) else { return };
+                let was_killed = std::mem::replace(&mut call.is_killed, true);
                 if mode != CancelMode::Kill {
                     let &mut Call { number, callee, .. } = call;
                     self.end(me, number, End::Canceled);
-                    if mode == CancelMode::KillNoWait {
+                    if mode == CancelMode::KillNoWait && !was_killed {
                         self.open.remove(&(me, number, callee));
                     }
                 }
