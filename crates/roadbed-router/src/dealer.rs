@@ -320,15 +320,14 @@ impl Dealer {
         // A callee that cannot be interrupted, or takes nothing more, leaves only `skip`.
         let is_told =
             mode != CancelMode::Skip && !pending.is_interrupted && interrupt(context, &pending, mode);
-        if is_told && mode == CancelMode::Kill {
+        if !is_told {
+            self.invocations.abandon(context.sessions, invocation);
+        } else if mode == CancelMode::Kill {
             self.invocations.mark_interrupted(invocation);
             return;
-        }
-        if is_told {
+        } else {
             // It stops, and owes no answer.
             self.invocations.remove(context.sessions, invocation);
-        } else {
-            self.invocations.abandon(context.sessions, invocation);
         }
         context.refuse(key, MessageType::Call, request, &uris::CANCELED, "canceled by the caller");
     }
