@@ -154,8 +154,10 @@ impl Dealer {
             context.refuse_undelivered(key, request, "call", Refused::Payload(error));
             return Ok(());
         }
+        let Some(caller) = context.sessions.get(key) else { return Ok(()) };
+        let caused = caller.caused();
         let limit = context.config.limits.pending_calls;
-        if context.sessions.get(key).is_none_or(|session| session.calls.len() >= limit) {
+        if caller.calls.len() >= limit {
             count(&mut context.out.counters.calls_unavailable);
             context.refuse_limit(key, kind, request, "pending_calls", limit);
             return Ok(());
@@ -166,15 +168,13 @@ impl Dealer {
             context.refuse(key, kind, request, &uris::NO_SUCH_PROCEDURE, &text);
             return Ok(());
         };
+        let Some(callee) = context.sessions.get_mut(registration.callee) else { return Ok(()) };
         let limit = context.config.limits.pending_invocations;
-        let (caller, callee) = (context.sessions.get(key), context.sessions.get(registration.callee));
-        let (Some(caller), Some(callee)) = (caller, callee) else { return Ok(()) };
-        if !Invocations::has_room(caller, callee, limit) {
+        if let Err(full) = Invocations::check_room(caused, callee.invocations.len(), limit) {
             count(&mut context.out.counters.calls_unavailable);
-            context.refuse_limit(key, kind, request, "pending_invocations", limit);
+            context.refuse(key, kind, request, &uris::UNAVAILABLE, &full.to_string());
             return Ok(());
         }
-        let Some(callee) = context.sessions.get_mut(registration.callee) else { return Ok(()) };
         let before = callee.issued.clone();
         let id = callee.issued.next(|id| callee.invocations.contains(id));
         let details = Sparse::EMPTY;
@@ -370,8 +370,8 @@ impl Dealer {
     }
 
     /// Registrations, calls and abandoned invocations.
-    pub(crate) fn totals(&self) -> [usize; 3] {
-        let (calls, abandoned) = self.invocations.totals();
+    pub(crate) fn totals(&self, sessions: &Slab<SessionKey, Session>) -> [usize; 3] {
+        let (calls, abandoned) = self.invocations.totals(sessions);
         [self.registrations.len(), calls, abandoned]
     }
 

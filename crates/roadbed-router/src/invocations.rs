@@ -1,5 +1,7 @@
 //! Calls under way: each is a call of one session and an invocation of another, or of the same.
 
+use std::fmt;
+
 use roadbed_core::id::RequestId;
 
 use crate::keys::{InvocationKey, SessionKey};
@@ -25,34 +27,55 @@ pub(crate) struct Pending {
 
 /// All calls of a realm. The sessions list what is in here; adding and removing keeps the three in step.
 #[derive(Default)]
-pub(crate) struct Invocations {
-    pending: Slab<InvocationKey, Pending>,
-    abandoned: usize,
+pub(crate) struct Invocations(Slab<InvocationKey, Pending>);
+
+/// Why a callee takes no invocation more of a caller: its limit, and the caller's share of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NoRoom {
+    /// Invocations that the callee may have.
+    pub(crate) limit: usize,
+    /// How many more it takes.
+    pub(crate) free: usize,
+    /// How many of its callees' invocations this caller may have caused.
+    pub(crate) share: usize,
+}
+
+impl fmt::Display for NoRoom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { limit, free, share } = self;
+        write!(f, "the limit pending_invocations is {limit}")?;
+        if *free == 0 {
+            return Ok(());
+        }
+        write!(f, "; one caller may have {share} unanswered while the callee takes {free} more")
+    }
 }
 
 impl Invocations {
     pub(crate) fn get(&self, key: InvocationKey) -> Option<&Pending> {
-        self.pending.get(key)
+        self.0.get(key)
     }
 
     /// Calls that wait for an answer, and invocations that nobody waits for.
-    pub(crate) fn totals(&self) -> (usize, usize) {
-        (self.pending.len().saturating_sub(self.abandoned), self.abandoned)
+    pub(crate) fn totals(&self, sessions: &Slab<SessionKey, Session>) -> (usize, usize) {
+        let abandoned = sessions.iter().map(|(_, session)| session.abandoned);
+        let abandoned = abandoned.fold(0, usize::saturating_add);
+        (self.0.len().saturating_sub(abandoned), abandoned)
     }
 
-    /// Whether a callee takes one more invocation of this caller. While a callee holds more than half of its limit, a
-    /// caller may have caused a quarter of what is free, so that others find room.
-    pub(crate) fn has_room(caller: &Session, callee: &Session, limit: usize) -> bool {
-        let held = callee.invocations.len();
+    /// Checks that a callee that holds `held` invocations takes one more of a caller that `caused` so many. While a
+    /// callee holds more than half of its limit, a caller may have caused a quarter of what is free, so that others
+    /// find room.
+    pub(crate) fn check_room(caused: usize, held: usize, limit: usize) -> Result<(), NoRoom> {
         let free = limit.saturating_sub(held);
-        free > 0 && (held < free || caller.caused < (free / 4).max(1))
+        let share = (free / 4).max(1);
+        if free > 0 && (held < free || caused < share) { Ok(()) } else { Err(NoRoom { limit, free, share }) }
     }
 
     pub(crate) fn insert(&mut self, sessions: &mut Slab<SessionKey, Session>, pending: Pending) {
-        let key = self.pending.insert(pending);
+        let key = self.0.insert(pending);
         if let Some(caller) = sessions.get_mut(pending.caller) {
             caller.calls.insert(pending.request, key);
-            caller.caused = caller.caused.saturating_add(1);
         }
         if let Some(callee) = sessions.get_mut(pending.callee) {
             callee.invocations.insert(pending.id, key);
@@ -64,10 +87,11 @@ impl Invocations {
         sessions: &mut Slab<SessionKey, Session>,
         key: InvocationKey,
     ) -> Option<Pending> {
-        let pending = self.pending.remove(key)?;
+        let pending = self.0.remove(key)?;
         if let Some(caller) = sessions.get_mut(pending.caller) {
-            caller.caused = caller.caused.saturating_sub(1);
-            if !pending.is_abandoned {
+            if pending.is_abandoned {
+                caller.left_behind = caller.left_behind.saturating_sub(1);
+            } else {
                 caller.calls.remove(pending.request);
             }
         }
@@ -76,9 +100,6 @@ impl Invocations {
             if pending.is_abandoned {
                 callee.abandoned = callee.abandoned.saturating_sub(1);
             }
-        }
-        if pending.is_abandoned {
-            self.abandoned = self.abandoned.saturating_sub(1);
         }
         Some(pending)
     }
@@ -90,11 +111,11 @@ impl Invocations {
         sessions: &mut Slab<SessionKey, Session>,
         key: InvocationKey,
     ) -> Option<Pending> {
-        let pending = self.pending.get_mut(key).filter(|pending| !pending.is_abandoned)?;
+        let pending = self.0.get_mut(key).filter(|pending| !pending.is_abandoned)?;
         pending.is_abandoned = true;
-        self.abandoned = self.abandoned.saturating_add(1);
         if let Some(caller) = sessions.get_mut(pending.caller) {
             caller.calls.remove(pending.request);
+            caller.left_behind = caller.left_behind.saturating_add(1);
         }
         if let Some(callee) = sessions.get_mut(pending.callee) {
             callee.abandoned = callee.abandoned.saturating_add(1);
@@ -103,7 +124,7 @@ impl Invocations {
     }
 
     pub(crate) fn mark_interrupted(&mut self, key: InvocationKey) {
-        if let Some(pending) = self.pending.get_mut(key) {
+        if let Some(pending) = self.0.get_mut(key) {
             pending.is_interrupted = true;
         }
     }
@@ -129,7 +150,7 @@ impl Invocations {
     }
 
     pub(crate) fn check(&self, sessions: &Slab<SessionKey, Session>) -> Result<(), String> {
-        for (key, pending) in self.pending.iter() {
+        for (key, pending) in self.0.iter() {
             let caller = sessions.get(pending.caller).and_then(|session| session.calls.get(pending.request));
             let callee = sessions.get(pending.callee).and_then(|session| session.invocations.get(pending.id));
             if (caller == Some(&key)) == pending.is_abandoned || callee != Some(&key) {
@@ -138,7 +159,7 @@ impl Invocations {
         }
         for (key, session) in sessions.iter() {
             let count = |holds: fn(&Pending, SessionKey) -> bool| {
-                self.pending.iter().filter(|(_, pending)| holds(pending, key)).count()
+                self.0.iter().filter(|(_, pending)| holds(pending, key)).count()
             };
             let counted = [
                 count(|pending, key| pending.caller == key && !pending.is_abandoned),
@@ -146,15 +167,27 @@ impl Invocations {
                 count(|pending, key| pending.callee == key),
                 count(|pending, key| pending.callee == key && pending.is_abandoned),
             ];
-            let known = [session.calls.len(), session.caused, session.invocations.len(), session.abandoned];
+            let known = [session.calls.len(), session.caused(), session.invocations.len(), session.abandoned];
             if counted != known {
                 return Err(format!("{key:?} knows {known:?} calls and invocations, there are {counted:?}"));
             }
         }
-        let abandoned = self.pending.iter().filter(|(_, pending)| pending.is_abandoned).count();
-        if abandoned != self.abandoned {
-            return Err(format!("{abandoned} invocations are abandoned, {} were counted", self.abandoned));
-        }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_the_share_where_it_is_the_share_that_is_used_up() {
+        let text = |caused, held| Invocations::check_room(caused, held, 64).map_err(|full| full.to_string());
+        assert_eq!(text(1000, 31), Ok(()), "less than half of it is in use");
+        assert_eq!(text(7, 32), Ok(()));
+        let share = "the limit pending_invocations is 64; one caller may have 8 unanswered while the callee takes 32 more";
+        assert_eq!(text(8, 32), Err(share.to_owned()));
+        assert_eq!(text(0, 63), Ok(()), "who has none finds room to the last");
+        assert_eq!(text(0, 64), Err("the limit pending_invocations is 64".to_owned()));
     }
 }

@@ -200,7 +200,7 @@ impl Realm {
     /// Sessions, subscriptions, subscribers, registrations, calls and abandoned invocations.
     pub(crate) fn totals(&self) -> [usize; 6] {
         let (subscriptions, subscribers) = self.broker.totals();
-        let [registrations, calls, abandoned] = self.dealer.totals();
+        let [registrations, calls, abandoned] = self.dealer.totals(&self.sessions);
         [self.sessions.len(), subscriptions, subscribers, registrations, calls, abandoned]
     }
 

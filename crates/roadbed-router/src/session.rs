@@ -63,8 +63,8 @@ pub(crate) struct Session {
     pub(crate) registrations: BTreeMap<RegistrationId, RegistrationKey>,
     /// Calls that wait for an answer, by the caller's request, and their slots in the dealer.
     pub(crate) calls: IdRing<InvocationKey>,
-    /// Invocations of others that this session caused and that are not answered, its calls among them.
-    pub(crate) caused: usize,
+    /// Calls that ended for this session, though their callees have not answered.
+    pub(crate) left_behind: usize,
     /// Invocations that the callee has not answered, and their slots in the dealer.
     pub(crate) invocations: IdRing<InvocationKey>,
     /// How many of `invocations` no caller waits for any more.
@@ -81,11 +81,16 @@ impl Session {
             subscriptions: BTreeMap::new(),
             registrations: BTreeMap::new(),
             calls: IdRing::new(),
-            caused: 0,
+            left_behind: 0,
             invocations: IdRing::new(),
             abandoned: 0,
             issued: IssuedIds::default(),
         }
+    }
+
+    /// Returns the invocations of others that this session caused and that are not answered.
+    pub(crate) fn caused(&self) -> usize {
+        self.calls.len().saturating_add(self.left_behind)
     }
 }
 

@@ -126,14 +126,19 @@ fn one_caller_leaves_room_for_others() {
     net.register(callee, 1, "com.example.p");
     let mut shares = Vec::new();
     let callers: Vec<_> = (0..4).map(|_| net.join()).collect();
+    let mut last = String::new();
     for caller in &callers {
         for request in 1..=64 {
             net.send(*caller, call(request, "com.example.p"));
-            net.messages(*caller);
+            for answer in net.messages(*caller) {
+                last = expect_error(&answer, MessageType::Call, request, &uris::UNAVAILABLE);
+            }
         }
         shares.push(net.messages(callee).len());
     }
     assert_eq!(shares, [32, 6, 5, 4]);
+    let share = "the limit pending_invocations is 64; one caller may have 4 unanswered while the callee takes 17 more";
+    assert_eq!(last, share);
     net.end(&[callee, callers[0], callers[1], callers[2], callers[3]]);
 }
 
