@@ -76,8 +76,13 @@ pub struct Limits {
     /// Default 64.
     pub event_matches: usize,
     /// Events that wait to be polled; at this number `wants_input()` turns false. At a router it does for the peers
-    /// without session, as it is they who cause events for its driver. Default 1,024.
+    /// without session, as it is they who cause most events for its driver; and as many of its questions whether a
+    /// request is allowed may be open. Default 1,024.
     pub queued_events: usize,
+    /// Requests of one session that wait while it is decided whether an earlier one is allowed. Default 64.
+    pub backlog_length: usize,
+    /// Bytes that these may hold. Default 256 KiB.
+    pub backlog_size: usize,
     /// Queued output, in bytes, above which `is_writable()` is false; `output_size`, if that is less.
     /// Default 1 MiB.
     pub output_high_water: usize,
@@ -123,6 +128,8 @@ impl Default for Limits {
             pattern_masks_alone: 16,
             event_matches: 64,
             queued_events: 1_024,
+            backlog_length: 64,
+            backlog_size: 256 << 10,
             output_high_water: 1 << 20,
             output_size: 16 << 20,
             handshake_timeout: Duration::from_secs(5),
@@ -152,7 +159,8 @@ impl Limits {
         authentication_message_size: usize, identity_length: usize, join_attempts: usize, depth: usize,
         uri_length: usize, list_length: usize, pending_calls: usize, pending_publications: usize,
         pending_invocations: usize, subscriptions: usize, registrations: usize, pattern_components: usize,
-        pattern_wildcards: usize, pattern_masks: usize, pattern_masks_alone: usize, event_matches: usize, queued_events: usize, output_high_water: usize,
+        pattern_wildcards: usize, pattern_masks: usize, pattern_masks_alone: usize, event_matches: usize, queued_events: usize, backlog_length: usize,
+        backlog_size: usize, output_high_water: usize,
         output_size: usize, handshake_timeout: Duration, message_timeout: Duration, decision_timeout: Duration,
         join_timeout: Duration, goodbye_timeout: Duration, rejoin_timeout: Duration,
     }
@@ -184,6 +192,8 @@ impl Limits {
             pattern_masks_alone,
             event_matches,
             queued_events,
+            backlog_length,
+            backlog_size,
             output_high_water,
             output_size,
             handshake_timeout,
@@ -214,6 +224,8 @@ impl Limits {
             ("pattern_masks_alone", pattern_masks_alone, 1, 4096),
             ("event_matches", event_matches, 1, MAX_COUNT),
             ("queued_events", queued_events, 1, 1 << 20),
+            ("backlog_length", backlog_length, 1, MAX_COUNT),
+            ("backlog_size", backlog_size, 1, usize::MAX),
             ("output_high_water", output_high_water, 1, usize::MAX),
             ("output_size", output_size, MIN_MESSAGE_SIZE, usize::MAX),
         ];
@@ -309,7 +321,7 @@ mod tests {
             identity_length: 0, join_attempts: 0, depth: 0, uri_length: 0, list_length: 0, pending_calls: 0,
             pending_publications: 0, pending_invocations: 0, subscriptions: 0, registrations: 0,
             pattern_components: 0, pattern_wildcards: 0, pattern_masks: 0, pattern_masks_alone: 0, event_matches: 0,
-            queued_events: 0, output_high_water: 0, output_size: 0,
+            queued_events: 0, backlog_length: 0, backlog_size: 0, output_high_water: 0, output_size: 0,
             handshake_timeout: Duration::ZERO, message_timeout: Duration::ZERO, decision_timeout: Duration::ZERO, join_timeout: Duration::ZERO,
             goodbye_timeout: Duration::ZERO,
         }

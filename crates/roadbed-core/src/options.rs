@@ -10,6 +10,8 @@
 //! assert_eq!(publish.acknowledge, Some(true));
 //! ```
 
+mod detach;
+
 use alloc::vec::Vec;
 
 use bytestring::ByteString;

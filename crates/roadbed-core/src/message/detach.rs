@@ -10,11 +10,11 @@ use super::passthru::{EncAlgo, PassThru, PassThruAttributes};
 use super::{EventDetails, InvocationDetails};
 use crate::uri::{Uri, detach};
 
-fn text(text: &Option<ByteString>) -> Option<ByteString> {
+pub(crate) fn text(text: &Option<ByteString>) -> Option<ByteString> {
     text.as_ref().map(detach)
 }
 
-fn way(way: &Option<Vec<Forward>>) -> Option<Vec<Forward>> {
+pub(crate) fn way(way: &Option<Vec<Forward>>) -> Option<Vec<Forward>> {
     let copy = |hop: &Forward| {
         let Forward { session, authid, authrole, extra } = hop;
         Forward { session: *session, authid: text(authid), authrole: text(authrole), extra: extra.detach() }
@@ -50,12 +50,12 @@ impl PassThru {
 }
 
 /// The bytes of texts, and what the allocator needs for each.
-fn weigh<'a>(texts: impl IntoIterator<Item = Option<&'a str>>) -> usize {
+pub(crate) fn weigh<'a>(texts: impl IntoIterator<Item = Option<&'a str>>) -> usize {
     let each = |text: &str| text.len().saturating_add(32);
     texts.into_iter().flatten().map(each).fold(0, usize::saturating_add)
 }
 
-fn weigh_way(way: Option<&Vec<Forward>>) -> usize {
+pub(crate) fn weigh_way(way: Option<&Vec<Forward>>) -> usize {
     let hop = |hop: &Forward| {
         let texts = weigh([hop.authid.as_deref(), hop.authrole.as_deref()]);
         texts.saturating_add(hop.extra.weight()).saturating_add(size_of::<Forward>())
@@ -64,7 +64,7 @@ fn weigh_way(way: Option<&Vec<Forward>>) -> usize {
 }
 
 impl PassThru {
-    fn weight(&self) -> usize {
+    pub(crate) fn weight(&self) -> usize {
         let Some(sealed) = &self.0 else { return 0 };
         let texts = [
             sealed.ppt_scheme.as_deref(),

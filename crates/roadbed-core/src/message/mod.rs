@@ -22,7 +22,7 @@
 //! ```
 
 pub(crate) mod attributes;
-mod detach;
+pub(crate) mod detach;
 mod details;
 mod element;
 mod passthru;

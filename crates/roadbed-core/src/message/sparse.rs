@@ -32,6 +32,13 @@ impl<T> Sparse<T> {
     pub const EMPTY: Self = Self(None);
 }
 
+impl<T> Sparse<T> {
+    /// Returns what is set, and `None` if nothing is allocated.
+    pub fn as_set(&self) -> Option<&T> {
+        self.0.as_deref()
+    }
+}
+
 impl<T: Empty + Clone> Sparse<T> {
     /// The value itself.
     pub fn into_inner(self) -> T {
