@@ -7,10 +7,12 @@ use roadbed_core::limits::{Limits, LimitsError};
 use roadbed_core::uri::{Uri, UriError, UriRules};
 
 use crate::auth::Authentication;
+use crate::authorizer::Authorizer;
 use crate::uris::{Names, check};
 
-/// A realm: its name and the ways into it.
+/// A realm: its name, the ways into it, and what may be done there.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct RealmConfig {
     /// Its name.
     pub uri: Uri,
@@ -18,6 +20,29 @@ pub struct RealmConfig {
     pub authentication: Authentication,
     /// What payloads may hold; `None`: as [`RouterConfig::payloads`] says.
     pub payloads: Option<PayloadPolicy>,
+    /// Who decides on requests; `None`: as [`RouterConfig::authorizer`] says.
+    pub authorizer: Option<Arc<dyn Authorizer>>,
+}
+
+impl RealmConfig {
+    /// Makes a realm that leaves the rest to the router's configuration.
+    pub const fn new(uri: Uri, authentication: Authentication) -> Self {
+        Self { uri, authentication, payloads: None, authorizer: None }
+    }
+
+    /// Sets [`RealmConfig::payloads`].
+    #[must_use]
+    pub fn payloads(mut self, policy: PayloadPolicy) -> Self {
+        self.payloads = Some(policy);
+        self
+    }
+
+    /// Sets [`RealmConfig::authorizer`].
+    #[must_use]
+    pub fn authorizer(mut self, authorizer: impl Authorizer + 'static) -> Self {
+        self.authorizer = Some(Arc::new(authorizer));
+        self
+    }
 }
 
 /// Which payloads a realm carries.
@@ -67,6 +92,9 @@ pub struct RouterConfig {
     pub allow_insecure_ticket: bool,
     /// What payloads may hold in realms that do not say it themselves, those made on demand among them.
     pub payloads: PayloadPolicy,
+    /// Who decides on requests in realms that do not say it themselves, those made on demand among them; `None`:
+    /// sessions may do everything.
+    pub authorizer: Option<Arc<dyn Authorizer>>,
     /// What WELCOME says about the router's software; `None`: nothing.
     pub agent: Option<ByteString>,
 }
@@ -82,6 +110,7 @@ impl Default for RouterConfig {
             strict_ids: false,
             allow_insecure_ticket: false,
             payloads: PayloadPolicy::default(),
+            authorizer: None,
             agent: Some(ByteString::from_static(concat!("roadbed-", env!("CARGO_PKG_VERSION")))),
         }
     }
@@ -96,7 +125,7 @@ impl RouterConfig {
     /// Adds a realm.
     #[must_use]
     pub fn realm(mut self, uri: Uri, authentication: Authentication) -> Self {
-        self.realms.push(RealmConfig { uri, authentication, payloads: None });
+        self.realms.push(RealmConfig::new(uri, authentication));
         self
     }
 
@@ -111,6 +140,13 @@ impl RouterConfig {
     #[must_use]
     pub fn payloads(mut self, policy: PayloadPolicy) -> Self {
         self.payloads = policy;
+        self
+    }
+
+    /// Sets [`RouterConfig::authorizer`].
+    #[must_use]
+    pub fn authorizer(mut self, authorizer: impl Authorizer + 'static) -> Self {
+        self.authorizer = Some(Arc::new(authorizer));
         self
     }
 
@@ -204,6 +240,12 @@ impl RouterConfig {
     /// Which payloads this realm carries.
     pub(crate) fn payloads_of(&self, realm: &Uri) -> PayloadPolicy {
         self.find_realm(realm).and_then(|realm| realm.payloads).unwrap_or(self.payloads)
+    }
+
+    /// Who decides on requests in this realm.
+    pub(crate) fn authorizer_of(&self, realm: &Uri) -> Option<Arc<dyn Authorizer>> {
+        let own = self.find_realm(realm).and_then(|realm| realm.authorizer.as_ref());
+        own.or(self.authorizer.as_ref()).cloned()
     }
 
     fn find_realm(&self, uri: &Uri) -> Option<&RealmConfig> {

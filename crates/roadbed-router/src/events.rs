@@ -12,6 +12,7 @@ use roadbed_core::transport::TransportDetails;
 use roadbed_core::transport::websocket::UpgradeRequest;
 use roadbed_core::uri::Uri;
 
+use crate::authorizer::AuthorizationRequest;
 use crate::names::{DecisionId, PeerId};
 use crate::session::SessionInfo;
 
@@ -32,6 +33,10 @@ pub enum RouterEvent {
     /// driver sent it. Answer with [`grant`](crate::Router::grant), [`challenge`](crate::Router::challenge) or
     /// [`deny`](crate::Router::deny), in time ([`Limits::decision_timeout`](roadbed_core::limits::Limits)).
     Authenticate(Box<AuthenticationRequest>),
+    /// A session makes a request, and the realm's [`Authorizer`](crate::Authorizer) left it to the driver whether it
+    /// may. Answer with [`authorize`](crate::Router::authorize), in time
+    /// ([`Limits::decision_timeout`](roadbed_core::limits::Limits)).
+    Authorize(Box<AuthorizationRequest>),
     /// A session was established.
     Joined {
         /// The peer.
@@ -94,8 +99,8 @@ pub enum RouterEvent {
     Undeliverable {
         /// The realm.
         realm: Uri,
-        /// The session that published.
-        publisher: SessionId,
+        /// The session that published; `None`: the embedder.
+        publisher: Option<SessionId>,
         /// The publication.
         publication: PublicationId,
         /// What stands in the way.
@@ -167,7 +172,7 @@ impl fmt::Debug for Response {
     }
 }
 
-/// An answer that came too late: the peer left, another answer came first, or the deadline passed.
+/// An answer that came too late: the peer or its session left, another answer came first, or the deadline passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no decision of this id is awaited")]
 pub struct NotAwaited;

@@ -17,4 +17,6 @@ keys! {
     RegistrationKey,
     /// A call under way, in its realm.
     InvocationKey,
+    /// A request that the driver decides on, in its realm.
+    QuestionKey,
 }

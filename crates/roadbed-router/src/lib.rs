@@ -1,5 +1,5 @@
 //! A WAMP v2 router without the I/O: the basic profile, call canceling, publisher exclusion and subscriber
-//! lists; anonymous, ticket and dynamic authentication.
+//! lists; anonymous, ticket and dynamic authentication; an [`Authorizer`] for each realm.
 //!
 //! A [`Router`] takes messages and gives encoded messages; it never sees a byte or a socket, reads no
 //! clock and draws no randomness but from the seed it is given. What lies between it and a connection is a [`Port`]:
@@ -72,7 +72,8 @@
 //! 1. Hand what was read to the port, and let it [exchange](Port::exchange) with the router: [`Port::serve`].
 //! 2. Serve each peer that [`poll_ready`](Router::poll_ready) names. Write what [`Port::poll_transmit`] gives.
 //! 3. Call [`Port::handle_timeout`] and [`Router::handle_timeout`] when their `poll_timeout` says so.
-//! 4. Take every [`poll_event`](Router::poll_event), and answer [`RouterEvent::Authenticate`].
+//! 4. Take every [`poll_event`](Router::poll_event), and answer [`RouterEvent::Authenticate`] and
+//!    [`RouterEvent::Authorize`].
 //! 5. Drop the transport when [`Port::must_drop`], or flush and close it when [`Port::has_ended`].
 //!
 //! The router itself knows peers, messages, and time: [`attach`](Router::attach),
@@ -89,6 +90,8 @@
 //! | SUBSCRIBE, REGISTER | `match` other than `exact` | `wamp.error.option_not_allowed` |
 //! | REGISTER | `invoke` other than `single`; `concurrency`, `force_reregister`, `disclose_caller` | the same |
 //! | CALL, PUBLISH | `disclose_me` | `wamp.error.option_disallowed.disclose_me` |
+//! | CALL, PUBLISH, SUBSCRIBE, REGISTER | the realm's [`Authorizer`] or the driver denies it | `wamp.error.not_authorized`, or as they say |
+//! | the same | the driver does not decide in time | `wamp.error.authorization_failed` |
 //! | REGISTER | the procedure is registered, by whomever | `wamp.error.procedure_already_exists` |
 //! | UNREGISTER, UNSUBSCRIBE | it is not the peer's own | `wamp.error.no_such_registration`, `…_subscription` |
 //! | CALL | nobody registered the procedure | `wamp.error.no_such_procedure` |
@@ -99,6 +102,15 @@
 //! | CALL | the message is larger than the recipient accepts | `wamp.error.payload_size_exceeded` |
 //! | CALL | too much waits for the callee | `wamp.error.unavailable` |
 //! | any | a limit of the session is reached; the text names it | `wamp.error.unavailable` |
+//!
+//! They are looked at in this order: what is wrong with the request itself, whether it is allowed, and what there is.
+//!
+//! While the driver decides on a request of a session ([`RouterEvent::Authorize`]), later requests of that session wait
+//! and keep their order; too many of them, or too large ones, are answered with `wamp.error.unavailable`
+//! ([`Limits::backlog_length`](roadbed_core::limits::Limits), `backlog_size`), and so is what would ask the driver one
+//! question too many (`queued_events`). Faults of a request are answered at once. YIELD, ERROR and EVENT_RECEIVED
+//! do not wait, CANCEL takes a CALL out that waits, and GOODBYE comes last: until then the session is established, and
+//! nothing but YIELD, ERROR, CANCEL and EVENT_RECEIVED may follow.
 //!
 //! PUBLISH is answered only if it asked for an acknowledgement; otherwise a refused one is counted, whatever is wrong
 //! with it. A CANCEL with a wrong option is passed over and counted. Options of features that are not announced
@@ -145,22 +157,25 @@
 )]
 
 mod auth;
+mod authorizer;
 mod broker;
 mod config;
 mod dealer;
+mod effects;
 mod events;
 mod fanout;
 mod gate;
 mod ids;
 #[allow(dead_code, reason = "broker and dealer refuse patterns so far")]
 mod index;
-mod invocations;
 mod keys;
 mod names;
+mod parking;
 mod peer;
 mod port;
 mod queue;
 mod realm;
+mod request;
 mod router;
 mod session;
 mod slab;
@@ -171,11 +186,12 @@ mod timers;
 mod uris;
 
 pub use auth::{AuthMethod, Authentication, Grant, TicketTable};
+pub use authorizer::{Access, AccessOptions, Authorization, AuthorizationRequest, Authorizer, Verb, Verdict};
 pub use config::{ConfigError, PayloadPolicy, RealmConfig, RouterConfig};
 pub use events::{AuthenticationRequest, ConnectionRefusal, NotAwaited, Outgoing, Response, RouterEvent};
-pub use names::{DecisionId, PeerId};
+pub use names::{AuthorizationId, DecisionId, PeerId};
 pub use port::Port;
 pub use queue::{MESSAGE_COST, OVERRUN_FACTOR, STALL_TIMEOUT};
-pub use router::{Router, SHUTDOWN_GRACE};
+pub use router::{PublishError, Router, SHUTDOWN_GRACE};
 pub use session::SessionInfo;
 pub use stats::{Counters, RouterStats};

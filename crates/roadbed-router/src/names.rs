@@ -1,6 +1,6 @@
 //! How a router and its driver call peers and questions.
 
-use crate::keys::PeerKey;
+use crate::keys::{PeerKey, QuestionKey, RealmKey};
 
 /// Names a peer of a [`Router`](crate::Router), from `attach` to `detach`. It is never used again for
 /// another peer, so one that is kept too long names nobody.
@@ -19,4 +19,12 @@ impl DecisionId {
     pub const fn peer(self) -> PeerId {
         self.peer
     }
+}
+
+/// Names one question that a router asked its driver: whether a request is allowed. It is never used again for another
+/// question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AuthorizationId {
+    pub(crate) realm: RealmKey,
+    pub(crate) question: QuestionKey,
 }

@@ -13,6 +13,7 @@ use roadbed_core::message::{Message, Welcome};
 use roadbed_core::serializer::{Encoded, Serializer};
 use roadbed_core::time::Timestamp;
 
+use crate::effects::Effect;
 use crate::events::{Outgoing, RouterEvent};
 use crate::fanout::{Fanout, Refused};
 use crate::gate::SHORTER;
@@ -77,8 +78,10 @@ pub(crate) struct Outbox {
     pub(crate) timers: Timers<TimerKey>,
     pub(crate) events: VecDeque<RouterEvent>,
     pub(crate) counters: Counters,
-    /// Peers over several times their budget; the router closes them.
-    pub(crate) overrun: Vec<PeerId>,
+    /// Requests that the driver decides on.
+    pub(crate) questions: usize,
+    /// What the realms ask of the router.
+    pub(crate) effects: VecDeque<Effect>,
 }
 
 impl Outbox {
@@ -92,7 +95,8 @@ impl Outbox {
             timers: Timers::default(),
             events: VecDeque::new(),
             counters: Counters::default(),
-            overrun: Vec::new(),
+            questions: 0,
+            effects: VecDeque::new(),
         }
     }
 
@@ -175,7 +179,7 @@ impl Outbox {
         queue.push(encoded);
         if queue.bytes > budget.saturating_mul(OVERRUN_FACTOR) && !queue.is_overrun {
             queue.is_overrun = true;
-            self.overrun.push(queue.peer);
+            self.effects.push_back(Effect::Overrun(queue.peer));
         }
         self.queued(key);
         Ok(())

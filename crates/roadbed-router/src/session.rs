@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytestring::ByteString;
+use roadbed_core::error::{ProtocolViolation, ViolationKind};
 use roadbed_core::id::{IdSequence, RegistrationId, RequestId, SessionId, SubscriptionId};
+use roadbed_core::message::MessageType;
 use roadbed_core::ring::IdRing;
 use roadbed_core::role::{Feature, Role, Roles};
 use roadbed_core::uri::Uri;
 
 use crate::keys::{InvocationKey, QueueKey, RegistrationKey, SubscriptionKey};
 use crate::names::PeerId;
+use crate::parking::Parked;
 
 /// A session, as established by the gate. Nothing in it changes while the session lives.
 #[derive(Clone, Debug)]
@@ -70,6 +73,8 @@ pub(crate) struct Session {
     /// How many of `invocations` no caller waits for any more.
     pub(crate) abandoned: usize,
     pub(crate) issued: IssuedIds,
+    /// What waits while it is decided whether a request is allowed.
+    pub(crate) parked: Option<Box<Parked>>,
 }
 
 impl Session {
@@ -85,7 +90,42 @@ impl Session {
             invocations: IdRing::new(),
             abandoned: 0,
             issued: IssuedIds::default(),
+            parked: None,
         }
+    }
+
+    /// Notes the request id of a new request; with `is_strict` it must follow the one before.
+    pub(crate) fn begin(
+        &mut self,
+        message: MessageType,
+        request: RequestId,
+        is_strict: bool,
+    ) -> Result<(), ProtocolViolation> {
+        let expected = IdSequence::successor(self.last_request.replace(request));
+        if is_strict && request != expected {
+            let kind = ViolationKind::NonSequential { found: request, expected };
+            return Err(ProtocolViolation::new(Some(message), kind));
+        }
+        if self.parked.as_ref().is_some_and(|parked| parked.has_goodbye()) {
+            return Err(ProtocolViolation::unexpected(message, "after GOODBYE"));
+        }
+        Ok(())
+    }
+
+    /// Checks that `request` is not the id of a call under way.
+    pub(crate) fn check_fresh(&self, request: RequestId) -> Result<(), ProtocolViolation> {
+        let waits = || self.parked.as_ref().is_some_and(|parked| parked.has_call(request));
+        if self.calls.contains(request) || waits() {
+            let state = "with the request id of a call that is not answered yet";
+            return Err(ProtocolViolation::unexpected(MessageType::Call, state));
+        }
+        Ok(())
+    }
+
+    /// Returns how many calls are not answered, those among them that wait for a decision.
+    pub(crate) fn open_calls(&self) -> usize {
+        let waiting = self.parked.as_ref().map_or(0, |parked| parked.calls());
+        self.calls.len().saturating_add(waiting)
     }
 
     /// Returns the invocations of others that this session caused and that are not answered.

@@ -23,6 +23,10 @@ pub struct RouterStats {
     /// Invocations that callees have not answered though no caller waits for them any more: the call was canceled, or
     /// its caller left. They count against `Limits::pending_invocations`.
     pub abandoned: usize,
+    /// Requests that the driver decides on.
+    pub questions: usize,
+    /// Requests that wait for a decision: those that are decided on, and those behind them.
+    pub waiting: usize,
     /// Deadlines that run.
     pub timers: usize,
     /// Messages in the outgoing queues.
@@ -52,6 +56,8 @@ pub struct Counters {
     pub violations: u64,
     /// Peers closed because they took nothing of what was queued for them.
     pub stalled: u64,
+    /// Requests that their session was not allowed to make, or that were not decided on in time.
+    pub denied: u64,
     /// Publications that were accepted.
     pub publications: u64,
     /// Publications that were refused without an answer, since none was asked for.

@@ -14,7 +14,9 @@ use roadbed_core::serializer::Serializer;
 use roadbed_core::time::{Timestamp, UnixMicros};
 use roadbed_core::transport::TransportDetails;
 use roadbed_core::uri::Uri;
-use roadbed_router::{Authentication, PeerId, Router, RouterConfig};
+use roadbed_router::{
+    Access, Authentication, Authorization, PeerId, Router, RouterConfig, RouterEvent, Verdict,
+};
 
 thread_local! {
     static ALLOCATIONS: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
@@ -201,6 +203,71 @@ fn memory_returns_to_its_baseline() {
     assert!(held < 4_096, "{held} bytes are held");
     busy(&mut router);
     assert!(LIVE.get() - before <= held + 1_024);
+}
+
+/// One life of a router whose sessions wait for decisions: some come, some do not, and some sessions end meanwhile.
+fn parked(router: &mut Router, now: &mut Timestamp) {
+    let before = LIVE.get();
+    let peers: Vec<PeerId> = (0..90).map(|_| join(router)).collect();
+    while router.poll_event().is_some() {}
+    for &peer in &peers {
+        for m in 1..=60 {
+            let (request, options, topic) =
+                (id(m).unwrap(), Sparse::EMPTY, Uri::from_static("com.example.t"));
+            // A list of one number, in a buffer that must not be kept for it.
+            let mut buffer = vec![0; 64 << 10];
+            buffer[0] = 0x81;
+            let args = bytes::Bytes::from(buffer).slice(..2);
+            let payload = Payload::from_raw(Serializer::Cbor, Some(args), None, 8).unwrap();
+            router.handle_message(*now, peer, Publish { request, options, topic, payload }.into());
+        }
+    }
+    assert_eq!((router.stats().questions, router.stats().waiting), (90, 90 * 60));
+    let held = (LIVE.get() - before) / 90;
+    assert!(held < 64 << 10, "a session that waits holds {held} bytes");
+    let questions: Vec<_> = std::iter::from_fn(|| router.poll_event())
+        .filter_map(|event| match event {
+            RouterEvent::Authorize(request) => Some(request),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(questions.len(), 90);
+    for request in &questions[..30] {
+        router.authorize(*now, request.id, Verdict::deny()).unwrap();
+    }
+    for &peer in &peers[30..60] {
+        router.detach(*now, peer, CloseReason::Eof);
+    }
+    while let Some(at) = router.poll_timeout() {
+        *now = at;
+        router.handle_timeout(at);
+        while router.poll_event().is_some() {}
+        if router.stats().questions == 0 {
+            break;
+        }
+    }
+    assert_eq!(router.stats().waiting, 0);
+    for peer in peers {
+        router.detach(*now, peer, CloseReason::Eof);
+    }
+    while router.poll_event().is_some() {}
+    drain(router);
+}
+
+#[test]
+fn what_waited_for_decisions_leaves_nothing_behind() {
+    let config = RouterConfig::new()
+        .realm(Uri::from_static("realm1"), Authentication::new().anonymous("guest"))
+        .authorizer(|_: &Access<'_>| Authorization::Ask);
+    let mut now = NOW;
+    let mut router = Router::new(config.into_shared(), [0; 32], now, UnixMicros::default());
+    // It lives on.
+    join(&mut router);
+    parked(&mut router, &mut now);
+    let before = LIVE.get();
+    parked(&mut router, &mut now);
+    let held = LIVE.get() - before;
+    assert!(held < 1_024, "{held} bytes are held");
 }
 
 #[test]

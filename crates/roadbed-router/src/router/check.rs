@@ -7,13 +7,14 @@ use crate::stats::{Counters, RouterStats};
 impl Router {
     /// What there is, and what happened. Costs a look at every peer and realm.
     pub fn stats(&self) -> RouterStats {
-        let mut totals = [0_usize; 6];
+        let mut totals = [0_usize; 8];
         for (_, realm) in self.realms.iter() {
             for (total, part) in totals.iter_mut().zip(realm.totals()) {
                 *total = total.saturating_add(part);
             }
         }
-        let [sessions, subscriptions, subscribers, registrations, calls, abandoned] = totals;
+        let [sessions, subscriptions, subscribers, registrations, calls, abandoned, questions, waiting] =
+            totals;
         let (queued_messages, queued_bytes) = self.out.totals();
         RouterStats {
             peers: self.peers.len(),
@@ -24,6 +25,8 @@ impl Router {
             registrations,
             calls,
             abandoned,
+            questions,
+            waiting,
             timers: self.out.timers.len(),
             queued_messages,
             queued_bytes,
@@ -44,7 +47,7 @@ impl Router {
     pub fn check_invariants(&self) -> Result<(), String> {
         self.out.check()?;
         for (_, realm) in self.realms.iter() {
-            realm.check()?;
+            realm.check(&self.out)?;
             if realm.is_temporary && realm.is_empty() {
                 return Err(format!("realm {} was made on demand and is empty", realm.uri));
             }
@@ -67,7 +70,13 @@ impl Router {
                 }
             }
         }
-        let sessions = self.stats().sessions;
+        let RouterStats { sessions, questions, .. } = self.stats();
+        if questions != self.out.questions || !self.out.effects.is_empty() {
+            let (counted, effects) = (self.out.questions, self.out.effects.len());
+            return Err(format!(
+                "{questions} questions are open, {counted} counted; {effects} effects are left"
+            ));
+        }
         if sessions != joined || self.gate.ids.len() != joined || self.out.len() != self.peers.len() {
             let (ids, queues, peers) = (self.gate.ids.len(), self.out.len(), self.peers.len());
             return Err(format!(

@@ -160,6 +160,7 @@ impl Router {
     }
 
     pub(super) fn say_goodbye(&mut self, key: PeerKey, reason: &Uri, message: &str, deadline: Timestamp) {
+        self.let_leave(key);
         let message = short_text(message);
         let close =
             CloseReason::Goodbye { reason: reason.clone(), message: Some(message.clone()), by_peer: false };
@@ -228,12 +229,10 @@ impl Router {
         self.out.force(peer.queue, reason);
     }
 
-    /// Closes peers whose queues grew far over the budget. That may queue more for others.
+    /// Does what realms and queues ask for. That may ask for more.
     pub(super) fn close_overrun(&mut self) {
-        while let Some(peer) = self.out.overrun.pop() {
-            if let Some(key) = self.key(peer) {
-                self.stalled(key);
-            }
+        while let Some(effect) = self.out.effects.pop_front() {
+            self.carry_out(effect);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The router: peers in front of a gate, realms behind it.
 
+mod authorizing;
 mod check;
 mod ending;
 mod handshake;
@@ -16,6 +17,7 @@ use roadbed_core::time::{Timestamp, UnixMicros};
 use roadbed_core::transport::TransportDetails;
 use roadbed_core::uri::Uri;
 
+pub use self::authorizing::PublishError;
 use self::shutdown::Drain;
 pub use self::shutdown::SHUTDOWN_GRACE;
 use crate::auth::Grant;
@@ -230,10 +232,14 @@ impl Router {
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.advance(now);
         while let Some(timer) = self.out.timers.pop(self.out.now) {
-            let (TimerKey::Peer(peer) | TimerKey::Queue(peer)) = timer;
+            let (TimerKey::Peer(peer) | TimerKey::Queue(peer)) = timer else {
+                self.undecided(timer);
+                continue;
+            };
             let Some(key) = self.key(peer) else { continue };
             let Some(state) = self.peers.get_mut(key) else { continue };
             match timer {
+                TimerKey::Question(_) => {}
                 TimerKey::Queue(_) => {
                     if self.out.has_stalled(state.queue) {
                         self.stalled(key);
@@ -383,6 +389,7 @@ impl Router {
         let of_peer = self.out.timers.next().and_then(|(at, timer)| {
             let why = match timer {
                 TimerKey::Queue(_) => Deadline::Stalled,
+                TimerKey::Question(_) => Deadline::Decision,
                 TimerKey::Peer(peer) => self.peers.get(peer.0)?.deadline()?.1,
             };
             Some((at, why))
@@ -445,7 +452,7 @@ impl Router {
     fn joined(&mut self, key: PeerKey, realm: RealmKey, session: SessionKey, message: Message) {
         match message {
             Message::Goodbye(goodbye) => match check(&goodbye.reason, Names::Outcome, &self.config.limits) {
-                Ok(()) => self.left(key, &goodbye),
+                Ok(()) => self.goodbye(key, realm, session, goodbye),
                 Err(error) => {
                     let violation = ProtocolViolation::invalid_uri(MessageType::Goodbye, "reason", error);
                     self.violated(key, violation);
@@ -469,8 +476,9 @@ impl Router {
             None => self.config.auto_create.clone().unwrap_or_default(),
         };
         let config = Arc::clone(&self.config);
-        let realm = Realm::new(config, uri.clone(), authentication, is_temporary, self.random.fork());
-        let key = self.realms.insert(realm);
+        let random = self.random.fork();
+        let make = |key| Realm::new(key, config, uri.clone(), authentication, is_temporary, random);
+        let key = self.realms.insert_with(make);
         self.realm_keys.insert(uri, key);
         key
     }

@@ -48,6 +48,7 @@ impl Router {
         let keys: Vec<PeerKey> = self.peers.iter().map(|(key, _)| key).collect();
         let mut busy = BTreeSet::new();
         for key in keys {
+            self.give_up_waiting(key, TEXT);
             match self.peers.get(key) {
                 Some(peer) if self.has_calls(key) => drop(busy.insert(peer.id)),
                 _ => {

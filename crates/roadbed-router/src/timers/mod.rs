@@ -7,7 +7,7 @@ mod wheel;
 
 use roadbed_core::time::Timestamp;
 
-use crate::names::PeerId;
+use crate::names::{AuthorizationId, PeerId};
 use crate::slab::Slab;
 pub(crate) use wheel::TimerId;
 use wheel::{Place, Slot, Wheel, WheelKey};
@@ -19,6 +19,8 @@ pub(crate) enum TimerKey {
     Peer(PeerId),
     /// What is queued for a peer has to move.
     Queue(PeerId),
+    /// It is awaited whether a request is allowed.
+    Question(AuthorizationId),
 }
 
 /// Timers that name what they are for by a `K`, and expire in the order of their times; of equal times, in the

@@ -1,6 +1,7 @@
 //! What a router does, seen from its peers.
 
 mod attempts;
+mod authorizing;
 mod calls;
 mod canceling;
 mod chaos;
@@ -12,7 +13,9 @@ mod leaving;
 mod limits;
 mod model;
 mod net;
+mod parking;
 mod payloads;
+mod publishing;
 mod pubsub;
 mod queues;
 mod shutdown;

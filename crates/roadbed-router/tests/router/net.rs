@@ -17,7 +17,10 @@ use roadbed_core::serializer::{Encoded, Serializer};
 use roadbed_core::time::{Timestamp, UnixMicros};
 use roadbed_core::transport::TransportDetails;
 use roadbed_core::uri::Uri;
-use roadbed_router::{Authentication, Outgoing, PeerId, Router, RouterConfig, RouterEvent};
+use roadbed_router::{
+    Access, Authentication, Authorization, AuthorizationRequest, Outgoing, PeerId, Router, RouterConfig,
+    RouterEvent, Verdict,
+};
 
 /// The realm of most tests.
 pub(crate) const REALM: &str = "realm1";
@@ -37,6 +40,23 @@ pub(crate) struct Received {
 
 pub(crate) fn config() -> RouterConfig {
     RouterConfig::new().realm(uri(REALM), Authentication::new().anonymous("guest"))
+}
+
+/// A realm in which the names of things say who may have them: `…denied…` nobody, everything else everybody, but on
+/// `…asked…` the driver decides.
+pub(crate) fn guarded() -> RouterConfig {
+    config().authorizer(by_name)
+}
+
+fn by_name(access: &Access<'_>) -> Authorization {
+    let uri = access.uri.as_str();
+    if uri.contains("asked") {
+        Authorization::Ask
+    } else if uri.contains("denied") {
+        Verdict::deny().into()
+    } else {
+        Verdict::allow().into()
+    }
 }
 
 pub(crate) fn uri(text: &str) -> Uri {
@@ -209,6 +229,28 @@ impl Net {
         std::iter::from_fn(|| self.router.poll_event()).collect()
     }
 
+    /// The question that the driver is asked, and nothing else.
+    pub(crate) fn question(&mut self) -> AuthorizationRequest {
+        let mut questions = self.questions();
+        assert_eq!(questions.len(), 1, "{questions:?}");
+        questions.remove(0)
+    }
+
+    /// The questions among the events.
+    pub(crate) fn questions(&mut self) -> Vec<AuthorizationRequest> {
+        let asked = |event| match event {
+            RouterEvent::Authorize(request) => Some(*request),
+            _ => None,
+        };
+        self.events().into_iter().filter_map(asked).collect()
+    }
+
+    /// Answers a question.
+    pub(crate) fn decide(&mut self, request: &AuthorizationRequest, verdict: Verdict) {
+        self.router.authorize(self.now, request.id, verdict).unwrap();
+        self.router.check_invariants().unwrap();
+    }
+
     /// Detaches `peers` and checks that nothing is left.
     pub(crate) fn end(mut self, peers: &[PeerId]) {
         for &peer in peers {
@@ -229,12 +271,14 @@ pub(crate) fn assert_idle(router: &Router) {
         stats.subscribers,
         stats.registrations,
         stats.calls,
+        stats.questions,
+        stats.waiting,
         stats.timers,
         stats.queued_messages,
         stats.queued_bytes,
         stats.queued_events,
     ];
-    assert_eq!(busy, [0; 10], "{stats:?}");
+    assert_eq!(busy, [0; 12], "{stats:?}");
     router.check_invariants().unwrap();
 }
 

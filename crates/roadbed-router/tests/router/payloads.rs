@@ -176,8 +176,7 @@ fn an_acknowledged_publication_that_one_receiver_cannot_be_given() {
 #[test]
 fn a_portable_realm_carries_what_every_serializer_can_say() {
     let open = || Authentication::new().anonymous("guest");
-    let realm =
-        RealmConfig { uri: uri(REALM), authentication: open(), payloads: Some(PayloadPolicy::Portable) };
+    let realm = RealmConfig::new(uri(REALM), open()).payloads(PayloadPolicy::Portable);
     for config in [
         RouterConfig::new().realm_config(realm),
         RouterConfig::new().realm(uri(REALM), open()).payloads(PayloadPolicy::Portable),
@@ -217,7 +216,7 @@ fn a_portable_realm_carries_what_every_serializer_can_say() {
         assert!(matches!(net.one(subscriber), Message::Event(_)));
     }
     // A realm's own word comes first.
-    let realm = RealmConfig { uri: uri(REALM), authentication: open(), payloads: Some(PayloadPolicy::Pass) };
+    let realm = RealmConfig::new(uri(REALM), open()).payloads(PayloadPolicy::Pass);
     let mut net = Net::with(RouterConfig::new().realm_config(realm).payloads(PayloadPolicy::Portable));
     let publisher = join(&mut net, Cbor);
     let mut publication = publish_with(1, "com.example.t", acknowledged());

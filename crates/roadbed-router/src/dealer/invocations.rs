@@ -25,7 +25,7 @@ pub(crate) struct Pending {
     pub(crate) is_abandoned: bool,
 }
 
-/// All calls of a realm. The sessions list what is in here; adding and removing keeps the three in step.
+/// All calls of a realm. The sessions list what is in here; removing keeps the three in step.
 #[derive(Default)]
 pub(crate) struct Invocations(Slab<InvocationKey, Pending>);
 
@@ -72,14 +72,9 @@ impl Invocations {
         if free > 0 && (held < free || caused < share) { Ok(()) } else { Err(NoRoom { limit, free, share }) }
     }
 
-    pub(crate) fn insert(&mut self, sessions: &mut Slab<SessionKey, Session>, pending: Pending) {
-        let key = self.0.insert(pending);
-        if let Some(caller) = sessions.get_mut(pending.caller) {
-            caller.calls.insert(pending.request, key);
-        }
-        if let Some(callee) = sessions.get_mut(pending.callee) {
-            callee.invocations.insert(pending.id, key);
-        }
+    /// Adds a call, which its caller and its callee are to list under this key.
+    pub(crate) fn insert(&mut self, pending: Pending) -> InvocationKey {
+        self.0.insert(pending)
     }
 
     pub(crate) fn remove(

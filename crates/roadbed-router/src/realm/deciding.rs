@@ -1,0 +1,128 @@
+//! The second step of a request: whether its session may make it.
+
+use std::sync::Arc;
+
+use roadbed_core::error::uris;
+
+use super::{Realm, commit};
+use crate::authorizer::{Authorization, AuthorizationRequest, Verdict};
+use crate::effects::Effect;
+use crate::events::NotAwaited;
+use crate::keys::{QuestionKey, SessionKey};
+use crate::names::AuthorizationId;
+use crate::parking::{Parked, Waiting};
+use crate::queue::Outbox;
+use crate::request::{Denial, Request};
+use crate::stats::count;
+use crate::timers::TimerKey;
+use crate::uris::reason;
+
+impl Realm {
+    /// Has it decided whether a session may make a request, as soon as those before it are decided on.
+    pub(super) fn authorize_in_turn(&mut self, session: SessionKey, request: Request, out: &mut Outbox) {
+        if self.is_parked(session) {
+            self.wait(session, Waiting::Request(request), out);
+        } else {
+            self.authorize(session, request, out);
+        }
+    }
+
+    /// Has it decided whether a session may make a request. Afterwards the request is done with, or the session parked.
+    pub(super) fn authorize(&mut self, key: SessionKey, request: Request, out: &mut Outbox) {
+        let Some(session) = self.sessions.get(key) else { return };
+        let says = self.authorizer.as_ref().map(|says| says.authorize(&request.access(&session.info)));
+        match says {
+            Some(Authorization::Ask) => self.ask(key, request, out),
+            Some(Authorization::Decided(verdict)) => self.judge(request, verdict, out),
+            None => self.judge(request, Verdict::allow(), out),
+        }
+    }
+
+    /// Carries a request out, or turns it down.
+    pub(super) fn judge(&mut self, request: Request, verdict: Verdict, out: &mut Outbox) {
+        match verdict {
+            Verdict::Allow {} => {
+                let (mut context, broker, dealer) = self.parts(out);
+                commit(&mut context, broker, dealer, request);
+            }
+            Verdict::Deny { error } => {
+                let error = reason(&error, &uris::NOT_AUTHORIZED, &self.config.limits);
+                let text = format!("you may not {} {}", request.verb(), request.uri);
+                self.deny(&request, &Denial::new(error, text), out);
+            }
+        }
+    }
+
+    fn deny(&mut self, request: &Request, denial: &Denial, out: &mut Outbox) {
+        count(&mut out.counters.denied);
+        let (mut context, ..) = self.parts(out);
+        context.turn_down(request.answering(), denial);
+    }
+
+    /// Leaves it to the driver whether a session may make a request. The session is parked until it has decided.
+    fn ask(&mut self, key: SessionKey, request: Request, out: &mut Outbox) {
+        let limit = self.config.limits.queued_events;
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        // Questions that are not asked any more may still wait for the driver, so both are bounded.
+        if out.questions >= limit || out.events.len() >= limit {
+            let (mut context, ..) = self.parts(out);
+            return context.turn_down(request.answering(), &Denial::limit("queued_events", limit));
+        }
+        let question = self.questions.insert(key);
+        out.questions = out.questions.saturating_add(1);
+        let id = AuthorizationId { realm: self.key, question };
+        let at = out.now.saturating_add(self.config.limits.decision_timeout);
+        let timer = out.timers.set(at, TimerKey::Question(id));
+        let request = request.detach();
+        let match_policy = request.access(&session.info).match_policy;
+        let asked = AuthorizationRequest {
+            id,
+            session: Arc::clone(&session.info),
+            verb: request.verb(),
+            uri: request.uri.clone(),
+            match_policy,
+        };
+        session.parked = Some(Box::new(Parked::new(question, timer, request)));
+        out.effects.push_back(Effect::Ask(Box::new(asked)));
+    }
+
+    /// The driver has decided. What waited behind the request goes on.
+    pub(crate) fn decide(
+        &mut self,
+        question: QuestionKey,
+        verdict: Verdict,
+        out: &mut Outbox,
+    ) -> Result<(), NotAwaited> {
+        let (key, parked) = self.close(question, out).ok_or(NotAwaited)?;
+        let (request, backlog) = parked.into_parts();
+        if let Some(request) = request {
+            self.judge(request, verdict, out);
+        }
+        self.go_on(key, backlog, out);
+        Ok(())
+    }
+
+    /// The driver has not decided in time.
+    pub(crate) fn undecided(&mut self, question: QuestionKey, out: &mut Outbox) {
+        let Some((key, parked)) = self.close(question, out) else { return };
+        let (request, backlog) = parked.into_parts();
+        if let Some(request) = request {
+            let text = format!("it was not decided in time whether you may {}", request.verb());
+            self.deny(&request, &Denial::new(&uris::AUTHORIZATION_FAILED, text), out);
+        }
+        self.go_on(key, backlog, out);
+    }
+
+    /// Closes a question. Its session is not parked any more.
+    pub(super) fn close(
+        &mut self,
+        question: QuestionKey,
+        out: &mut Outbox,
+    ) -> Option<(SessionKey, Box<Parked>)> {
+        let key = self.questions.remove(question)?;
+        out.questions = out.questions.saturating_sub(1);
+        let parked = self.sessions.get_mut(key)?.parked.take()?;
+        out.timers.cancel(parked.timer);
+        Some((key, parked))
+    }
+}
