@@ -12,6 +12,7 @@
 //! ```
 
 mod adapter;
+mod authorizing;
 #[cfg(target_os = "linux")]
 mod bounds;
 mod calls;
@@ -93,6 +94,7 @@ scenarios! {
     faults: reset_in_a_call, end_of_stream_in_a_call, black_hole_in_a_call, reset_at_every_step,
         half_close_at_every_step, black_hole_at_every_step, callee_that_dies, peer_that_stops_reading,
         subscriber_that_stops_reading;
+    authorizing: decided_later, decided_by_the_session_itself;
     forgotten: requests_without_an_answer;
     foreign: odd_values;
     last_words: of_a_router, of_a_client;

@@ -25,6 +25,7 @@ mod builder;
 mod ending_tests;
 mod mailbox;
 mod peer;
+mod requests;
 mod shutdown;
 mod state;
 #[cfg(test)]
@@ -41,8 +42,10 @@ use roadbed_core::message::RawDict;
 use roadbed_core::transport::TransportDetails;
 use roadbed_core::uri::Uri;
 pub use roadbed_router::{
-    Authentication, AuthenticationRequest, ConfigError, ConnectionRefusal, Counters, DecisionId, Grant,
-    NotAwaited, PeerId, RouterConfig, RouterEvent, RouterStats, SessionInfo, TicketTable,
+    Access, AccessOptions, Authentication, AuthenticationRequest, Authorization, AuthorizationId,
+    AuthorizationRequest, Authorizer, ConfigError, ConnectionRefusal, Counters, DecisionId, Grant,
+    NotAwaited, PayloadPolicy, PeerId, PublishError, RealmConfig, RouterConfig, RouterEvent, RouterStats,
+    SessionInfo, TicketTable, Verb, Verdict,
 };
 
 pub use backoff::Backoff;
