@@ -17,7 +17,8 @@ use roadbed_core::link::LinkConfig;
 use roadbed_core::time::{Timestamp, UnixMicros};
 use roadbed_core::uri::Uri;
 use roadbed_router::{
-    Authentication, DecisionId, Grant, PeerId, Port, Router, RouterConfig, RouterEvent, TicketTable,
+    Access, Authentication, Authorization, AuthorizationId, DecisionId, Grant, PeerId, Port, Router,
+    RouterConfig, RouterEvent, TicketTable, Verb, Verdict,
 };
 
 use crate::check_text;
@@ -44,6 +45,7 @@ struct World {
     /// The latest time that the router was told.
     told: Timestamp,
     decisions: Vec<DecisionId>,
+    questions: Vec<AuthorizationId>,
     sessions: BTreeSet<SessionId>,
     /// Messages delivered.
     delivered: usize,
@@ -67,9 +69,19 @@ struct Pipe {
     is_shaken: bool,
 }
 
+/// One name is decided on by the driver, and one may not be taken.
+fn authorize(access: &Access<'_>) -> Authorization {
+    match (access.uri.as_str(), access.verb) {
+        ("com.c", _) => Authorization::Ask,
+        ("com.b", Verb::Publish) => Verdict::deny().into(),
+        _ => Verdict::allow().into(),
+    }
+}
+
 fn config(source: &mut Source<'_>) -> RouterConfig {
-    let limits = match source.below(3) {
+    let limits = match source.below(4) {
         0 => Limits::default(),
+        3 => Limits::default().backlog_length(3).backlog_size(2000).queued_events(4),
         1 => Limits::default().pending_calls(2).pending_invocations(2).subscriptions(2).registrations(1),
         _ => Limits::default().output_size(2000).message_size(512).handshake_message_size(512),
     };
@@ -83,6 +95,7 @@ fn config(source: &mut Source<'_>) -> RouterConfig {
         .default_realm(Uri::from_static("open"));
     let config =
         if source.flag() { config.auto_create(Authentication::new().anonymous("guest")) } else { config };
+    let config = if source.flag() { config.authorizer(authorize) } else { config };
     config.check().expect("the configuration is right");
     config
 }
@@ -100,6 +113,7 @@ impl World {
             now,
             told: now,
             decisions: Vec::new(),
+            questions: Vec::new(),
             sessions: BTreeSet::new(),
             delivered: 0,
             digest: 0,
@@ -122,7 +136,9 @@ impl World {
         let more =
             [stats.calls, stats.timers, stats.queued_messages, stats.queued_bytes, stats.queued_events];
         assert!(
-            left == [0; 5] && more == [0; 5] && stats.realms == idle,
+            left == [0; 5]
+                && more == [0; 5]
+                && (stats.questions, stats.waiting, stats.realms) == (0, 0, idle),
             "not everything is gone: {stats:?}"
         );
         assert!(world.sessions.is_empty(), "no Left for {:?}", world.sessions);
@@ -139,7 +155,7 @@ impl World {
         let slot = source.below(PEERS);
         let before = self.router.stats();
         let (delivered, peers) = (self.delivered, before.peers + 1);
-        let is_bounded = match source.below(24) {
+        let is_bounded = match source.below(26) {
             0..=15 => self.speak(slot, source),
             16 => {
                 let bytes = source.bytes(80);
@@ -170,6 +186,10 @@ impl World {
                 self.decide(source);
                 true
             }
+            24 | 25 => {
+                self.authorize(source);
+                true
+            }
             22 => {
                 self.force(slot, source);
                 true
@@ -182,7 +202,8 @@ impl World {
         self.settle();
         let after = self.router.stats().queued_messages + self.delivered;
         let made = after.saturating_sub(before.queued_messages + delivered);
-        let allowed = 4 + 2 * (peers + before.calls);
+        // What waited for a decision may all go on.
+        let allowed = 4 + 2 * (peers + before.calls) + before.waiting * (1 + peers);
         assert!(!is_bounded || made <= allowed, "one step made {made} messages, {allowed} are thinkable");
     }
 
@@ -213,6 +234,23 @@ impl World {
         if let Err(late) = result {
             check_text(&late);
             self.decisions.retain(|&known| known != decision);
+        }
+    }
+
+    fn authorize(&mut self, source: &mut Source<'_>) {
+        if self.questions.is_empty() {
+            return;
+        }
+        let question = self.questions[source.below(self.questions.len())];
+        let verdict = match source.below(4) {
+            0 => Verdict::deny(),
+            1 => Verdict::deny_with(Uri::from_static("com.no")),
+            _ => Verdict::allow(),
+        };
+        let now = self.tell();
+        if let Err(late) = self.router.authorize(now, question, verdict) {
+            check_text(&late);
+            self.questions.retain(|&known| known != question);
         }
     }
 
@@ -263,6 +301,10 @@ impl World {
     fn happened(&mut self, event: RouterEvent) {
         match event {
             RouterEvent::Authenticate(request) => self.decisions.push(request.decision),
+            RouterEvent::Authorize(request) => {
+                assert_eq!(request.uri, "com.c");
+                self.questions.push(request.id);
+            }
             RouterEvent::Joined { session, .. } => assert!(self.sessions.insert(session.id), "joined twice"),
             RouterEvent::Left { session, .. } => assert!(self.sessions.remove(&session.id), "left twice"),
             RouterEvent::Refused { message, .. } => assert!(!message.is_empty()),
@@ -276,6 +318,9 @@ impl World {
         assert!(self.router.poll_timeout().is_none_or(|at| at > self.told), "a timeout in the past");
         let stats = self.router.stats();
         assert_eq!(stats.sessions, self.sessions.len());
+        if stats.waiting > 0 {
+            return;
+        }
         let peers = || self.peers.iter().flatten();
         for peer in peers()
             .filter(|peer| !peer.is_slow && peer.pipe.as_ref().is_none_or(|pipe| pipe.input.is_empty()))
