@@ -95,55 +95,49 @@ impl Realm {
         message: Message,
         out: &mut Outbox,
     ) -> Result<(), ProtocolViolation> {
-        match message {
-            Message::Call(call) => self.request(session, call.request, Request::call(session, call), out),
+        let (id, request) = match message {
+            Message::Call(call) => (call.request, Request::call(session, call)),
+            Message::Publish(publish) => (publish.request, Request::publish(session, publish)),
+            Message::Subscribe(subscribe) => (subscribe.request, Request::subscribe(session, subscribe)),
+            Message::Register(register) => (register.request, Request::register(session, register)),
             Message::Yield(result) => {
                 let (mut context, _, dealer) = self.parts(out);
-                dealer.result(&mut context, session, result)
-            }
-            Message::Publish(publish) => {
-                self.request(session, publish.request, Request::publish(session, publish), out)
+                return dealer.result(&mut context, session, result);
             }
             Message::Error(error) => {
                 let (mut context, _, dealer) = self.parts(out);
-                dealer.error(&mut context, session, error)
+                return dealer.error(&mut context, session, error);
             }
             Message::Cancel(cancel) => {
                 if !self.cancel_waiting(session, cancel.request, out) {
                     let (mut context, _, dealer) = self.parts(out);
                     dealer.cancel(&mut context, session, &cancel);
                 }
-                Ok(())
-            }
-            Message::Subscribe(subscribe) => {
-                self.request(session, subscribe.request, Request::subscribe(session, subscribe), out)
-            }
-            Message::Register(register) => {
-                self.request(session, register.request, Request::register(session, register), out)
+                return Ok(());
             }
             Message::Unsubscribe(message) => {
                 let (request, subscription) = (message.request, message.subscription);
-                self.release(session, Release::Unsubscribe { request, subscription }, out)
+                return self.release(session, Release::Unsubscribe { request, subscription }, out);
             }
             Message::Unregister(message) => {
                 let (request, registration) = (message.request, message.registration);
-                self.release(session, Release::Unregister { request, registration }, out)
+                return self.release(session, Release::Unregister { request, registration }, out);
             }
             Message::EventReceived(_) | Message::Unknown(_) => {
                 count(&mut out.counters.ignored_messages);
-                Ok(())
+                return Ok(());
             }
-            other => match other.message_type() {
-                Some(message_type) => {
-                    Err(ProtocolViolation::unexpected(message_type, "after the session was established"))
-                }
-                None => Ok(()),
-            },
-        }
+            other => {
+                let state = "after the session was established";
+                let violation = |message_type| ProtocolViolation::unexpected(message_type, state);
+                return other.message_type().map_or(Ok(()), |message_type| Err(violation(message_type)));
+            }
+        };
+        self.request(session, id, request, out)
     }
 
     /// The three steps of a request: it is admitted, authorized and committed.
-    #[inline]
+    #[inline(always)]
     fn request(
         &mut self,
         session: SessionKey,
@@ -293,7 +287,7 @@ impl Realm {
 }
 
 /// The last step of a request.
-#[inline]
+#[inline(always)]
 fn commit(context: &mut Context<'_>, broker: &mut Broker, dealer: &mut Dealer, request: Request) {
     let answering = request.answering();
     let Request { origin, uri, action, payload } = request;
