@@ -83,6 +83,8 @@ pub struct Limits {
     pub backlog_length: usize,
     /// Bytes that these may hold. Default 256 KiB.
     pub backlog_size: usize,
+    /// Verdicts of a realm's authorizer that hold for whole roles and are kept. Zero keeps none. Default 4,096.
+    pub kept_verdicts: usize,
     /// Queued output, in bytes, above which `is_writable()` is false; `output_size`, if that is less.
     /// Default 1 MiB.
     pub output_high_water: usize,
@@ -130,6 +132,7 @@ impl Default for Limits {
             queued_events: 1_024,
             backlog_length: 64,
             backlog_size: 256 << 10,
+            kept_verdicts: 4_096,
             output_high_water: 1 << 20,
             output_size: 16 << 20,
             handshake_timeout: Duration::from_secs(5),
@@ -160,7 +163,7 @@ impl Limits {
         uri_length: usize, list_length: usize, pending_calls: usize, pending_publications: usize,
         pending_invocations: usize, subscriptions: usize, registrations: usize, pattern_components: usize,
         pattern_wildcards: usize, pattern_masks: usize, pattern_masks_alone: usize, event_matches: usize, queued_events: usize, backlog_length: usize,
-        backlog_size: usize, output_high_water: usize,
+        backlog_size: usize, kept_verdicts: usize, output_high_water: usize,
         output_size: usize, handshake_timeout: Duration, message_timeout: Duration, decision_timeout: Duration,
         join_timeout: Duration, goodbye_timeout: Duration, rejoin_timeout: Duration,
     }
@@ -194,6 +197,7 @@ impl Limits {
             queued_events,
             backlog_length,
             backlog_size,
+            kept_verdicts,
             output_high_water,
             output_size,
             handshake_timeout,
@@ -226,6 +230,7 @@ impl Limits {
             ("queued_events", queued_events, 1, 1 << 20),
             ("backlog_length", backlog_length, 1, MAX_COUNT),
             ("backlog_size", backlog_size, 1, usize::MAX),
+            ("kept_verdicts", kept_verdicts, 0, MAX_COUNT),
             ("output_high_water", output_high_water, 1, usize::MAX),
             ("output_size", output_size, MIN_MESSAGE_SIZE, usize::MAX),
         ];
@@ -309,7 +314,7 @@ mod tests {
         macro_rules! refused {
             ($($field:ident: $zero:expr),* $(,)?) => {{
                 // Without `..`: a field that is added has to be listed here.
-                let Limits { $($field: _,)* rejoin_timeout: _ } = Limits::default();
+                let Limits { $($field: _,)* rejoin_timeout: _, kept_verdicts: _ } = Limits::default();
                 $(
                     let error = Limits::default().$field($zero).check().expect_err(stringify!($field));
                     assert_eq!(error.field(), stringify!($field));
@@ -325,6 +330,6 @@ mod tests {
             handshake_timeout: Duration::ZERO, message_timeout: Duration::ZERO, decision_timeout: Duration::ZERO, join_timeout: Duration::ZERO,
             goodbye_timeout: Duration::ZERO,
         }
-        Limits::default().rejoin_timeout(Duration::ZERO).check().unwrap();
+        Limits::default().rejoin_timeout(Duration::ZERO).kept_verdicts(0).check().unwrap();
     }
 }

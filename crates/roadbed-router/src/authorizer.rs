@@ -97,33 +97,37 @@ impl<'a> Access<'a> {
 
 /// Whether a request is carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Verdict {
-    /// It is.
-    #[non_exhaustive]
-    Allow {},
-    /// It is answered with ERROR.
-    #[non_exhaustive]
-    Deny {
-        /// The URI of the ERROR; what is no URI is replaced by `wamp.error.not_authorized`.
-        error: Uri,
-    },
+pub struct Verdict {
+    /// The ERROR that the request is answered with, if it is not.
+    pub(crate) error: Option<Uri>,
+    pub(crate) is_for_role: bool,
 }
 
 impl Verdict {
     /// Returns the verdict that the request is carried out.
     pub const fn allow() -> Self {
-        Self::Allow {}
+        Self { error: None, is_for_role: false }
     }
 
-    /// Returns the verdict that the request is answered with `wamp.error.not_authorized`.
+    /// Returns the verdict that the request is answered with ERROR `wamp.error.not_authorized`.
     pub fn deny() -> Self {
         Self::deny_with(uris::NOT_AUTHORIZED.clone())
     }
 
-    /// Returns the verdict that the request is answered with an ERROR of this URI.
+    /// Returns the verdict that the request is answered with an ERROR of this URI; what is no URI is replaced by
+    /// `wamp.error.not_authorized`.
     pub const fn deny_with(error: Uri) -> Self {
-        Self::Deny { error }
+        Self { error: Some(error), is_for_role: false }
+    }
+
+    /// Says that the verdict depends on nothing but the session's realm and authrole, the verb, the URI and how it
+    /// matches. The router may keep it then, and neither ask the authorizer nor the driver again for as long as
+    /// [`forget_verdicts`](crate::Router::forget_verdicts) is not called. It keeps the last
+    /// [`Limits::kept_verdicts`](roadbed_core::limits::Limits) of each realm.
+    #[must_use]
+    pub const fn for_role(mut self) -> Self {
+        self.is_for_role = true;
+        self
     }
 }
 
@@ -143,9 +147,10 @@ impl From<Verdict> for Authorization {
     }
 }
 
-/// Decides which requests of sessions are carried out. It is asked for each CALL, PUBLISH, SUBSCRIBE and REGISTER,
-/// while the router stands still, so it must not block, and must not panic. For equal requests at equal times it should
-/// say the same; what it needs to look up elsewhere it leaves to the driver, with [`Authorization::Ask`].
+/// Decides which requests of sessions are carried out: CALL, PUBLISH, SUBSCRIBE and REGISTER. It is not asked where a
+/// verdict [for the role](Verdict::for_role) is known. The router stands still meanwhile, so it must not block, nor
+/// panic. For equal requests at equal times it should say the same; what it needs to look up elsewhere it leaves to
+/// the driver, with [`Authorization::Ask`].
 ///
 /// Functions are authorizers:
 ///

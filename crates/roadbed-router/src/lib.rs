@@ -184,6 +184,7 @@ mod tables;
 mod text;
 mod timers;
 mod uris;
+mod verdicts;
 
 pub use auth::{AuthMethod, Authentication, Grant, TicketTable};
 pub use authorizer::{Access, AccessOptions, Authorization, AuthorizationRequest, Authorizer, Verb, Verdict};

@@ -96,6 +96,8 @@ fn is_call(request: &Request, id: RequestId) -> bool {
 pub(crate) struct Parked {
     pub(crate) question: QuestionKey,
     pub(crate) timer: TimerId,
+    /// The generation of verdicts in which it was asked.
+    pub(crate) generation: u64,
     /// `None` after the call in question was canceled. Its question stays open all the same: calls that are made and
     /// canceled in a loop must not make any number of questions.
     request: Option<Request>,
@@ -103,9 +105,9 @@ pub(crate) struct Parked {
 }
 
 impl Parked {
-    /// Parks a session.
-    pub(crate) fn new(question: QuestionKey, timer: TimerId, request: Request) -> Self {
-        Self { question, timer, request: Some(request.detach()), backlog: Backlog::default() }
+    /// Parks a session. The request is detached.
+    pub(crate) fn new(question: QuestionKey, timer: TimerId, request: Request, generation: u64) -> Self {
+        Self { question, timer, generation, request: Some(request), backlog: Backlog::default() }
     }
 
     /// Puts back what waits behind the request.

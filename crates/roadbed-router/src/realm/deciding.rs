@@ -30,22 +30,30 @@ impl Realm {
     /// Has it decided whether a session may make a request. Afterwards the request is done with, or the session parked.
     pub(super) fn authorize(&mut self, key: SessionKey, request: Request, out: &mut Outbox) {
         let Some(session) = self.sessions.get(key) else { return };
-        let says = self.authorizer.as_ref().map(|says| says.authorize(&request.access(&session.info)));
-        match says {
-            Some(Authorization::Ask) => self.ask(key, request, out),
-            Some(Authorization::Decided(verdict)) => self.judge(request, verdict, out),
-            None => self.judge(request, Verdict::allow(), out),
-        }
+        let Some(authorizer) = &self.authorizer else { return self.judge(request, Verdict::allow(), out) };
+        let access = request.access(&session.info);
+        let verdict = match self.verdicts.get(&access) {
+            Some(known) => known.clone(),
+            None => match authorizer.authorize(&access) {
+                Authorization::Ask => return self.ask(key, request, out),
+                Authorization::Decided(verdict) => {
+                    let generation = self.verdicts.generation();
+                    self.verdicts.keep(&access, &verdict, generation);
+                    verdict
+                }
+            },
+        };
+        self.judge(request, verdict, out);
     }
 
     /// Carries a request out, or turns it down.
-    pub(super) fn judge(&mut self, request: Request, verdict: Verdict, out: &mut Outbox) {
-        match verdict {
-            Verdict::Allow {} => {
+    fn judge(&mut self, request: Request, verdict: Verdict, out: &mut Outbox) {
+        match verdict.error {
+            None => {
                 let (mut context, broker, dealer) = self.parts(out);
                 commit(&mut context, broker, dealer, request);
             }
-            Verdict::Deny { error } => {
+            Some(error) => {
                 let error = reason(&error, &uris::NOT_AUTHORIZED, &self.config.limits);
                 let text = format!("you may not {} {}", request.verb(), request.uri);
                 self.deny(&request, &Denial::new(error, text), out);
@@ -82,7 +90,7 @@ impl Realm {
             uri: request.uri.clone(),
             match_policy,
         };
-        session.parked = Some(Box::new(Parked::new(question, timer, request)));
+        session.parked = Some(Box::new(Parked::new(question, timer, request, self.verdicts.generation())));
         out.effects.push_back(Effect::Ask(Box::new(asked)));
     }
 
@@ -94,8 +102,12 @@ impl Realm {
         out: &mut Outbox,
     ) -> Result<(), NotAwaited> {
         let (key, parked) = self.close(question, out).ok_or(NotAwaited)?;
+        let generation = parked.generation;
         let (request, backlog) = parked.into_parts();
         if let Some(request) = request {
+            if let Some(session) = self.sessions.get(key) {
+                self.verdicts.keep(&request.access(&session.info), &verdict, generation);
+            }
             self.judge(request, verdict, out);
         }
         self.go_on(key, backlog, out);
@@ -111,6 +123,11 @@ impl Realm {
             self.deny(&request, &Denial::new(&uris::AUTHORIZATION_FAILED, text), out);
         }
         self.go_on(key, backlog, out);
+    }
+
+    /// Forgets what was said for whole roles, and keeps nothing of what is being decided now.
+    pub(crate) fn forget_verdicts(&mut self) {
+        self.verdicts.forget();
     }
 
     /// Closes a question. Its session is not parked any more.

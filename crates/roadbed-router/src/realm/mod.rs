@@ -26,6 +26,7 @@ use crate::request::{Action, Origin, Release, Request};
 use crate::session::{Session, SessionInfo};
 use crate::slab::Slab;
 use crate::stats::count;
+use crate::verdicts::Verdicts;
 
 pub(crate) struct Realm {
     /// Its own key.
@@ -42,6 +43,8 @@ pub(crate) struct Realm {
     sessions: Slab<SessionKey, Session>,
     /// The sessions whose requests the driver decides on.
     questions: Slab<QuestionKey, SessionKey>,
+    /// What was said for whole roles.
+    verdicts: Verdicts,
     random: Random,
     broker: Broker,
     dealer: Dealer,
@@ -57,6 +60,7 @@ impl Realm {
         mut random: Random,
     ) -> Self {
         let hasher = random.hasher();
+        let verdicts = Verdicts::new(hasher, config.limits.kept_verdicts);
         Self {
             key,
             payloads: config.payloads_of(&uri),
@@ -67,6 +71,7 @@ impl Realm {
             is_temporary,
             sessions: Slab::new(),
             questions: Slab::new(),
+            verdicts,
             random,
             broker: Broker::new(hasher),
             dealer: Dealer::new(hasher),
@@ -269,6 +274,7 @@ impl Realm {
     /// Checks that every table agrees with every other.
     pub(crate) fn check(&self, out: &Outbox) -> Result<(), String> {
         self.check_waiting(out)?;
+        self.verdicts.check()?;
         self.broker.check(&self.sessions)?;
         self.dealer.check(&self.sessions)
     }

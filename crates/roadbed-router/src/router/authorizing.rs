@@ -58,6 +58,17 @@ impl Router {
         Ok(())
     }
 
+    /// Forgets all verdicts that were given [for whole roles](Verdict::for_role): call it when what may be done has
+    /// changed. Verdicts on questions that are open now are not kept either.
+    pub fn forget_verdicts(&mut self) {
+        let keys: Vec<RealmKey> = self.realms.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            if let Some(realm) = self.realms.get_mut(key) {
+                realm.forget_verdicts();
+            }
+        }
+    }
+
     /// Publishes an event without a session: the embedder's own. No authorizer is asked. The options' lists choose
     /// among the subscribers; `exclude_me` excludes nobody. With `acknowledge`, a payload that one of them cannot be
     /// given is an error, and then none of them gets it. An event that a slow subscriber loses is no error.

@@ -41,6 +41,12 @@ impl RouterHandle {
         self.with(|state, _| state.router.authorize(now, id, verdict))
     }
 
+    /// Forgets all verdicts that were given [for whole roles](Verdict::for_role): call it when what may be done has
+    /// changed. Verdicts on questions that are open now are not kept either.
+    pub fn forget_verdicts(&self) {
+        self.with(|state, _| state.router.forget_verdicts());
+    }
+
     /// Publishes an event without a session, whatever authorizers say; see
     /// [`Router::publish`](roadbed_router::Router::publish).
     ///

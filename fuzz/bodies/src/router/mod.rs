@@ -247,6 +247,10 @@ impl World {
             1 => Verdict::deny_with(Uri::from_static("com.no")),
             _ => Verdict::allow(),
         };
+        let verdict = if source.below(4) == 0 { verdict.for_role() } else { verdict };
+        if source.below(16) == 0 {
+            self.router.forget_verdicts();
+        }
         let now = self.tell();
         if let Err(late) = self.router.authorize(now, question, verdict) {
             check_text(&late);
