@@ -34,13 +34,11 @@ impl Dealer {
             count(&mut context.out.counters.progress_dropped);
             return Ok(());
         }
-        let Some(Pending { caller, request, .. }) = self.invocations.remove(context.sessions, invocation)
-        else {
-            return Ok(());
-        };
+        let taken = self.invocations.take(context.sessions, invocation);
+        let Some((Pending { caller, request, .. }, Some(queue))) = taken else { return Ok(()) };
         let checked = context.check_payload(&payload).map_err(Refused::Payload);
         let result = CallResult { request, details: Sparse::EMPTY, payload };
-        if let Err(refused) = checked.and_then(|()| context.reply(caller, result)) {
+        if let Err(refused) = checked.and_then(|()| context.out.reply(queue, result)) {
             let denial = context.undelivered("result", refused);
             context.refuse(caller, MessageType::Call, request, &denial.error, &denial.text);
         }
@@ -68,14 +66,12 @@ impl Dealer {
             self.refuse_answer(context, invocation, &uris::INVALID_URI, &violation.to_string());
             return Ok(());
         }
-        let Some(Pending { caller, request, .. }) = self.invocations.remove(context.sessions, invocation)
-        else {
-            return Ok(());
-        };
+        let taken = self.invocations.take(context.sessions, invocation);
+        let Some((Pending { caller, request, .. }, Some(queue))) = taken else { return Ok(()) };
         let details = Sparse::EMPTY;
         let checked = context.check_payload(&payload).map_err(Refused::Payload);
         let answer = Error { request_type: MessageType::Call, request, details, error, payload };
-        if let Err(refused) = checked.and_then(|()| context.reply(caller, answer)) {
+        if let Err(refused) = checked.and_then(|()| context.out.reply(queue, answer)) {
             let denial = context.undelivered("error", refused);
             context.refuse(caller, MessageType::Call, request, &denial.error, &denial.text);
         }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use roadbed_core::id::RequestId;
 
-use crate::keys::{InvocationKey, SessionKey};
+use crate::keys::{InvocationKey, QueueKey, SessionKey};
 use crate::session::Session;
 use crate::slab::Slab;
 
@@ -82,8 +82,19 @@ impl Invocations {
         sessions: &mut Slab<SessionKey, Session>,
         key: InvocationKey,
     ) -> Option<Pending> {
+        self.take(sessions, key).map(|(pending, _)| pending)
+    }
+
+    /// Removes a call that is answered, and returns the queue of its caller with it.
+    pub(super) fn take(
+        &mut self,
+        sessions: &mut Slab<SessionKey, Session>,
+        key: InvocationKey,
+    ) -> Option<(Pending, Option<QueueKey>)> {
         let pending = self.0.remove(key)?;
+        let mut queue = None;
         if let Some(caller) = sessions.get_mut(pending.caller) {
+            queue = Some(caller.queue);
             if pending.is_abandoned {
                 caller.left_behind = caller.left_behind.saturating_sub(1);
             } else {
@@ -96,7 +107,7 @@ impl Invocations {
                 callee.abandoned = callee.abandoned.saturating_sub(1);
             }
         }
-        Some(pending)
+        Some((pending, queue))
     }
 
     /// Ends a call for its caller. The invocation stays until the callee answers: it still costs the callee work, so

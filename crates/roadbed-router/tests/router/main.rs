@@ -22,4 +22,5 @@ mod shutdown;
 mod tickets;
 mod upgrades;
 mod uris;
+mod verdicts;
 mod violations;
