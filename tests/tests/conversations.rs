@@ -8,12 +8,12 @@ use std::process::ExitCode;
 use bytes::{Bytes, BytesMut};
 use libtest_mimic::Arguments;
 use roadbed_core::limits::Limits;
-use roadbed_core::message::{Message, MessageType};
+use roadbed_core::message::MessageType;
 use roadbed_core::serializer::Serializer;
 use roadbed_core::time::{Timestamp, UnixMicros};
 use roadbed_core::transport::TransportDetails;
 use roadbed_core::uri::Uri;
-use roadbed_router::{Authentication, Outgoing, PeerId, Router, RouterConfig};
+use roadbed_router::{Authentication, Port, Router, RouterConfig};
 use roadbed_tests::outside::trial;
 use roadbed_tests::vectors::official::folder;
 use roadbed_tests::vectors::sequences::{Party, Sequence, Step, sequences};
@@ -37,7 +37,7 @@ fn the_router_says_its_part(folder: &Path) {
 
 struct Stage {
     router: Router,
-    peers: BTreeMap<String, PeerId>,
+    ports: BTreeMap<String, Port>,
     /// What the router has sent and no step has awaited yet.
     heard: BTreeMap<String, Vec<Json>>,
     /// The last request id of each session.
@@ -55,7 +55,7 @@ impl Stage {
         let router = Router::new(config.into_shared(), [1; 32], NOW, UnixMicros::default());
         let mut stage = Self {
             router,
-            peers: BTreeMap::new(),
+            ports: BTreeMap::new(),
             heard: BTreeMap::new(),
             requests: BTreeMap::new(),
             ids: BTreeMap::new(),
@@ -66,8 +66,10 @@ impl Stage {
     }
 
     fn enter(&mut self, party: &Party) {
-        let peer = self.router.attach(NOW, Serializer::Json, 1 << 20, TransportDetails::local());
-        self.peers.insert(party.name.clone(), peer);
+        let details = TransportDetails::local();
+        let mut port = Port::messages(&Limits::default(), Serializer::Json, 1 << 20, details, NOW);
+        port.serve(&mut self.router, NOW, &mut BytesMut::new());
+        self.ports.insert(party.name.clone(), port);
         let roles: serde_json::Map<_, _> = party.roles.iter().map(|role| (role.clone(), json!({}))).collect();
         self.say(&party.name, &json!([1, party.realm, { "roles": roles }]));
         let welcome = self.heard.get_mut(&party.name).and_then(Vec::pop).expect("WELCOME");
@@ -122,16 +124,16 @@ impl Stage {
     }
 
     fn say(&mut self, name: &str, elements: &Json) {
-        let bytes = Bytes::from(elements.to_string());
-        let message: Message = Serializer::Json.decode(&bytes, &Limits::default()).unwrap();
-        self.router.handle_message(NOW, self.peers[name], message);
-        while let Some(peer) = self.router.poll_ready() {
-            while let Some(outgoing) = self.router.poll_outgoing(peer) {
-                let Outgoing::Message(encoded) = outgoing else { panic!("{outgoing:?}") };
-                let mut bytes = BytesMut::new();
-                encoded.chunks().iter().for_each(|chunk| bytes.extend_from_slice(chunk));
-                let name = self.peers.iter().find(|(_, id)| **id == peer).map(|(name, _)| name.clone());
-                self.heard.entry(name.unwrap()).or_default().push(serde_json::from_slice(&bytes).unwrap());
+        let speaker = self.ports.get_mut(name).expect("a session of the file");
+        assert!(speaker.wants_input(), "{name} is not heard");
+        speaker.handle_message(NOW, &Bytes::from(elements.to_string()));
+        speaker.serve(&mut self.router, NOW, &mut BytesMut::new());
+        for (name, port) in &mut self.ports {
+            port.serve(&mut self.router, NOW, &mut BytesMut::new());
+            assert_eq!(port.closing(), None, "{name} is closed");
+            while let Some(message) = port.poll_message() {
+                let message = serde_json::from_slice(&message.to_bytes()).unwrap();
+                self.heard.entry(name.clone()).or_default().push(message);
             }
         }
     }

@@ -11,13 +11,13 @@ use crate::runner::Outcome;
 const COLUMNS: usize = 120;
 
 /// Lines of documentation that are longer; rows of tables and addresses of links, which cannot be broken, do not count.
-const WIDE_LINES: usize = 8;
+const WIDE_LINES: usize = 7;
 
 /// Words that hide who does something; the plain ones name the peer, the session, the caller.
 const WORDS: [&str; 4] = ["whoever", "somebody", "whom", "is told"];
 
 /// Lines of documentation that hold one of them.
-const LINES_WITH_WORDS: usize = 137;
+const LINES_WITH_WORDS: usize = 136;
 
 /// Counts both, over all sources of the crates.
 pub(crate) fn check(root: &Path) -> Outcome {

@@ -8,6 +8,8 @@ use bytestring::ByteString;
 use roadbed_core::auth::Secret;
 use roadbed_core::message::RawDict;
 
+use crate::names::ShardId;
+
 /// The tickets of a realm: who may join with which ticket, and in which role.
 ///
 /// ```
@@ -147,6 +149,14 @@ impl Authentication {
     pub fn methods(&self) -> &[AuthMethod] {
         &self.methods
     }
+}
+
+/// The way into a realm.
+pub(crate) struct Way<'l> {
+    pub(crate) authentication: &'l Authentication,
+    pub(crate) shard: ShardId,
+    /// Whether the realm is always there; otherwise it is made for its first session.
+    pub(crate) is_listed: bool,
 }
 
 /// Who a peer is: the answer to [`RouterEvent::Authenticate`](crate::RouterEvent::Authenticate) that

@@ -8,8 +8,8 @@ use roadbed_core::message::MessageType;
 use roadbed_core::options::{CallOptions, PublishOptions, RegisterOptions, SubscribeOptions};
 use roadbed_core::uri::{MatchPolicy, Uri};
 
+use crate::identity::SessionInfo;
 use crate::names::AuthorizationId;
-use crate::session::SessionInfo;
 
 /// What a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -8,6 +8,7 @@ use roadbed_core::uri::{Uri, UriError, UriRules};
 
 use crate::auth::Authentication;
 use crate::authorizer::Authorizer;
+use crate::names::ShardId;
 use crate::uris::{Names, check};
 
 /// A realm: its name, the ways into it, and what may be done there.
@@ -22,12 +23,14 @@ pub struct RealmConfig {
     pub payloads: Option<PayloadPolicy>,
     /// Who decides on requests; `None`: as [`RouterConfig::authorizer`] says.
     pub authorizer: Option<Arc<dyn Authorizer>>,
+    /// The index of the shard that serves it, modulo their number; `None`: the realms are dealt out in turn.
+    pub shard: Option<usize>,
 }
 
 impl RealmConfig {
     /// Makes a realm that leaves the rest to the router's configuration.
     pub const fn new(uri: Uri, authentication: Authentication) -> Self {
-        Self { uri, authentication, payloads: None, authorizer: None }
+        Self { uri, authentication, payloads: None, authorizer: None, shard: None }
     }
 
     /// Sets [`RealmConfig::payloads`].
@@ -42,6 +45,18 @@ impl RealmConfig {
     pub fn authorizer(mut self, authorizer: impl Authorizer + 'static) -> Self {
         self.authorizer = Some(Arc::new(authorizer));
         self
+    }
+
+    /// Sets [`RealmConfig::shard`].
+    #[must_use]
+    pub const fn shard(mut self, index: usize) -> Self {
+        self.shard = Some(index);
+        self
+    }
+
+    /// The shard of a realm that is `index` in the list of them.
+    pub(crate) fn shard_of(&self, index: usize, shards: usize) -> ShardId {
+        ShardId(self.shard.unwrap_or(index).checked_rem(shards).unwrap_or(0))
     }
 }
 
@@ -206,18 +221,16 @@ impl RouterConfig {
     pub fn check(&self) -> Result<(), ConfigError> {
         self.limits.check()?;
         for (index, realm) in self.realms.iter().enumerate() {
-            let uri = realm.uri.clone();
-            self.check_realm(&uri)?;
-            if self.realms.iter().take(index).any(|other| other.uri == uri) {
-                return Err(ConfigError::DuplicateRealm(uri));
+            if self.realms.iter().take(index).any(|other| other.uri == realm.uri) {
+                return Err(ConfigError::DuplicateRealm(realm.uri.clone()));
             }
-            check_authentication(&realm.authentication, Some(&uri))?;
+            self.check_realm(realm)?;
         }
         if let Some(authentication) = &self.auto_create {
             check_authentication(authentication, None)?;
         }
         if let Some(uri) = &self.default_realm {
-            self.check_realm(uri)?;
+            self.check_uri(uri)?;
         }
         match &self.default_realm {
             Some(default) if self.auto_create.is_none() && self.find_realm(default).is_none() => {
@@ -232,20 +245,15 @@ impl RouterConfig {
         Arc::new(self)
     }
 
-    fn check_realm(&self, uri: &Uri) -> Result<(), ConfigError> {
+    /// Checks a realm that is to be added.
+    pub(crate) fn check_realm(&self, realm: &RealmConfig) -> Result<(), ConfigError> {
+        self.check_uri(&realm.uri)?;
+        check_authentication(&realm.authentication, Some(&realm.uri))
+    }
+
+    fn check_uri(&self, uri: &Uri) -> Result<(), ConfigError> {
         check(uri, Names::Resource(self.uri_rules), &self.limits)
             .map_err(|error| ConfigError::RealmUri { uri: uri.clone(), error })
-    }
-
-    /// Which payloads this realm carries.
-    pub(crate) fn payloads_of(&self, realm: &Uri) -> PayloadPolicy {
-        self.find_realm(realm).and_then(|realm| realm.payloads).unwrap_or(self.payloads)
-    }
-
-    /// Who decides on requests in this realm.
-    pub(crate) fn authorizer_of(&self, realm: &Uri) -> Option<Arc<dyn Authorizer>> {
-        let own = self.find_realm(realm).and_then(|realm| realm.authorizer.as_ref());
-        own.or(self.authorizer.as_ref()).cloned()
     }
 
     fn find_realm(&self, uri: &Uri) -> Option<&RealmConfig> {

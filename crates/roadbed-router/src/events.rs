@@ -13,15 +13,17 @@ use roadbed_core::transport::websocket::UpgradeRequest;
 use roadbed_core::uri::Uri;
 
 use crate::authorizer::AuthorizationRequest;
+use crate::identity::SessionInfo;
 use crate::names::{DecisionId, PeerId};
-use crate::session::SessionInfo;
 
 /// What a driver has to carry to a peer, in this order.
 #[derive(Clone, Debug)]
-pub enum Outgoing {
+pub(crate) enum Outgoing {
     /// A message, encoded in the peer's serializer.
     Message(Encoded),
-    /// Nothing more follows: flush, close the transport, then `detach`.
+    /// The session ended as its peer asked; the transport stays.
+    Left,
+    /// Nothing more follows: flush, close the transport.
     Close(CloseReason),
 }
 

@@ -5,7 +5,9 @@ use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 use roadbed_core::id::{PublicationId, SessionId};
 
-use crate::tables::{HashSet, Keyed, Relax};
+use crate::keys::SeatKey;
+use crate::names::ShardId;
+use crate::tables::{HashMap, Keyed, Relax};
 
 /// Letters of a token; 32 of them, so that five bits choose one without bias.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
@@ -20,11 +22,16 @@ impl Random {
         Self(ChaCha20Rng::from_seed(seed))
     }
 
-    /// An independent source for a part that may run apart.
-    pub(crate) fn fork(&mut self) -> Self {
+    /// A seed for a part that has a source of its own.
+    pub(crate) fn seed(&mut self) -> [u8; 32] {
         let mut seed = [0; 32];
         self.0.fill_bytes(&mut seed);
-        Self::new(seed)
+        seed
+    }
+
+    /// An independent source for a part that may run apart.
+    pub(crate) fn fork(&mut self) -> Self {
+        Self::new(self.seed())
     }
 
     /// Keys for hash tables.
@@ -42,11 +49,6 @@ impl Random {
         PublicationId::new(id).unwrap_or(PublicationId::MAX)
     }
 
-    pub(crate) fn session(&mut self) -> SessionId {
-        let id = self.below_two_to_the_53().saturating_add(1);
-        SessionId::new(id).unwrap_or(SessionId::MAX)
-    }
-
     /// A name that nobody can guess.
     pub(crate) fn token(&mut self) -> ByteString {
         let mut token = String::with_capacity(TOKEN_LENGTH);
@@ -58,22 +60,32 @@ impl Random {
     }
 }
 
-/// The sessions alive anywhere in this router. Their ids are drawn here, so that no two are equal.
+/// The sessions alive in a shard, by id. The ids of all shards are disjoint without a table that they share: of `n`
+/// shards, each draws those that leave its own index when divided by `n`.
 pub(crate) struct SessionIds {
     random: Random,
-    live: HashSet<SessionId>,
+    shard: u64,
+    shards: u64,
+    live: HashMap<SessionId, SeatKey>,
 }
 
 impl SessionIds {
-    pub(crate) fn new(mut random: Random) -> Self {
+    pub(crate) fn new(mut random: Random, shard: ShardId, shards: usize) -> Self {
         let hasher = random.hasher();
-        Self { random, live: HashSet::with_hasher(hasher) }
+        let [shard, shards] = [shard.0, shards.max(1)].map(|n| u64::try_from(n).unwrap_or(u64::MAX));
+        Self { random, shard, shards, live: HashMap::with_hasher(hasher) }
     }
 
-    pub(crate) fn draw(&mut self) -> SessionId {
+    /// Draws an id for a session that sits there.
+    pub(crate) fn draw(&mut self, seat: SeatKey) -> SessionId {
         loop {
-            let id = self.random.session();
-            if self.live.insert(id) {
+            let drawn = self.random.below_two_to_the_53();
+            let rest = drawn.checked_rem(self.shards).unwrap_or(0);
+            let id = drawn.saturating_sub(rest).saturating_add(self.shard).saturating_add(1);
+            // The last few numbers may belong to no group that is whole.
+            let Ok(id) = SessionId::new(id) else { continue };
+            if !self.live.contains_key(&id) {
+                self.live.insert(id, seat);
                 return id;
             }
         }
@@ -84,27 +96,24 @@ impl SessionIds {
         self.live.relax();
     }
 
+    pub(crate) fn get(&self, id: SessionId) -> Option<SeatKey> {
+        self.live.get(&id).copied()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.live.len()
-    }
-
-    pub(crate) fn contains(&self, id: SessionId) -> bool {
-        self.live.contains(&id)
-    }
-
-    pub(crate) fn token(&mut self) -> ByteString {
-        self.random.token()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::slab::Slab;
 
     #[test]
     fn ids_spread_over_the_whole_range() {
         let mut random = Random::new([7; 32]);
-        let ids: Vec<u64> = (0..4_000).map(|_| random.session().get()).collect();
+        let ids: Vec<u64> = (0..4_000).map(|_| random.below_two_to_the_53()).collect();
         let half = 1_u64 << 52;
         let upper = ids.iter().filter(|&&id| id > half).count();
         assert!((1_800..2_200).contains(&upper), "{upper}");
@@ -117,18 +126,25 @@ mod tests {
     #[test]
     fn equal_seeds_give_equal_values_and_forks_differ() {
         let (mut a, mut b) = (Random::new([1; 32]), Random::new([1; 32]));
-        assert_eq!(a.session(), b.session());
+        assert_eq!(a.publication(), b.publication());
         let mut fork = a.fork();
-        assert_ne!(fork.session(), a.session());
+        assert_ne!(fork.publication(), a.publication());
         assert_eq!(b.fork().token().len(), TOKEN_LENGTH);
     }
 
     #[test]
-    fn a_live_id_is_never_drawn_again() {
-        let mut ids = SessionIds::new(Random::new([0; 32]));
-        let id = ids.draw();
-        assert!(ids.contains(id));
-        ids.release(id);
-        assert_eq!(ids.len(), 0);
+    fn the_ids_of_shards_are_disjoint_and_tell_the_shard() {
+        let seat = Slab::<SeatKey, ()>::new().insert(());
+        for shards in [1, 2, 3, 7] {
+            for index in 0..shards {
+                let mut ids = SessionIds::new(Random::new([0; 32]), ShardId(index), shards);
+                let drawn: Vec<_> = (0..1_000).map(|_| ids.draw(seat)).collect();
+                assert!(drawn.iter().all(|&id| ShardId::of_session(id, shards) == ShardId(index)));
+                assert_eq!(ids.len(), 1_000);
+                assert_eq!(ids.get(drawn[0]), Some(seat));
+                drawn.into_iter().for_each(|id| ids.release(id));
+                assert_eq!(ids.len(), 0);
+            }
+        }
     }
 }

@@ -3,8 +3,10 @@
 use crate::slab::keys;
 
 keys! {
-    /// A transport that is attached.
+    /// A connection, in the lobby.
     PeerKey,
+    /// A session's place in its shard.
+    SeatKey,
     /// A realm.
     RealmKey,
     /// A joined session, in its realm.

@@ -1,67 +1,50 @@
 //! A WAMP v2 router without the I/O: the basic profile, call canceling, publisher exclusion and subscriber
 //! lists; anonymous, ticket and dynamic authentication; an [`Authorizer`] for each realm.
 //!
-//! A [`Router`] takes messages and gives encoded messages; it never sees a byte or a socket, reads no
-//! clock and draws no randomness but from the seed it is given. What lies between it and a connection is a [`Port`]:
-//! bytes of RawSocket or WebSocket, or whole messages, in and out.
+//! A [`Router`] never sees a byte or a socket, reads no clock and draws no randomness but from the seed it is given.
+//! What lies between it and a connection is a [`Port`]: bytes of RawSocket or WebSocket, or whole messages, in and out.
 //!
 //! # A router in memory
 //!
-//! Two clients join; one subscribes, the other publishes.
+//! Two clients join over whole messages; one subscribes, the other publishes.
 //!
 //! ```
-//! use bytes::BytesMut;
-//! use roadbed_core::id::RequestId;
+//! use bytes::{Bytes, BytesMut};
 //! use roadbed_core::limits::Limits;
-//! use roadbed_core::message::{Hello, HelloDetails, Message, Publish, Sparse, Subscribe};
-//! use roadbed_core::payload::Payload;
-//! use roadbed_core::role::{Role, Roles};
 //! use roadbed_core::serializer::Serializer;
 //! use roadbed_core::time::{Timestamp, UnixMicros};
 //! use roadbed_core::transport::TransportDetails;
 //! use roadbed_core::uri::Uri;
-//! use roadbed_router::{Authentication, Outgoing, PeerId, Router, RouterConfig};
+//! use roadbed_router::{Authentication, Port, Router, RouterConfig};
 //!
-//! // What a driver does for each peer that `poll_ready` names; here the messages are collected.
-//! fn deliver(router: &mut Router) -> Vec<(PeerId, Message)> {
-//!     let mut delivered = Vec::new();
-//!     while let Some(peer) = router.poll_ready() {
-//!         while let Some(Outgoing::Message(encoded)) = router.poll_outgoing(peer) {
-//!             let mut bytes = BytesMut::new();
-//!             encoded.chunks().iter().for_each(|chunk| bytes.extend_from_slice(chunk));
-//!             let message = Serializer::Cbor.decode(&bytes.freeze(), &Limits::default()).unwrap();
-//!             delivered.push((peer, message));
-//!         }
-//!     }
-//!     delivered
-//! }
-//!
-//! let realm = Uri::new("realm1")?;
-//! let config = RouterConfig::new().realm(realm.clone(), Authentication::new().anonymous("guest"));
-//! config.check()?;
 //! let now = Timestamp::ZERO; // a driver's clock
 //! let seed = [7; 32]; // a driver's randomness
+//! let config = RouterConfig::new().realm(Uri::new("realm1")?, Authentication::new().anonymous("guest"));
+//! config.check()?;
 //! let mut router = Router::new(config.into_shared(), seed, now, UnixMicros::default());
+//! let port = || Port::messages(&Limits::default(), Serializer::Json, 1 << 20, TransportDetails::local(), now);
+//! let (mut publisher, mut subscriber) = (port(), port());
 //!
-//! let mut details = HelloDetails::default();
-//! details.roles = Some(Roles::NONE.with(Role::Publisher, &[]).with(Role::Subscriber, &[]));
-//! let hello = Hello { realm: Some(realm), details: details.into() };
-//! let publisher = router.attach(now, Serializer::Cbor, 1 << 20, TransportDetails::local());
-//! let subscriber = router.attach(now, Serializer::Cbor, 1 << 20, TransportDetails::local());
-//! router.handle_message(now, publisher, hello.clone().into());
-//! router.handle_message(now, subscriber, hello.into());
-//! assert!(router.is_joined(publisher) && router.is_joined(subscriber));
-//! deliver(&mut router); // WELCOME, twice
+//! // What a driver does for a message that it has received.
+//! let mut say = |port: &mut Port, message: &'static str| {
+//!     port.serve(&mut router, now, &mut BytesMut::new());
+//!     if !message.is_empty() {
+//!         port.handle_message(now, &Bytes::from_static(message.as_bytes()));
+//!         port.serve(&mut router, now, &mut BytesMut::new());
+//!     }
+//! };
+//! say(&mut publisher, r#"[1,"realm1",{"roles":{"publisher":{}}}]"#);
+//! say(&mut subscriber, r#"[1,"realm1",{"roles":{"subscriber":{}}}]"#);
+//! assert!(publisher.is_joined() && subscriber.is_joined());
+//! say(&mut subscriber, r#"[32,1,{},"com.example.tick"]"#);
+//! say(&mut publisher, r#"[16,1,{},"com.example.tick",[42]]"#);
+//! // The router names the subscriber now (`poll_ready`), as something waits for it.
+//! say(&mut subscriber, "");
 //!
-//! let (request, topic) = (RequestId::new(1)?, Uri::new("com.example.tick")?);
-//! let options = Sparse::EMPTY;
-//! router.handle_message(now, subscriber, Subscribe { request, options, topic: topic.clone() }.into());
-//! let payload = Payload::from_args(Serializer::Cbor, &(42,))?;
-//! router.handle_message(now, publisher, Publish { request, options: Sparse::EMPTY, topic, payload }.into());
-//!
-//! let delivered = deliver(&mut router);
-//! let [(_, Message::Subscribed(_)), (to, Message::Event(event))] = &delivered[..] else { panic!() };
-//! assert_eq!((*to, event.payload.args::<(i64,)>()?), (subscriber, (42,)));
+//! let received = std::iter::from_fn(|| subscriber.poll_message()).map(|message| message.to_bytes());
+//! let [welcome, subscribed, event] = &received.collect::<Vec<_>>()[..] else { panic!("three messages") };
+//! assert!(welcome.starts_with(b"[2,") && subscribed.starts_with(b"[33,1,"));
+//! assert!(event.starts_with(b"[36,") && event.ends_with(b"[42]]"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -76,9 +59,12 @@
 //!    [`RouterEvent::Authorize`].
 //! 5. Drop the transport when [`Port::must_drop`], or flush and close it when [`Port::has_ended`].
 //!
-//! The router itself knows peers, messages, and time: [`attach`](Router::attach),
-//! [`handle_message`](Router::handle_message), [`poll_outgoing`](Router::poll_outgoing), [`detach`](Router::detach) are
-//! what a port calls, and what tests may call instead.
+//! # On several cores
+//!
+//! A [`Router`] is made of a [`Lobby`], which knows the realms and the connections, and one [`Shard`], which holds
+//! realms with their sessions. A driver for many cores keeps these parts itself: one lobby and as many shards as it
+//! likes, each behind a lock of its own. [`Port::next_exchange`] says which of them a connection needs next; a
+//! connection with a session needs the shard of its realm, and nothing else. The crate `roadbed` does it like this.
 //!
 //! # What is refused, and how
 //!
@@ -159,25 +145,29 @@
 mod auth;
 mod authorizer;
 mod broker;
+mod claim;
 mod config;
+mod context;
 mod dealer;
 mod effects;
 mod events;
 mod fanout;
 mod gate;
+mod identity;
 mod ids;
 #[allow(dead_code, reason = "broker and dealer refuse patterns so far")]
 mod index;
 mod keys;
+mod lobby;
 mod names;
 mod parking;
-mod peer;
 mod port;
 mod queue;
 mod realm;
 mod request;
 mod router;
 mod session;
+mod shard;
 mod slab;
 mod stats;
 mod tables;
@@ -189,10 +179,12 @@ mod verdicts;
 pub use auth::{AuthMethod, Authentication, Grant, TicketTable};
 pub use authorizer::{Access, AccessOptions, Authorization, AuthorizationRequest, Authorizer, Verb, Verdict};
 pub use config::{ConfigError, PayloadPolicy, RealmConfig, RouterConfig};
-pub use events::{AuthenticationRequest, ConnectionRefusal, NotAwaited, Outgoing, Response, RouterEvent};
-pub use names::{AuthorizationId, DecisionId, PeerId};
+pub use events::{AuthenticationRequest, ConnectionRefusal, NotAwaited, Response, RouterEvent};
+pub use identity::SessionInfo;
+pub use lobby::Lobby;
+pub use names::{AuthorizationId, DecisionId, Exchange, PeerId, ShardId};
 pub use port::Port;
 pub use queue::{MESSAGE_COST, OVERRUN_FACTOR, STALL_TIMEOUT};
-pub use router::{PublishError, Router, SHUTDOWN_GRACE};
-pub use session::SessionInfo;
+pub use router::Router;
+pub use shard::{PublishError, SHUTDOWN_GRACE, Shard};
 pub use stats::{Counters, RouterStats};

@@ -9,15 +9,14 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 use roadbed_core::error::{CloseReason, PayloadError};
-use roadbed_core::message::{Message, Welcome};
+use roadbed_core::message::Message;
 use roadbed_core::serializer::{Encoded, Serializer};
 use roadbed_core::time::Timestamp;
 
 use crate::effects::Effect;
 use crate::events::{Outgoing, RouterEvent};
 use crate::fanout::{Fanout, Refused};
-use crate::gate::SHORTER;
-use crate::keys::QueueKey;
+use crate::keys::{QueueKey, SeatKey};
 use crate::names::PeerId;
 use crate::slab::Slab;
 use crate::stats::Counters;
@@ -50,6 +49,7 @@ const EVENT_BACKLOG: usize = 1024;
 /// The queue of one peer.
 struct Queue {
     peer: PeerId,
+    seat: SeatKey,
     serializer: Serializer,
     max_receive: usize,
     entries: VecDeque<Encoded>,
@@ -57,7 +57,9 @@ struct Queue {
     /// Memory of its own, used while the queue is long.
     home: BytesMut,
     /// What comes behind the last entry.
-    close: Option<CloseReason>,
+    end: Option<Outgoing>,
+    /// The end is [`Outgoing::Left`]: there is no hurry, as long as the peer takes something.
+    is_left: bool,
     is_closed: bool,
     /// Whether the transport is to be dropped without waiting for it to take anything more.
     is_forced: bool,
@@ -71,7 +73,7 @@ struct Queue {
 /// Every outgoing queue, and the other outputs of a router.
 pub(crate) struct Outbox {
     queues: Slab<QueueKey, Queue>,
-    ready: VecDeque<PeerId>,
+    ready: VecDeque<QueueKey>,
     arena: BytesMut,
     budget: usize,
     pub(crate) now: Timestamp,
@@ -80,8 +82,10 @@ pub(crate) struct Outbox {
     pub(crate) counters: Counters,
     /// Requests that the driver decides on.
     pub(crate) questions: usize,
-    /// What the realms ask of the router.
+    /// What the realms ask of the shard.
     pub(crate) effects: VecDeque<Effect>,
+    /// The driver has enough events to take: those that only inform are dropped.
+    pub(crate) is_congested: bool,
 }
 
 impl Outbox {
@@ -97,19 +101,28 @@ impl Outbox {
             counters: Counters::default(),
             questions: 0,
             effects: VecDeque::new(),
+            is_congested: false,
         }
     }
 
     /// Opens a queue.
-    pub(crate) fn open(&mut self, peer: PeerId, serializer: Serializer, max_receive: usize) -> QueueKey {
+    pub(crate) fn open(
+        &mut self,
+        peer: PeerId,
+        seat: SeatKey,
+        serializer: Serializer,
+        max_receive: usize,
+    ) -> QueueKey {
         self.queues.insert(Queue {
             peer,
+            seat,
             serializer,
             max_receive,
             entries: VecDeque::new(),
             bytes: 0,
             home: BytesMut::new(),
-            close: None,
+            end: None,
+            is_left: false,
             is_closed: false,
             is_forced: false,
             is_ready: false,
@@ -179,37 +192,49 @@ impl Outbox {
         queue.push(encoded);
         if queue.bytes > budget.saturating_mul(OVERRUN_FACTOR) && !queue.is_overrun {
             queue.is_overrun = true;
-            self.effects.push_back(Effect::Overrun(queue.peer));
+            self.effects.push_back(Effect::Overrun(queue.seat));
         }
         self.queued(key);
         Ok(())
     }
 
-    /// Queues WELCOME, with as many details as the peer accepts. Says whether it accepts any.
-    pub(crate) fn welcome(&mut self, key: QueueKey, mut welcome: Welcome) -> bool {
-        for shorten in SHORTER {
-            match self.reply(key, welcome.clone()) {
-                Err(Refused::TooLarge { .. }) => shorten(&mut welcome.details),
-                result => return result.is_ok(),
-            }
-        }
-        self.reply(key, welcome).is_ok()
-    }
-
     /// Ends a queue: what is in it goes out, then `Close`. With `discard` only `Close` is left.
     pub(crate) fn finish(&mut self, key: QueueKey, reason: CloseReason, discard: bool) {
         let Some(queue) = self.queues.get_mut(key) else { return };
-        if queue.is_closed && !discard {
-            return;
-        }
         if discard {
             queue.entries = VecDeque::new();
             queue.bytes = 0;
             queue.home = BytesMut::new();
+            if std::mem::take(&mut queue.is_left) {
+                queue.end = Some(Outgoing::Close(reason.clone()));
+            }
         }
+        self.end(key, Outgoing::Close(reason));
+    }
+
+    /// Ends a queue whose session has ended and whose transport stays: what is in it goes out, then `Left`.
+    pub(crate) fn leave(&mut self, key: QueueKey) {
+        if let Some(queue) = self.queues.get_mut(key).filter(|queue| !queue.is_closed) {
+            queue.is_left = true;
+            self.end(key, Outgoing::Left);
+        }
+    }
+
+    /// The transport of a queue that was [left](Self::leave) is to be closed after all.
+    pub(crate) fn close_instead(&mut self, key: QueueKey, reason: CloseReason) {
+        if let Some(queue) =
+            self.queues.get_mut(key).filter(|queue| matches!(queue.end, Some(Outgoing::Left)))
+        {
+            queue.is_left = false;
+            queue.end = Some(Outgoing::Close(reason));
+        }
+    }
+
+    fn end(&mut self, key: QueueKey, end: Outgoing) {
+        let Some(queue) = self.queues.get_mut(key) else { return };
         if !queue.is_closed {
             queue.is_closed = true;
-            queue.close = Some(reason);
+            queue.end = Some(end);
             // From now on there is a time for all of it.
             if let Some(stall) = queue.stall.take() {
                 self.timers.cancel(stall);
@@ -223,7 +248,7 @@ impl Outbox {
         let Some(queue) = self.queues.get_mut(key).filter(|queue| queue.is_closed) else { return };
         if let Some(stall) = queue.stall.filter(|&stall| self.timers.at(stall) > Some(deadline)) {
             self.timers.cancel(stall);
-            queue.stall = Some(self.timers.set(deadline, TimerKey::Queue(queue.peer)));
+            queue.stall = Some(self.timers.set(deadline, TimerKey::Queue(queue.seat)));
         }
     }
 
@@ -245,7 +270,7 @@ impl Outbox {
                 queue.has_drained = true;
                 Outgoing::Message(encoded)
             }
-            None => Outgoing::Close(queue.close.take()?),
+            None => queue.end.take()?,
         };
         if queue.entries.is_empty() {
             queue.home = BytesMut::new();
@@ -258,12 +283,18 @@ impl Outbox {
         Some(outgoing)
     }
 
+    /// The end of a queue that is empty otherwise.
+    pub(crate) fn poll_end(&mut self, key: QueueKey) -> Option<Outgoing> {
+        let queue = self.queues.get_mut(key).filter(|queue| queue.entries.is_empty())?;
+        queue.end.take()
+    }
+
     /// The next peer with something in its queue.
-    pub(crate) fn poll_ready(&mut self, key_of: impl Fn(PeerId) -> Option<QueueKey>) -> Option<PeerId> {
-        while let Some(peer) = self.ready.pop_front() {
-            if let Some(queue) = key_of(peer).and_then(|key| self.queues.get_mut(key)) {
+    pub(crate) fn poll_ready(&mut self) -> Option<PeerId> {
+        while let Some(key) = self.ready.pop_front() {
+            if let Some(queue) = self.queues.get_mut(key) {
                 queue.is_ready = false;
-                return Some(peer);
+                return Some(queue.peer);
             }
         }
         None
@@ -289,18 +320,18 @@ impl Outbox {
         let now = self.now;
         let Some(queue) = self.queues.get_mut(key) else { return false };
         queue.stall = None;
-        if queue.is_closed || !queue.has_drained {
+        if (queue.is_closed && !queue.is_left) || !queue.has_drained {
             return true;
         }
         queue.has_drained = false;
         let at = now.saturating_add(STALL_TIMEOUT);
-        queue.stall = Some(self.timers.set(at, TimerKey::Queue(queue.peer)));
+        queue.stall = Some(self.timers.set(at, TimerKey::Queue(queue.seat)));
         false
     }
 
     /// Tells the driver something that it may miss without harm.
     pub(crate) fn inform(&mut self, event: impl FnOnce() -> RouterEvent) {
-        if self.events.len() < EVENT_BACKLOG {
+        if !self.is_congested && self.events.len() < EVENT_BACKLOG {
             self.events.push_back(event());
         }
     }
@@ -318,7 +349,7 @@ impl Outbox {
 
     /// Checks that every queue counts what it holds.
     pub(crate) fn check(&self) -> Result<(), String> {
-        for (_, queue) in self.queues.iter() {
+        for (key, queue) in self.queues.iter() {
             let bytes = queue.entries.iter().map(cost).fold(0, usize::saturating_add);
             if bytes != queue.bytes {
                 return Err(format!(
@@ -326,8 +357,8 @@ impl Outbox {
                     queue.peer, queue.bytes
                 ));
             }
-            let has_output = !queue.entries.is_empty() || queue.close.is_some();
-            if queue.is_ready && !self.ready.contains(&queue.peer) {
+            let has_output = !queue.entries.is_empty() || queue.end.is_some();
+            if queue.is_ready && !self.ready.contains(&key) {
                 return Err(format!(
                     "{:?} is marked ready and not listed (output: {has_output})",
                     queue.peer
@@ -371,7 +402,7 @@ impl Outbox {
         let Some(queue) = self.queues.get_mut(key) else { return };
         if !queue.is_ready {
             queue.is_ready = true;
-            self.ready.push_back(queue.peer);
+            self.ready.push_back(key);
         }
     }
 
@@ -382,7 +413,7 @@ impl Outbox {
         let is_watched = queue.bytes > self.budget || (queue.is_closed && !queue.entries.is_empty());
         if is_watched && queue.stall.is_none() {
             let at = self.now.saturating_add(STALL_TIMEOUT);
-            queue.stall = Some(self.timers.set(at, TimerKey::Queue(queue.peer)));
+            queue.stall = Some(self.timers.set(at, TimerKey::Queue(queue.seat)));
             queue.has_drained = false;
         }
         if !is_watched && let Some(stall) = queue.stall.take() {
@@ -440,7 +471,8 @@ mod tests {
     fn what_waits_in_a_long_queue_has_memory_of_its_own() {
         let mut out = Outbox::new(usize::MAX, Timestamp::ZERO);
         let peer = PeerId(Slab::<PeerKey, ()>::new().insert(()));
-        let key = out.open(peer, Serializer::Cbor, usize::MAX);
+        let seat = Slab::<SeatKey, ()>::new().insert(());
+        let key = out.open(peer, seat, Serializer::Cbor, usize::MAX);
         let buffer = Bytes::from(vec![7; 1 << 20]);
         for size in [100, ARENA_CHUNK + 1, OWN_MEMORY, OWN_MEMORY + 1] {
             for _ in 0..REHOME_AFTER {

@@ -1,49 +1,16 @@
-//! Who is joined: what the gate found out, and what the realm keeps for it.
+//! What a realm keeps for a session.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytestring::ByteString;
 use roadbed_core::error::{ProtocolViolation, ViolationKind};
-use roadbed_core::id::{IdSequence, RegistrationId, RequestId, SessionId, SubscriptionId};
+use roadbed_core::id::{IdSequence, RegistrationId, RequestId, SubscriptionId};
 use roadbed_core::message::MessageType;
 use roadbed_core::ring::IdRing;
-use roadbed_core::role::{Feature, Role, Roles};
-use roadbed_core::uri::Uri;
 
+use crate::identity::SessionInfo;
 use crate::keys::{InvocationKey, QueueKey, RegistrationKey, SubscriptionKey};
-use crate::names::PeerId;
 use crate::parking::Parked;
-
-/// A session, as established by the gate. Nothing in it changes while the session lives.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct SessionInfo {
-    /// Its id.
-    pub id: SessionId,
-    /// The peer that has it.
-    pub peer: PeerId,
-    /// The realm joined.
-    pub realm: Uri,
-    /// Who the client is.
-    pub authid: ByteString,
-    /// The role it was given.
-    pub authrole: ByteString,
-    /// How it was authenticated.
-    pub authmethod: ByteString,
-    /// Which part of the router vouches for it.
-    pub authprovider: ByteString,
-    /// The client's software, as it says; the first 512 bytes of that.
-    pub agent: Option<ByteString>,
-    /// The roles and features that the client announced.
-    pub roles: Roles,
-}
-
-impl SessionInfo {
-    pub(crate) fn can_be_interrupted(&self) -> bool {
-        self.roles.supports(Role::Callee, Feature::CallCanceling)
-    }
-}
 
 /// Where a session stands among the subscribers of a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -87,6 +87,84 @@ pub struct Counters {
     pub ignored_messages: u64,
 }
 
+impl RouterStats {
+    /// Adds the figures of another part of the same router.
+    pub fn add(&mut self, other: &Self) {
+        let sums = [
+            (&mut self.peers, other.peers),
+            (&mut self.sessions, other.sessions),
+            (&mut self.realms, other.realms),
+            (&mut self.subscriptions, other.subscriptions),
+            (&mut self.subscribers, other.subscribers),
+            (&mut self.registrations, other.registrations),
+            (&mut self.calls, other.calls),
+            (&mut self.abandoned, other.abandoned),
+            (&mut self.questions, other.questions),
+            (&mut self.waiting, other.waiting),
+            (&mut self.timers, other.timers),
+            (&mut self.queued_messages, other.queued_messages),
+            (&mut self.queued_bytes, other.queued_bytes),
+            (&mut self.queued_events, other.queued_events),
+        ];
+        for (sum, part) in sums {
+            *sum = sum.saturating_add(part);
+        }
+        self.counters.add(&other.counters);
+    }
+}
+
+impl Counters {
+    /// Adds what was counted in another part of the same router.
+    pub fn add(&mut self, other: &Self) {
+        let Self {
+            joined,
+            refused,
+            connections_refused,
+            handshakes_refused,
+            violations,
+            stalled,
+            denied,
+            publications,
+            publications_refused,
+            events,
+            events_dropped,
+            events_too_large,
+            events_undeliverable,
+            invocations,
+            calls_unavailable,
+            answers_refused,
+            late_answers,
+            progress_dropped,
+            late_cancels,
+            ignored_messages,
+        } = *other;
+        for (sum, part) in [
+            (&mut self.joined, joined),
+            (&mut self.refused, refused),
+            (&mut self.connections_refused, connections_refused),
+            (&mut self.handshakes_refused, handshakes_refused),
+            (&mut self.violations, violations),
+            (&mut self.stalled, stalled),
+            (&mut self.denied, denied),
+            (&mut self.publications, publications),
+            (&mut self.publications_refused, publications_refused),
+            (&mut self.events, events),
+            (&mut self.events_dropped, events_dropped),
+            (&mut self.events_too_large, events_too_large),
+            (&mut self.events_undeliverable, events_undeliverable),
+            (&mut self.invocations, invocations),
+            (&mut self.calls_unavailable, calls_unavailable),
+            (&mut self.answers_refused, answers_refused),
+            (&mut self.late_answers, late_answers),
+            (&mut self.progress_dropped, progress_dropped),
+            (&mut self.late_cancels, late_cancels),
+            (&mut self.ignored_messages, ignored_messages),
+        ] {
+            *sum = sum.saturating_add(part);
+        }
+    }
+}
+
 /// Adds one.
 pub(crate) fn count(counter: &mut u64) {
     *counter = counter.saturating_add(1);

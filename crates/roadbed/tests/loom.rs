@@ -168,7 +168,7 @@ fn a_peer_that_becomes_ready_between_its_exchange_and_its_sleep_is_woken() {
                 for message in [1, 2] {
                     let ((), wakers) = router.with(|queue, wakers: &mut Vec<Waker>| {
                         queue.push_back(message);
-                        wakers.extend(mailbox.post(Mail { is_ready: true, is_lost: false }));
+                        wakers.extend(mailbox.post(Mail { is_ready: true, ..Mail::default() }));
                     });
                     wakers.into_iter().for_each(Waker::wake);
                 }
@@ -203,7 +203,8 @@ fn a_connection_that_is_given_up_is_woken() {
         let other = {
             let mailbox = Arc::clone(&mailbox);
             thread::spawn(move || {
-                for mail in [Mail { is_ready: true, is_lost: false }, Mail { is_ready: false, is_lost: true }]
+                for mail in
+                    [Mail { is_ready: true, ..Mail::default() }, Mail { is_ready: false, is_lost: true }]
                 {
                     mailbox.post(mail).into_iter().for_each(Waker::wake);
                 }

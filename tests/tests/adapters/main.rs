@@ -83,7 +83,8 @@ scenarios! {
         every_serializer_to_every_other, among_calls;
     sessions: clean_leave, dropped_session_leaves, leave_with_calls_pending, hooks_in_their_turn,
         vetoed_welcome, tickets, challenges_decided_by_the_application, what_is_known_of_the_transport,
-        killed_by_the_router, joined_again, wrong_realm, realms_apart, clones, router_shuts_down;
+        killed_by_the_router, joined_again, wrong_realm, realms_apart, realms_come_and_go, clones,
+        router_shuts_down;
     load: unread_subscription, lagging_by_bytes, stalled_handlers, full_queues, flood_of_publications,
         flood_of_calls;
     joining: listener_without_room, refused_connection, refused_serializer_is_retried, only_serializer_is_refused,

@@ -8,7 +8,7 @@ use roadbed::client::{Closed, Session, Settings};
 use roadbed::core::error::uris;
 use roadbed::core::message::RawDict;
 use roadbed::core::uri::Uri;
-use roadbed::server::{Authentication, AuthenticationRequest, Grant, RouterHandle, TicketTable};
+use roadbed::server::{Authentication, AuthenticationRequest, Grant, RealmConfig, RouterHandle, TicketTable};
 use roadbed::{Error, Veto};
 
 use crate::adapter::Adapter;
@@ -103,6 +103,9 @@ pub(crate) async fn hooks_in_their_turn<A: Adapter>(world: &World<A>) -> Outcome
     let joining = noting(&log).on_join(|session| async move { session.call("a.b", ()).await.map(drop) });
     let refused = told(in_time(world.join(joining)).await);
     eventually(|| world.router.connections() == 0).await;
+    // Hooks may end later than the connection.
+    let log = world.log();
+    eventually(move || log.count("disconnect") == 2).await;
     world.note(refused);
     Ok(())
 }
@@ -249,6 +252,28 @@ pub(crate) async fn realms_apart<A: Adapter>(world: &World<A>) -> Outcome {
     world.note(there.call("com.example.greet", ("joe",)).returning::<String>().await?);
     drop((here, there));
     other.close().await;
+    Ok(())
+}
+
+/// A realm is opened and closed while others are in use.
+pub(crate) async fn realms_come_and_go<A: Adapter>(world: &World<A>) -> Outcome {
+    let tenant = RealmConfig::new(Uri::new("com.example.tenant")?, Authentication::new().anonymous("tenant"));
+    let settings = || settings().realm("com.example.tenant");
+    let here = world.session().await;
+    let _greet = here.register("com.example.greet", greet).await?;
+    world.note(told(in_time(world.join(settings())).await.map(drop)));
+    world.router.add_realm(&tenant)?;
+    assert!(world.router.add_realm(&tenant).is_err(), "it is there already");
+    let there = in_time(world.join(settings())).await?;
+    world.note(there.details().authrole.as_deref().unwrap_or_default());
+    let _greet = there.register("com.example.greet", greet).await?;
+    world.note(there.call("com.example.greet", ("joe",)).returning::<String>().await?);
+    assert!(world.router.remove_realm(&tenant.uri));
+    assert!(!world.router.remove_realm(&tenant.uri), "it is gone");
+    world.note(ended(&in_time(there.closed()).await));
+    world.note(told(in_time(world.join(settings())).await.map(drop)));
+    assert_eq!(world.router.stats().realms, 1);
+    world.note(here.call("com.example.greet", ("ann",)).returning::<String>().await?);
     Ok(())
 }
 

@@ -1,6 +1,5 @@
 //! A router, for one scenario at a time, and a way to reach it.
 
-use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::fmt::Debug;
 use std::future::{Future, poll_fn};
@@ -17,10 +16,9 @@ use async_io::Timer;
 use roadbed::Error;
 use roadbed::client::{Session, Settings};
 use roadbed::core::error::uris;
-use roadbed::core::id::SessionId;
 use roadbed::core::transport::TransportDetails;
 use roadbed::core::uri::Uri;
-use roadbed::server::{Authentication, Builder, PeerId, RouterConfig, RouterEvent, RouterHandle};
+use roadbed::server::{Authentication, Builder, RouterConfig, RouterEvent, RouterHandle};
 
 use crate::adapter::{Adapter, Listening, Stop};
 use crate::certificates;
@@ -42,7 +40,12 @@ impl Log {
 
     /// Whether something was noted that begins like this.
     pub(crate) fn has(&self, beginning: &str) -> bool {
-        self.0.lock().unwrap().iter().any(|what| what.starts_with(beginning))
+        self.count(beginning) > 0
+    }
+
+    /// How often something was noted that begins like this.
+    pub(crate) fn count(&self, beginning: &str) -> usize {
+        self.0.lock().unwrap().iter().filter(|what| what.starts_with(beginning)).count()
     }
 
     pub(crate) fn take(&self) -> Vec<String> {
@@ -60,7 +63,6 @@ pub(crate) struct World<A> {
     /// The same, as a URL.
     pub(crate) url: String,
     log: Log,
-    peers: Arc<Mutex<HashMap<SessionId, PeerId>>>,
     transports: Arc<Mutex<Vec<TransportDetails>>>,
     stops: Vec<Stop>,
     path: Option<PathBuf>,
@@ -96,23 +98,16 @@ impl<A: Adapter> World<A> {
     ) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let peers: Arc<Mutex<HashMap<SessionId, PeerId>>> = Arc::default();
-        let joined = Arc::clone(&peers);
         let transports: Arc<Mutex<Vec<TransportDetails>>> = Arc::default();
         let asked = Arc::clone(&transports);
-        let builder =
-            RouterHandle::builder(config).tls(certificates::server()).on_event(move |router, event| {
-                match event {
-                    RouterEvent::Joined { peer, session, .. } => {
-                        joined.lock().unwrap().insert(session.id, peer);
-                    }
-                    RouterEvent::Authenticate(request) => {
-                        asked.lock().unwrap().push((*request.transport).clone());
-                        crate::sessions::decide(router, &request);
-                    }
-                    _ => {}
+        let builder = RouterHandle::builder(config).shards(2).tls(certificates::server()).on_event(
+            move |router, event| {
+                if let RouterEvent::Authenticate(request) = event {
+                    asked.lock().unwrap().push((*request.transport).clone());
+                    crate::sessions::decide(router, &request);
                 }
-            });
+            },
+        );
         let router = set_up(builder).start(adapter.runtime()).unwrap();
         let (mut stops, mut path) = (Vec::new(), None);
         // One listener for all that can come through it: its first bytes tell what a connection speaks.
@@ -132,7 +127,7 @@ impl<A: Adapter> World<A> {
         };
         let url = way.url(&place);
         let (adapter, log) = (adapter.clone(), log.clone());
-        Self { adapter, router, way, place, url, log, peers, transports, stops, path }
+        Self { adapter, router, way, place, url, log, transports, stops, path }
     }
 
     /// A joined session.
@@ -157,8 +152,7 @@ impl<A: Adapter> World<A> {
 
     /// Ends a session from the router's side.
     pub(crate) fn kill(&self, session: &Session, message: &str) {
-        let peer = self.peers.lock().unwrap()[&session.id()];
-        self.router.kill(peer, &uris::KILLED, message);
+        assert!(self.router.kill(session.id(), &uris::KILLED, message));
     }
 
     /// How those were connected whom the application was asked about, one after the other.

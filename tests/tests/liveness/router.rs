@@ -118,8 +118,8 @@ fn a_goodbye_that_is_not_answered_is_enough_after_5_seconds() {
     let script = world.connect_script(Script::client(JSON));
     world.script(script).hello("realm1");
     world.drive();
-    let peer = world.peer(script).expect("it is attached");
-    world.with_router(|router, now| router.kill(now, peer, &uris::KILLED, "enough"));
+    let killed = world.router().sessions().map(|session| session.id).next().expect("it is joined");
+    world.with_router(|router, now| assert!(router.kill(now, killed, &uris::KILLED, "enough")));
     assert_eq!(wait_for_end(&mut world, script), 5);
     world.script(script).expect(MessageType::Welcome);
     world.script(script).expect(MessageType::Goodbye);

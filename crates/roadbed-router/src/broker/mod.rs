@@ -10,9 +10,9 @@ use roadbed_core::id::{RequestId, SubscriptionId};
 use roadbed_core::message::{Subscribed, Unsubscribed};
 use roadbed_core::uri::{MatchPolicy, Uri};
 
+use crate::context::Context;
 use crate::index::UriIndex;
 use crate::keys::{SessionKey, SubscriptionKey};
-use crate::realm::Context;
 use crate::request::Denial;
 use crate::session::{Membership, Session};
 use crate::slab::Slab;

@@ -9,10 +9,10 @@ use roadbed_core::uri::{MatchPolicy, Uri};
 
 use super::Broker;
 use super::receivers::Receivers;
+use crate::context::Context;
 use crate::events::RouterEvent;
 use crate::fanout::{Fanout, Refused};
 use crate::keys::SessionKey;
-use crate::realm::Context;
 use crate::request::{Denial, Origin};
 use crate::session::Session;
 use crate::stats::count;

@@ -5,7 +5,7 @@ use roadbed_core::id::SessionId;
 use roadbed_core::message::Sparse;
 use roadbed_core::options::PublishOptions;
 
-use crate::session::SessionInfo;
+use crate::identity::SessionInfo;
 
 /// Which subscribers a publication is for (advanced profile, "subscriber black- and whitelisting"). A
 /// list that is there counts even when it is empty; all lists have to agree.

@@ -7,10 +7,10 @@ use roadbed_core::uri::Uri;
 
 use super::Dealer;
 use super::invocations::Pending;
+use crate::context::Context;
 use crate::events::RouterEvent;
 use crate::fanout::Refused;
 use crate::keys::{InvocationKey, SessionKey};
-use crate::realm::Context;
 use crate::request::check_passthru;
 use crate::stats::count;
 use crate::text::short_text;

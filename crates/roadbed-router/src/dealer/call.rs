@@ -8,8 +8,8 @@ use roadbed_core::uri::Uri;
 
 use super::Dealer;
 use super::invocations::{Invocations, Pending};
+use crate::context::Context;
 use crate::keys::SessionKey;
-use crate::realm::Context;
 use crate::request::Denial;
 use crate::session::Session;
 use crate::stats::count;

@@ -7,8 +7,8 @@ use roadbed_core::uri::Uri;
 
 use super::Dealer;
 use super::invocations::Pending;
+use crate::context::Context;
 use crate::keys::SessionKey;
-use crate::realm::Context;
 use crate::stats::count;
 
 impl Dealer {

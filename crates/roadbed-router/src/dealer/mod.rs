@@ -12,9 +12,9 @@ use roadbed_core::message::{Registered, Unregistered};
 use roadbed_core::uri::{MatchPolicy, Uri};
 
 use self::invocations::Invocations;
+use crate::context::Context;
 use crate::index::UriIndex;
 use crate::keys::{RegistrationKey, SessionKey};
-use crate::realm::Context;
 use crate::request::Denial;
 use crate::session::Session;
 use crate::slab::Slab;

@@ -87,6 +87,14 @@ impl Framing {
         either!(self, framing => framing.room())
     }
 
+    /// How much output is taken at most before it is fetched, where that is bounded beside the transport.
+    pub(super) const fn window(&self) -> usize {
+        match self {
+            Self::Link(_) => usize::MAX,
+            Self::Whole(whole) => whole.window(),
+        }
+    }
+
     pub(super) fn is_between_batches(&self) -> bool {
         matches!(self, Self::Link(link) if link.is_between_batches())
     }

@@ -1,5 +1,6 @@
 //! How a peer is served: one [`Port`] for each connection, the router side's twin of a client's `Connection`.
 
+mod exchange;
 mod framing;
 #[cfg(test)]
 mod tests;
@@ -24,8 +25,8 @@ use self::framing::Framing;
 use self::whole::Whole;
 use crate::auth::Grant;
 use crate::events::{ConnectionRefusal, Outgoing};
+use crate::gate::Gate;
 use crate::names::PeerId;
-use crate::router::Router;
 
 /// Messages of a joined peer that one [`Port::exchange`] hands over at most.
 const BATCH: usize = 64;
@@ -36,7 +37,7 @@ const WORTHWHILE: usize = 32 << 10;
 /// How the agent of a client begins that is known to answer pings. Others may drop a RawSocket connection over one.
 const OWN_AGENT: &str = "roadbed";
 
-/// One connection of a router, from bytes to the [`Router`] and back: what serves a peer.
+/// One connection of a router, from bytes to the [`Router`](crate::Router) and back: what serves a peer.
 ///
 /// Whoever drives the connection owns its port; it needs no lock but the driver's own. Everything that costs time in
 /// proportion to bytes (masks, inflating, decoding, framing, compressing) happens here, without the router. The router
@@ -48,7 +49,7 @@ const OWN_AGENT: &str = "roadbed";
 ///
 /// The loop, where one thread has both the port and the router:
 ///
-/// 1. Bytes were read, the router [named](Router::poll_ready) the peer, or a time-out is due
+/// 1. Bytes were read, the router [named](crate::Router::poll_ready) the peer, or a time-out is due
 ///    ([`handle_timeout`](Self::handle_timeout)): call [`serve`](Self::serve).
 /// 2. Write what [`poll_transmit`](Self::poll_transmit) gives. If [`wants_exchange`](Self::wants_exchange) is true
 ///    afterwards, go to 1.
@@ -87,10 +88,11 @@ const OWN_AGENT: &str = "roadbed";
 /// ```
 pub struct Port {
     framing: Framing,
-    details: TransportDetails,
+    /// How the peer is connected, until its gate knows.
+    details: Option<Box<TransportDetails>>,
     grant: Option<Box<Grant>>,
     /// From the transport's handshake to its end.
-    peer: Option<PeerId>,
+    gate: Option<Gate>,
     /// Decoded, to be handed over.
     pending: VecDeque<LinkEvent>,
     pending_bytes: usize,
@@ -116,6 +118,8 @@ pub struct Port {
     is_eof_due: bool,
     must_drop: bool,
     has_ended: bool,
+    /// Why the router closes the connection.
+    closing: Option<Box<CloseReason>>,
     /// The latest time seen.
     now: Timestamp,
 }
@@ -161,9 +165,9 @@ impl Port {
         details.opened.get_or_insert(now);
         let mut port = Self {
             framing,
-            details,
+            details: Some(Box::new(details)),
             grant: None,
-            peer: None,
+            gate: None,
             pending: VecDeque::new(),
             pending_bytes: 0,
             is_held: false,
@@ -180,6 +184,7 @@ impl Port {
             is_eof_due: false,
             must_drop: false,
             has_ended: false,
+            closing: None,
             now,
         };
         port.fill();
@@ -194,10 +199,23 @@ impl Port {
         self
     }
 
+    /// Sets how many bytes of output a port of [whole messages](Self::messages) takes from the router before they are
+    /// polled; at least one message. What waits in the router can still be dropped for a slow peer, what the port has
+    /// taken cannot. Default: 64 KiB.
+    #[must_use]
+    pub fn window(mut self, bytes: usize) -> Self {
+        if let Framing::Whole(whole) = &mut self.framing {
+            whole.set_window(bytes);
+        }
+        self
+    }
+
     /// Tells that the transport below turned out to be TLS. Call it before the first `handle_input`.
     pub fn set_secure(&mut self, channel_binding: Option<Bytes>) {
-        self.details.is_secure = true;
-        self.details.channel_binding = channel_binding;
+        if let Some(details) = &mut self.details {
+            details.is_secure = true;
+            details.channel_binding = channel_binding;
+        }
         if let Framing::Link(link) = &mut self.framing {
             link.set_secure(true);
         }
@@ -219,8 +237,8 @@ impl Port {
     /// may let more of it be read.
     pub fn handle_input(&mut self, now: Timestamp, input: &mut BytesMut) {
         self.observe(now);
-        self.frame();
         loop {
+            self.frame();
             let may_read = self.wants_input();
             if let Framing::Link(link) = &mut self.framing
                 && may_read
@@ -245,7 +263,7 @@ impl Port {
         if let Framing::Whole(whole) = &mut self.framing {
             whole.handle_message(message);
         }
-        self.fill();
+        self.advance(now);
     }
 
     /// The peer ended its stream. Output that is queued can still be fetched. While [`wants_input`](Self::wants_input)
@@ -261,7 +279,7 @@ impl Port {
             Framing::Link(link) => link.handle_eof(now),
             Framing::Whole(whole) => whole.end(CloseReason::Eof),
         }
-        self.fill();
+        self.advance(now);
     }
 
     /// The stream broke: nothing can be read or written any more. Queued output is dropped.
@@ -270,7 +288,7 @@ impl Port {
         self.staged = VecDeque::new();
         self.staged_bytes = 0;
         self.framing.handle_lost(now);
-        self.fill();
+        self.advance(now);
     }
 
     /// Runs the timers due at `now`; at any other time it does nothing.
@@ -278,41 +296,20 @@ impl Port {
         self.observe(now);
         self.frame();
         self.framing.handle_timeout(now);
-        self.fill();
-    }
-
-    /// Exchanges with the router: hands over what was decoded, 64 messages or about 256 KiB at most, and takes what
-    /// waits for this peer as far as there is room. Nothing is decoded or framed meanwhile. Call it when
-    /// [`wants_exchange`](Self::wants_exchange) is true and when the router [names](Router::poll_ready) the peer; then
-    /// [`handle_input`](Self::handle_input) or [`advance`](Self::advance).
-    pub fn exchange(&mut self, router: &mut Router, now: Timestamp) {
-        self.observe(now);
-        if let Some(refusal) = self.refusal.take() {
-            router.connection_refused(self.details.clone(), refusal);
+        if let Some(gate) = &mut self.gate {
+            gate.handle_timeout(now);
         }
-        self.hand_over(router);
-        self.pull(router);
-        self.follow(router);
+        self.advance(now);
     }
 
     /// Frames what an exchange took, and decodes what it made room for. Every `handle_*` and `poll_transmit` do the
     /// same by themselves: call it after an exchange that none of these follows at once.
     pub fn advance(&mut self, now: Timestamp) {
         self.observe(now);
+        self.pass_gate();
         self.frame();
-        self.fill();
-    }
-
-    /// Does all that can be done without writing: exchanges with the router, hands in what is left in `input`, and
-    /// again, until there is nothing more. For drivers that have the router at hand.
-    pub fn serve(&mut self, router: &mut Router, now: Timestamp, input: &mut BytesMut) {
-        self.handle_input(now, input);
-        loop {
-            self.exchange(router, now);
-            self.handle_input(now, input);
-            if !self.wants_exchange() {
-                return;
-            }
+        while self.fill() {
+            self.frame();
         }
     }
 
@@ -343,15 +340,9 @@ impl Port {
     /// Returns when to call [`handle_timeout`](Self::handle_timeout): strictly later than the last `now` given. The
     /// router's own deadlines are not among them.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.framing.poll_timeout().map(|at| at.max(self.now.next()))
-    }
-
-    /// Returns whether an exchange has something to do by itself, whatever the router has for this peer.
-    pub fn wants_exchange(&self) -> bool {
-        let is_welcome = !self.is_paused || !self.framing.is_open();
-        self.refusal.is_some()
-            || (!self.pending.is_empty() && is_welcome)
-            || (self.has_more && self.room() >= WORTHWHILE)
+        let of_gate = self.gate.as_ref().and_then(Gate::poll_timeout);
+        let at = self.framing.poll_timeout().into_iter().chain(of_gate).min()?;
+        Some(at.max(self.now.next()))
     }
 
     /// Returns whether to read on. False while decoded messages wait to be exchanged, while the router wants no more of
@@ -390,9 +381,14 @@ impl Port {
         self.must_drop
     }
 
+    /// Returns why the router closes the connection, once it does.
+    pub fn closing(&self) -> Option<&CloseReason> {
+        self.closing.as_deref()
+    }
+
     /// Returns the peer's name in the router, from the transport's handshake to its end.
-    pub const fn peer(&self) -> Option<PeerId> {
-        self.peer
+    pub fn peer(&self) -> Option<PeerId> {
+        self.gate.as_ref().map(Gate::id)
     }
 
     /// Returns whether the peer had a session after the last exchange.
@@ -409,13 +405,12 @@ impl Port {
     }
 
     fn is_full(&self) -> bool {
-        self.is_held
-            || (self.is_paused && self.framing.is_open())
+        ((self.is_held || self.is_paused) && self.framing.is_open())
             || self.pending.len() >= BATCH
             || self.pending_bytes >= BATCH_BYTES
     }
 
-    /// Decodes while there is room. Says whether anything came of it.
+    /// Decodes while there is room, and lets the gate judge it. Says whether anything came of it.
     fn fill(&mut self) -> bool {
         let mut any = false;
         while !self.is_full() && (self.pending.is_empty() || !self.framing.is_between_batches()) {
@@ -433,6 +428,9 @@ impl Port {
             };
             self.pending.push_back(event);
         }
+        if any {
+            self.pass_gate();
+        }
         any
     }
 
@@ -441,110 +439,15 @@ impl Port {
         while let Some(outgoing) = self.staged.pop_front() {
             match outgoing {
                 Outgoing::Message(message) => self.framing.send(self.now, message),
-                Outgoing::Close(_) => self.framing.close(self.now),
+                Outgoing::Close(reason) => {
+                    self.closing = Some(Box::new(reason));
+                    self.framing.close(self.now);
+                }
+                Outgoing::Left => {}
             }
         }
         self.staged_bytes = 0;
         release(&mut self.staged);
-    }
-
-    fn hand_over(&mut self, router: &mut Router) {
-        let is_open = self.framing.is_open();
-        while !self.pending.is_empty() {
-            // What a peer sent that the router does not want yet stays here.
-            if is_open && self.peer.is_some_and(|peer| !router.wants_input(peer)) {
-                return;
-            }
-            if let Some(event) = self.pending.pop_front() {
-                self.tell(router, event);
-            }
-        }
-        self.pending_bytes = 0;
-        self.is_held = false;
-        release(&mut self.pending);
-    }
-
-    fn tell(&mut self, router: &mut Router, event: LinkEvent) {
-        match (event, self.peer) {
-            (LinkEvent::Open { serializer, max_send, request }, _) => {
-                let mut details = std::mem::take(&mut self.details);
-                details.request = request;
-                let grant = self.grant.take().map(|grant| *grant);
-                self.peer = Some(router.attach_with(self.now, serializer, max_send, details, grant));
-            }
-            (LinkEvent::Message(message), Some(peer)) => router.handle_message(self.now, peer, message),
-            (LinkEvent::Violation(violation), Some(peer)) => {
-                router.handle_violation(self.now, peer, violation);
-            }
-            (LinkEvent::Closed { reason }, peer) => {
-                self.has_ended = true;
-                self.is_joined = false;
-                self.has_more = false;
-                match (peer, reason) {
-                    (Some(peer), reason) => router.detach(self.now, peer, reason),
-                    (None, CloseReason::PeerViolation(violation)) if !self.is_refused => {
-                        let details = std::mem::take(&mut self.details);
-                        router.connection_refused(details, ConnectionRefusal::Handshake(violation));
-                    }
-                    _ => {}
-                }
-                self.peer = None;
-            }
-            // Nothing comes before Open.
-            _ => {}
-        }
-    }
-
-    /// Takes what the router has for the peer, while there is room: what waits there can still be dropped.
-    fn pull(&mut self, router: &mut Router) {
-        let Some(peer) = self.peer else { return };
-        // First, and whether there is room or not: there may never be any more.
-        if router.must_drop(peer) {
-            self.must_drop = true;
-            self.staged = VecDeque::new();
-            self.staged_bytes = 0;
-            self.framing.handle_lost(self.now);
-        }
-        self.has_more = true;
-        while self.room() > 0 {
-            let Some(outgoing) = router.poll_outgoing(peer) else {
-                self.has_more = false;
-                return;
-            };
-            if let Outgoing::Message(message) = &outgoing {
-                self.staged_bytes = self.staged_bytes.saturating_add(message.len());
-            }
-            let is_last = matches!(outgoing, Outgoing::Close(_));
-            self.staged.push_back(outgoing);
-            if is_last {
-                self.has_more = false;
-                return;
-            }
-        }
-    }
-
-    /// Follows the session: the receive limit, pings, and whether the peer is read from.
-    fn follow(&mut self, router: &Router) {
-        let Some(peer) = self.peer else { return };
-        let limit = router.receive_limit(peer);
-        if limit != self.receive_limit {
-            self.receive_limit = limit;
-            self.framing.set_receive_limit(limit);
-        }
-        let session = router.session(peer);
-        if session.is_some() != self.is_joined {
-            self.is_joined = session.is_some();
-            let agent = session.and_then(|session| session.agent.as_deref());
-            if !self.is_live && agent.is_some_and(|agent| agent.starts_with(OWN_AGENT)) {
-                self.is_live = true;
-                self.framing.activate_liveness(self.now);
-            }
-        }
-        let is_paused = !router.wants_input(peer);
-        if is_paused != self.is_paused {
-            self.is_paused = is_paused;
-            self.framing.set_paused(self.now, is_paused);
-        }
     }
 }
 
@@ -559,7 +462,7 @@ fn release<T>(queue: &mut VecDeque<T>) {
 impl fmt::Debug for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Port")
-            .field("peer", &self.peer)
+            .field("peer", &self.peer())
             .field("is_joined", &self.is_joined)
             .field("has_ended", &self.has_ended)
             .finish_non_exhaustive()

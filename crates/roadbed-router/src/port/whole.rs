@@ -12,8 +12,10 @@ use roadbed_core::serializer::{Encoded, Serializer};
 use roadbed_core::time::Timestamp;
 use roadbed_core::transport::{FrameKind, TransportError};
 
-/// Bytes of output up to which more is taken from the router.
-const WRITABLE: usize = 64 << 10;
+use super::release;
+
+/// Bytes of output up to which more is taken from the router, unless it is set otherwise.
+const WINDOW: usize = 64 << 10;
 
 pub(super) struct Whole {
     serializer: Serializer,
@@ -25,6 +27,7 @@ pub(super) struct Whole {
     last_size: usize,
     output: VecDeque<Encoded>,
     queued: usize,
+    window: usize,
     /// Messages count: the peer has broken no rule, and we have not closed.
     is_heard: bool,
     is_paused: bool,
@@ -50,6 +53,7 @@ impl Whole {
             last_size: 0,
             output: VecDeque::new(),
             queued: 0,
+            window: WINDOW,
             is_heard: true,
             is_paused: false,
             end: End::Open,
@@ -117,9 +121,7 @@ impl Whole {
     pub(super) fn poll_message(&mut self) -> Option<Encoded> {
         let message = self.output.pop_front()?;
         self.queued = self.queued.saturating_sub(message.len());
-        if self.output.is_empty() {
-            self.output = VecDeque::new();
-        }
+        release(&mut self.output);
         Some(message)
     }
 
@@ -135,6 +137,15 @@ impl Whole {
                 None
             }
         }
+    }
+
+    pub(super) const fn window(&self) -> usize {
+        self.window
+    }
+
+    pub(super) const fn set_window(&mut self, bytes: usize) {
+        // One message is always taken, or none could ever be.
+        self.window = if bytes == 0 { 1 } else { bytes };
     }
 
     pub(super) fn set_receive_limit(&mut self, bytes: usize) {
@@ -161,7 +172,7 @@ impl Whole {
     }
 
     pub(super) const fn room(&self) -> usize {
-        if self.is_open() { WRITABLE.saturating_sub(self.queued) } else { 0 }
+        if self.is_open() { self.window.saturating_sub(self.queued) } else { 0 }
     }
 
     pub(super) const fn queued(&self) -> usize {

@@ -72,13 +72,13 @@ impl Realm {
         let limit = self.config.limits.queued_events;
         let Some(session) = self.sessions.get_mut(key) else { return };
         // Questions that are not asked any more may still wait for the driver, so both are bounded.
-        if out.questions >= limit || out.events.len() >= limit {
+        if out.questions >= limit || out.events.len() >= limit || out.is_congested {
             let (mut context, ..) = self.parts(out);
             return context.turn_down(request.answering(), &Denial::limit("queued_events", limit));
         }
         let question = self.questions.insert(key);
         out.questions = out.questions.saturating_add(1);
-        let id = AuthorizationId { realm: self.key, question };
+        let id = AuthorizationId { shard: self.shard, realm: self.key, question };
         let at = out.now.saturating_add(self.config.limits.decision_timeout);
         let timer = out.timers.set(at, TimerKey::Question(id));
         let request = request.detach();

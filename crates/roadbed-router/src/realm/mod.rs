@@ -1,6 +1,5 @@
 //! A realm: its sessions, its broker and its dealer. Nothing routes from one realm to another.
 
-mod context;
 mod deciding;
 mod publishing;
 mod waiting;
@@ -12,33 +11,33 @@ use roadbed_core::id::RequestId;
 use roadbed_core::message::{Message, MessageType, Sender};
 use roadbed_core::uri::Uri;
 
-pub(crate) use self::context::Context;
-use crate::auth::Authentication;
 use crate::authorizer::Authorizer;
 use crate::broker::Broker;
-use crate::config::{PayloadPolicy, RouterConfig};
+use crate::config::{PayloadPolicy, RealmConfig, RouterConfig};
+use crate::context::Context;
 use crate::dealer::Dealer;
+use crate::identity::SessionInfo;
 use crate::ids::Random;
 use crate::keys::{QuestionKey, QueueKey, RealmKey, SessionKey};
+use crate::names::ShardId;
 use crate::parking::Waiting;
 use crate::queue::Outbox;
 use crate::request::{Action, Origin, Release, Request};
-use crate::session::{Session, SessionInfo};
+use crate::session::Session;
 use crate::slab::Slab;
 use crate::stats::count;
 use crate::verdicts::Verdicts;
 
 pub(crate) struct Realm {
-    /// Its own key.
+    /// Where it is: its shard, and its own key there.
+    shard: ShardId,
     key: RealmKey,
     config: Arc<RouterConfig>,
     payloads: PayloadPolicy,
     pub(crate) uri: Uri,
-    /// How clients get in.
-    pub(crate) authentication: Authentication,
-    /// Who decides on requests, if anybody.
+    /// Who decides on requests, if there is one.
     authorizer: Option<Arc<dyn Authorizer>>,
-    /// Whether the realm was made on demand, and goes with its last session.
+    /// Whether the realm goes with its last session: it was made on demand, or is taken away.
     pub(crate) is_temporary: bool,
     sessions: Slab<SessionKey, Session>,
     /// The sessions whose requests the driver decides on.
@@ -52,22 +51,22 @@ pub(crate) struct Realm {
 
 impl Realm {
     pub(crate) fn new(
+        shard: ShardId,
         key: RealmKey,
         config: Arc<RouterConfig>,
-        uri: Uri,
-        authentication: Authentication,
+        realm: &RealmConfig,
         is_temporary: bool,
         mut random: Random,
     ) -> Self {
         let hasher = random.hasher();
         let verdicts = Verdicts::new(hasher, config.limits.kept_verdicts);
         Self {
+            shard,
             key,
-            payloads: config.payloads_of(&uri),
-            authorizer: config.authorizer_of(&uri),
+            payloads: realm.payloads.unwrap_or(config.payloads),
+            authorizer: realm.authorizer.as_ref().or(config.authorizer.as_ref()).cloned(),
             config,
-            uri,
-            authentication,
+            uri: realm.uri.clone(),
             is_temporary,
             sessions: Slab::new(),
             questions: Slab::new(),
@@ -78,7 +77,15 @@ impl Realm {
         }
     }
 
-    /// Takes in a session that the gate established. What it is sent goes to `queue`.
+    /// A realm that was made on demand is listed now, with this configuration.
+    pub(crate) fn list(&mut self, realm: &RealmConfig) {
+        self.payloads = realm.payloads.unwrap_or(self.config.payloads);
+        self.authorizer = realm.authorizer.as_ref().or(self.config.authorizer.as_ref()).cloned();
+        self.forget_verdicts();
+        self.is_temporary = false;
+    }
+
+    /// Takes in a session that was let in. What it is sent goes to `queue`.
     pub(crate) fn attach_joined(&mut self, info: Arc<SessionInfo>, queue: QueueKey) -> SessionKey {
         self.sessions.insert(Session::new(info, queue))
     }

@@ -45,18 +45,19 @@ mod tests {
 
     use super::*;
     use crate::auth::Authentication;
-    use crate::config::RouterConfig;
+    use crate::config::{RealmConfig, RouterConfig};
     use crate::events::{Outgoing, RouterEvent};
+    use crate::identity::SessionInfo;
     use crate::ids::Random;
-    use crate::keys::{PeerKey, RealmKey, SessionKey};
-    use crate::names::PeerId;
-    use crate::session::SessionInfo;
+    use crate::keys::{PeerKey, RealmKey, SeatKey, SessionKey};
+    use crate::names::{PeerId, ShardId};
     use crate::slab::Slab;
 
     fn join(realm: &mut Realm, peers: &mut Slab<PeerKey, ()>, out: &mut Outbox, id: u64) -> SessionKey {
         let peer = PeerId(peers.insert(()));
         let serializer = if id == 1 { Serializer::Json } else { Serializer::Cbor };
-        let queue = out.open(peer, serializer, 1 << 20);
+        let seat = Slab::<SeatKey, ()>::new().insert(());
+        let queue = out.open(peer, seat, serializer, 1 << 20);
         let info = SessionInfo {
             id: SessionId::new(id).unwrap(),
             peer,
@@ -76,8 +77,9 @@ mod tests {
     fn a_session_that_has_ended_may_leave_something_to_be_published() {
         let config = RouterConfig::new().into_shared();
         let key = Slab::<RealmKey, ()>::new().insert(());
-        let (uri, random) = (Uri::from_static("realm1"), Random::new([1; 32]));
-        let mut realm = Realm::new(key, config, uri, Authentication::new(), false, random);
+        let listed = RealmConfig::new(Uri::from_static("realm1"), Authentication::new());
+        let random = Random::new([1; 32]);
+        let mut realm = Realm::new(ShardId::default(), key, config, &listed, false, random);
         let mut out = Outbox::new(usize::MAX, Timestamp::ZERO);
         let mut peers = Slab::new();
         let sessions = [1, 2].map(|id| join(&mut realm, &mut peers, &mut out, id));

@@ -112,7 +112,7 @@ impl Realm {
 
     fn leave(&self, key: SessionKey, goodbye: Goodbye, out: &mut Outbox) {
         if let Some(session) = self.sessions.get(key) {
-            out.effects.push_back(Effect::Leave(session.info.peer, goodbye));
+            out.effects.push_back(Effect::Leave(session.info.id, goodbye));
         }
     }
 

@@ -9,8 +9,8 @@ use roadbed_core::uri::{MatchPolicy, Uri};
 
 use super::{Action, Denial, Request};
 use crate::config::{PayloadPolicy, RouterConfig};
+use crate::context::Context;
 use crate::keys::SessionKey;
-use crate::realm::Context;
 use crate::stats::count;
 use crate::uris::{Names, check};
 

@@ -6,9 +6,9 @@ use roadbed_core::message::MessageType;
 use roadbed_core::uri::Uri;
 
 use super::Origin;
+use crate::context::Context;
 use crate::events::RouterEvent;
 use crate::keys::SessionKey;
-use crate::realm::Context;
 use crate::stats::count;
 
 /// Why a request is not carried out: what ERROR says. Boxed wherever it goes, so that what goes well costs a word.

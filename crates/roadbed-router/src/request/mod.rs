@@ -17,8 +17,8 @@ pub(crate) use denial::{Answering, Denial};
 pub(crate) use origin::Origin;
 
 use crate::authorizer::{Access, AccessOptions, Verb};
+use crate::identity::SessionInfo;
 use crate::keys::SessionKey;
-use crate::session::SessionInfo;
 
 /// A request: who asks, and what for.
 pub(crate) struct Request {

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use roadbed_core::id::{RequestId, SessionId};
 
+use crate::identity::SessionInfo;
 use crate::keys::SessionKey;
-use crate::session::{Session, SessionInfo};
+use crate::session::Session;
 use crate::slab::Slab;
 
 /// Who asks. Only sessions have request ids, and are answered.

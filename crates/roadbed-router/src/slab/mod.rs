@@ -84,10 +84,6 @@ impl<K: Key, T> Slab<K, T> {
         self.chunks.get_mut(chunk)?.get_mut(place, key.generation())
     }
 
-    pub(crate) fn contains(&self, key: K) -> bool {
-        self.get(key).is_some()
-    }
-
     /// Takes an entry out, and gives memory back that is needed no longer.
     pub(crate) fn remove(&mut self, key: K) -> Option<T> {
         let (index, place) = split(key);

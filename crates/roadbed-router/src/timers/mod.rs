@@ -7,7 +7,8 @@ mod wheel;
 
 use roadbed_core::time::Timestamp;
 
-use crate::names::{AuthorizationId, PeerId};
+use crate::keys::SeatKey;
+use crate::names::AuthorizationId;
 use crate::slab::Slab;
 pub(crate) use wheel::TimerId;
 use wheel::{Place, Slot, Wheel, WheelKey};
@@ -15,10 +16,10 @@ use wheel::{Place, Slot, Wheel, WheelKey};
 /// What a timer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TimerKey {
-    /// A peer's HELLO, AUTHENTICATE, GOODBYE or new HELLO, or a decision about it, is awaited.
-    Peer(PeerId),
+    /// The answer to GOODBYE is awaited.
+    Goodbye(SeatKey),
     /// What is queued for a peer has to move.
-    Queue(PeerId),
+    Queue(SeatKey),
     /// It is awaited whether a request is allowed.
     Question(AuthorizationId),
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use roadbed_core::error::{CloseReason, Deadline, ProtocolViolation, uris};
+use roadbed_core::error::{CloseReason, Deadline, uris};
 use roadbed_core::id::PublicationId;
 use roadbed_core::limits::Limits;
 use roadbed_core::message::{EventReceived, Hello, Message, MessageType};
@@ -134,17 +134,13 @@ fn violations_and_a_shutdown_close_at_once() {
 
 /// A callee with an invocation under way, which has just said GOODBYE.
 fn just_left() -> (Net, PeerId, PeerId) {
-    let mut net = Net::new();
+    let mut net = Net::new().in_json();
     let (caller, callee) = (net.join(), net.join());
     net.register(callee, 1, "com.example.p");
     net.call(caller, callee, 1, "com.example.p");
     assert!(matches!(net.ask(callee, goodbye("wamp.close.normal")), Message::Goodbye(_)));
     expect_error(&net.one(caller), MessageType::Call, 1, &uris::CANCELED);
     (net, caller, callee)
-}
-
-fn unreadable(json: &'static str) -> ProtocolViolation {
-    Serializer::Json.decode(&bytes::Bytes::from_static(json.as_bytes()), &Limits::default()).unwrap_err()
 }
 
 #[test]
@@ -154,13 +150,15 @@ fn answers_and_cancels_that_cross_ones_own_goodbye_are_counted() {
     net.send(callee, invocation_error(id(1), "com.example.no", number(1)));
     net.send(callee, cancel(7, Some(CancelMode::Kill)));
     net.send(callee, EventReceived { publication: PublicationId::MIN });
-    net.router.handle_violation(net.now, callee, unreadable(r#"[70,1,{"progress":7}]"#));
+    net.send_text(callee, r#"[70,1,{"progress":7}]"#);
     net.silent(callee);
     net.silent(caller);
     let counters = net.router.stats().counters;
     assert_eq!((counters.late_answers, counters.late_cancels, counters.ignored_messages), (3, 1, 1));
     assert_eq!(counters.violations, 0);
-    assert_eq!(net.router.receive_limit(callee), Limits::default().message_size, "however large they are");
+    // However large they are.
+    net.send(callee, yield_(id(1), text(Serializer::Json, 100_000)));
+    assert_eq!(net.router.stats().counters.late_answers, 4);
     net.welcome(callee, hello(all_roles()));
     net.end(&[caller, callee]);
 }
@@ -188,14 +186,36 @@ fn what_is_read_from_a_peer_grows_with_what_is_known_of_it() {
     let limits = Limits::default();
     let table = TicketTable::new().principal("joe", "secret!!!", "user");
     let mut net = Net::with(RouterConfig::new().realm(uri(REALM), Authentication::new().ticket(table)));
-    let peer = net.attach();
-    assert_eq!(net.router.receive_limit(peer), limits.handshake_message_size);
-    net.ask(peer, hello_with(&["ticket"], Some("joe")));
-    assert_eq!(net.router.receive_limit(peer), limits.authentication_message_size);
-    net.ask(peer, authenticate("secret!!!"));
-    assert_eq!(net.router.receive_limit(peer), limits.message_size);
-    net.router.kill(net.now, peer, &uris::KILLED, "");
-    assert_eq!(net.router.receive_limit(peer), limits.message_size, "what crosses may be large");
-    net.detach(peer);
-    assert_eq!(net.router.receive_limit(peer), limits.handshake_message_size);
+    let refuses = |net: &mut Net, stage: usize, size: usize| {
+        let peer = net.attach();
+        if stage > 0 {
+            net.ask(peer, hello_with(&["ticket"], Some("joe")));
+        }
+        if stage > 1 {
+            net.ask(peer, authenticate("secret!!!"));
+        }
+        if stage > 2 {
+            net.kill(peer, &uris::KILLED, "");
+            net.one(peer);
+        }
+        // A message of an unknown type, which is ignored.
+        let mut message = vec![0x82, 0x19, 0x03, 0xE7, 0x5A];
+        message.extend_from_slice(&u32::try_from(size - 9).unwrap().to_be_bytes());
+        message.resize(size, 0);
+        net.send_bytes(peer, message.into());
+        let is_refused = net.receive(peer).close.is_some();
+        net.detach(peer);
+        is_refused
+    };
+    let sizes = [
+        limits.handshake_message_size,
+        limits.authentication_message_size,
+        limits.message_size,
+        limits.message_size, // What crosses may be large.
+    ];
+    for (stage, size) in sizes.into_iter().enumerate() {
+        assert!(!refuses(&mut net, stage, size), "{stage}");
+        // What a killed session sends is not even looked at.
+        assert_eq!(refuses(&mut net, stage, size + 1), stage < 3, "{stage}");
+    }
 }

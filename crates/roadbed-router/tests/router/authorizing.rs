@@ -136,7 +136,7 @@ fn the_driver_decides_on_each_verb() {
                 (&question.uri, question.match_policy),
                 (&uri("com.example.asked"), MatchPolicy::Exact)
             );
-            assert_eq!(question.session.id, net.router.session(peer).unwrap().id);
+            assert_eq!(question.session.id, net.session(peer).unwrap().id);
             net.decide(&question, verdict.clone());
             match (net.one(peer), &verdict) {
                 (answer, verdict) if *verdict == Verdict::deny() => {
@@ -236,7 +236,7 @@ fn a_decision_that_does_not_come() {
 fn a_session_that_ends_meanwhile_leaves_no_question() {
     let ends: [fn(&mut Net, roadbed_router::PeerId); 4] = [
         |net, peer| net.detach(peer),
-        |net, peer| net.router.kill(net.now, peer, &uris::KILLED, "enough"),
+        |net, peer| net.kill(peer, &uris::KILLED, "enough"),
         |net, peer| net.send(peer, hello(all_roles())),
         |net, peer| {
             let abort = roadbed_core::message::Abort {

@@ -6,7 +6,7 @@ use roadbed_core::limits::Limits;
 use roadbed_core::message::{Message, MessageType};
 use roadbed_core::options::CancelMode;
 use roadbed_core::serializer::Serializer;
-use roadbed_router::{Outgoing, PeerId};
+use roadbed_router::PeerId;
 
 use crate::net::*;
 
@@ -184,7 +184,7 @@ fn cancel_for_a_call_that_never_was_is_ignored() {
     let caller = net.join();
     net.send(caller, cancel(99, None));
     net.silent(caller);
-    assert!(net.router.is_joined(caller));
+    assert!(net.is_joined(caller));
 }
 
 #[test]
@@ -222,10 +222,10 @@ fn a_storm_of_calls_and_cancels_leaves_no_table_behind() {
     net.messages(caller);
     let before = net.router.stats();
     for request in 2..20_000 {
-        net.router.handle_message(net.now, caller, call(request, PROCEDURE).into());
-        net.router.handle_message(net.now, caller, cancel(request, Some(CancelMode::Skip)).into());
-        while net.router.poll_outgoing(caller).is_some() {}
-        while net.router.poll_outgoing(callee).is_some() {}
+        net.send_unchecked(caller, call(request, PROCEDURE));
+        net.send_unchecked(caller, cancel(request, Some(CancelMode::Skip)));
+        while net.poll_one(caller).is_some() {}
+        while net.poll_one(callee).is_some() {}
     }
     let after = net.router.stats();
     assert_eq!(
@@ -242,16 +242,15 @@ fn calls_canceled_at_once_leave_nothing_behind_though_the_callee_never_answers()
     let (caller, callee) = (net.join(), net.join());
     net.register(callee, 1, "com.example.p");
     for request in 1..=10_000 {
-        net.router.handle_message(net.now, caller, call(request, "com.example.p").into());
-        net.router.handle_message(net.now, caller, cancel(request, Some(CancelMode::Skip)).into());
+        net.send_unchecked(caller, call(request, "com.example.p"));
+        net.send_unchecked(caller, cancel(request, Some(CancelMode::Skip)));
         // Canceled, or refused because too much waits for the callee.
-        assert!(matches!(net.router.poll_outgoing(caller), Some(Outgoing::Message(_))));
-        assert!(net.router.poll_outgoing(caller).is_none());
+        assert!(net.poll_one(caller).is_some() && net.poll_one(caller).is_none());
     }
     let stats = net.router.stats();
     assert_eq!(stats.calls, 0);
     assert!(stats.queued_bytes <= 1 << 16, "{stats:?}");
     assert_eq!(stats.counters.invocations + stats.counters.calls_unavailable, 10_000);
-    assert!(net.router.is_joined(callee) && net.router.is_joined(caller));
+    assert!(net.is_joined(callee) && net.is_joined(caller));
     net.end(&[caller, callee]);
 }

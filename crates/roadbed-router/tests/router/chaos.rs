@@ -4,12 +4,10 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use roadbed_core::error::{ProtocolViolation, uris};
+use roadbed_core::error::uris;
 use roadbed_core::id::{PublicationId, RegistrationId, SessionId, SubscriptionId};
 use roadbed_core::limits::Limits;
-use roadbed_core::message::{
-    Abort, EventReceived, Message, MessageType, RawDict, Sparse, UnknownMessage, Welcome,
-};
+use roadbed_core::message::{Abort, EventReceived, Message, RawDict, Sparse, UnknownMessage, Welcome};
 use roadbed_core::options::{CancelMode, PublishOptions};
 use roadbed_core::payload::Payload;
 use roadbed_core::serializer::Serializer;
@@ -121,18 +119,17 @@ proptest! {
                 }
                 Step::Violation(index) => {
                     if let Some(peer) = peer(index) {
-                        let violation = ProtocolViolation::unexpected(MessageType::Call, "in a test");
-                        net.router.handle_violation(net.now, peer, violation);
+                        net.send_bytes(peer, bytes::Bytes::from_static(b"no message"));
                     }
                 }
                 Step::Kill(index) => {
-                    if let Some(peer) = peer(index) {
-                        net.router.kill(net.now, peer, &uris::KILLED, "bye");
+                    if let Some(session) = peer(index).and_then(|peer| net.session(peer)).map(|session| session.id) {
+                        assert!(net.router.kill(net.now, session, &uris::KILLED, "bye"));
                     }
                 }
                 Step::Pull(index, count) => {
                     if let Some(peer) = peer(index) {
-                        (0..count).for_each(|_| drop(net.router.poll_outgoing(peer)));
+                        (0..count).for_each(|_| drop(net.poll_one(peer)));
                     }
                 }
                 Step::Pass(millis) => net.pass_stepwise(Duration::from_millis(millis)),
@@ -140,15 +137,15 @@ proptest! {
                     let Some(decision) = decisions.pop() else { continue };
                     let reason: &Uri = &uris::AUTHENTICATION_DENIED;
                     let _ = match choice {
-                        0 => net.router.grant(net.now, decision, Grant::new("ann", "user")),
-                        1 => net.router.challenge(net.now, decision, RawDict::default()),
-                        _ => net.router.deny(net.now, decision, reason, "no"),
+                        0 => net.router.grant(decision, Grant::new("ann", "user")),
+                        1 => net.router.challenge(decision, RawDict::default()),
+                        _ => net.router.deny(decision, reason, "no"),
                     };
                 }
                 Step::Shutdown => net.router.shutdown(net.now, net.now + Duration::from_secs(3)),
             }
             net.router.check_invariants().unwrap();
-            if let Some(at) = net.router.poll_timeout() {
+            if let Some(at) = net.poll_timeout() {
                 assert!(at > net.now);
             }
             for event in net.events() {

@@ -37,7 +37,7 @@ fn the_driver_may_accept_at_once() {
     let (peer, request) = asked(&mut net);
     assert_eq!(request.authid.as_deref(), Some("joe"));
     assert!(request.response.is_none());
-    net.router.grant(net.now, request.decision, Grant::new("joe", "user")).unwrap();
+    net.router.grant(request.decision, Grant::new("joe", "user")).unwrap();
     let Message::Welcome(welcome) = net.one(peer) else { panic!() };
     assert_eq!(welcome.details.authrole.as_deref(), Some("user"));
     assert_eq!(welcome.details.authprovider.as_deref(), Some("dynamic"));
@@ -51,14 +51,14 @@ fn two_rounds_of_challenges_are_possible() {
     for proof in ["password", "second factor"] {
         let mut extra = RawDict::default();
         extra.set("hint", proof).unwrap();
-        net.router.challenge(net.now, request.decision, extra).unwrap();
+        net.router.challenge(request.decision, extra).unwrap();
         let Message::Challenge(challenge) = net.one(peer) else { panic!() };
         assert_eq!(challenge.extra.get::<String>("hint").unwrap().as_deref(), Some(proof));
         net.send(peer, authenticate(proof));
         request = question(&mut net);
         assert_eq!(&*request.response.as_ref().unwrap().signature, proof);
     }
-    net.router.grant(net.now, request.decision, Grant::new("joe", "user")).unwrap();
+    net.router.grant(request.decision, Grant::new("joe", "user")).unwrap();
     assert!(matches!(net.one(peer), Message::Welcome(_)));
 }
 
@@ -66,7 +66,7 @@ fn two_rounds_of_challenges_are_possible() {
 fn what_a_peer_proves_itself_with_does_not_show_in_debug_output() {
     let mut net = net();
     let (peer, request) = asked(&mut net);
-    net.router.challenge(net.now, request.decision, RawDict::default()).unwrap();
+    net.router.challenge(request.decision, RawDict::default()).unwrap();
     net.one(peer);
     net.send(peer, authenticate("secret!!!"));
     let shown = format!("{:?}", net.events());
@@ -77,7 +77,7 @@ fn what_a_peer_proves_itself_with_does_not_show_in_debug_output() {
 fn the_driver_may_deny() {
     let mut net = net();
     let (peer, request) = asked(&mut net);
-    net.router.deny(net.now, request.decision, &uris::AUTHENTICATION_DENIED, "no").unwrap();
+    net.router.deny(request.decision, &uris::AUTHENTICATION_DENIED, "no").unwrap();
     let received = net.receive(peer);
     assert!(
         matches!(&received.messages[..], [Message::Abort(abort)] if abort.reason == uris::AUTHENTICATION_DENIED)
@@ -90,14 +90,14 @@ fn the_driver_may_deny() {
 fn an_answer_that_comes_too_late_is_an_error_value() {
     let mut net = net();
     let (peer, request) = asked(&mut net);
-    net.router.challenge(net.now, request.decision, RawDict::default()).unwrap();
+    net.router.challenge(request.decision, RawDict::default()).unwrap();
     let grant = || Grant::new("joe", "user");
-    assert_eq!(net.router.grant(net.now, request.decision, grant()), Err(NotAwaited));
+    assert_eq!(net.router.grant(request.decision, grant()), Err(NotAwaited));
     net.send(peer, authenticate("x"));
-    assert_eq!(net.router.grant(net.now, request.decision, grant()), Err(NotAwaited), "of an earlier round");
+    assert_eq!(net.router.grant(request.decision, grant()), Err(NotAwaited), "of an earlier round");
     let request = question(&mut net);
     net.detach(peer);
-    assert_eq!(net.router.grant(net.now, request.decision, grant()), Err(NotAwaited));
+    assert_eq!(net.router.grant(request.decision, grant()), Err(NotAwaited));
     net.end(&[]);
 }
 
@@ -110,7 +110,7 @@ fn the_peers_time_stands_still_while_the_driver_decides() {
     let request = question(&mut net);
     net.pass_stepwise(Duration::from_secs(29));
     net.silent(peer);
-    net.router.challenge(net.now, request.decision, RawDict::default()).unwrap();
+    net.router.challenge(request.decision, RawDict::default()).unwrap();
     assert!(matches!(net.one(peer), Message::Challenge(_)));
     net.pass_stepwise(Duration::from_millis(999));
     net.silent(peer);
@@ -122,14 +122,13 @@ fn the_peers_time_stands_still_while_the_driver_decides() {
 fn the_driver_has_thirty_seconds() {
     let mut net = net();
     let (peer, request) = asked(&mut net);
-    assert_eq!(net.router.next_deadline().unwrap().1, Deadline::Decision);
     net.pass_stepwise(Duration::from_secs(30));
     let received = net.receive(peer);
     assert!(
         matches!(&received.messages[..], [Message::Abort(abort)] if abort.reason == uris::AUTHENTICATION_FAILED)
     );
     assert_eq!(received.close, Some(CloseReason::Timeout(Deadline::Decision)));
-    let late = net.router.deny(net.now, request.decision, &uris::AUTHENTICATION_DENIED, "no");
+    let late = net.router.deny(request.decision, &uris::AUTHENTICATION_DENIED, "no");
     assert_eq!(late, Err(NotAwaited));
     net.end(&[peer]);
 }

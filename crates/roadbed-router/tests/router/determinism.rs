@@ -1,22 +1,18 @@
 use bytes::Bytes;
 use roadbed_core::options::{CancelMode, PublishOptions};
 use roadbed_core::serializer::Serializer;
-use roadbed_core::time::{Timestamp, UnixMicros};
-use roadbed_router::{Outgoing, PeerId, Router};
+use roadbed_router::PeerId;
 
 use crate::net::*;
 
 /// Runs a busy script and returns every byte that each peer was sent, in the order of `poll_ready`.
 fn transcript(seed: [u8; 32]) -> Vec<(PeerId, Bytes)> {
-    let router = Router::new(config().into_shared(), seed, Timestamp::ZERO, UnixMicros::default());
-    let mut net = Net { router, now: Timestamp::ZERO };
+    let mut net = Net::seeded(config(), seed);
     let mut transcript = Vec::new();
     let mut drain = |net: &mut Net| {
         while let Some(peer) = net.router.poll_ready() {
-            while let Some(outgoing) = net.router.poll_outgoing(peer) {
-                if let Outgoing::Message(encoded) = outgoing {
-                    transcript.push((peer, bytes_of(&encoded)));
-                }
+            while let Some(encoded) = net.poll_encoded(peer) {
+                transcript.push((peer, bytes_of(&encoded)));
             }
         }
     };

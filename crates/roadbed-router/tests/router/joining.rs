@@ -22,7 +22,7 @@ fn refused(net: &mut Net, hello: impl Into<Message>, reason: &roadbed_core::uri:
     assert_eq!(abort.reason, *reason);
     // Who breaks no rule may try again.
     assert_eq!(received.close.is_some(), *reason == uris::PROTOCOL_VIOLATION, "{received:?}");
-    assert!(!net.router.is_joined(peer));
+    assert!(!net.is_joined(peer));
     let text = abort.details.message.clone().unwrap();
     net.detach(peer);
     text.to_string()
@@ -32,7 +32,7 @@ fn refused(net: &mut Net, hello: impl Into<Message>, reason: &roadbed_core::uri:
 fn hello_is_answered_with_welcome_that_tells_who_the_client_is() {
     let mut net = Net::new();
     let peer = net.attach();
-    assert!(!net.router.is_joined(peer));
+    assert!(!net.is_joined(peer));
     let welcome = net.welcome(peer, hello(all_roles()));
     let details = &welcome.details;
     assert_eq!(details.realm, None);
@@ -46,7 +46,7 @@ fn hello_is_answered_with_welcome_that_tells_who_the_client_is() {
     assert!(roles.supports(Role::Broker, Feature::PublisherExclusion));
     assert!(roles.supports(Role::Broker, Feature::SubscriberBlackwhiteListing));
     assert_eq!(roles.features(Role::Dealer).count() + roles.features(Role::Broker).count(), 3);
-    let session = net.router.session(peer).unwrap();
+    let session = net.session(peer).unwrap();
     assert_eq!((session.id, session.peer), (welcome.session, peer));
     net.end(&[peer]);
 }
@@ -148,7 +148,7 @@ fn anonymous_clients_need_a_realm_that_takes_them() {
 fn sessions_differ_and_their_ids_are_in_range() {
     let mut net = Net::new();
     let peers: Vec<_> = (0..50).map(|_| net.join()).collect();
-    let mut ids: Vec<u64> = peers.iter().map(|&peer| net.router.session(peer).unwrap().id.get()).collect();
+    let mut ids: Vec<u64> = peers.iter().map(|&peer| net.session(peer).unwrap().id.get()).collect();
     assert!(ids.iter().any(|&id| id > 1 << 40), "drawn from the whole range");
     ids.sort_unstable();
     ids.dedup();
@@ -169,11 +169,11 @@ fn every_serializer_can_join() {
 fn goodbye_is_answered_once_and_the_transport_may_be_used_again() {
     let mut net = Net::new();
     let peer = net.join();
-    let first = net.router.session(peer).unwrap().id;
+    let first = net.session(peer).unwrap().id;
     net.register(peer, 1, "com.example.p");
     let answer = net.ask(peer, goodbye("wamp.close.normal"));
     assert_eq!(answer, Message::from(goodbye("wamp.close.goodbye_and_out")));
-    assert!(!net.router.is_joined(peer));
+    assert!(!net.is_joined(peer));
     assert_eq!(net.router.stats().registrations, 0);
     let second = net.welcome(peer, hello(all_roles())).session;
     assert_ne!(first, second);
@@ -186,7 +186,6 @@ fn after_goodbye_the_router_waits_five_seconds_for_hello() {
     let mut net = Net::new();
     let peer = net.join();
     net.ask(peer, goodbye("wamp.close.normal"));
-    assert_eq!(net.router.next_deadline().unwrap().1, Deadline::Rejoin);
     net.pass_stepwise(Duration::from_millis(4_999));
     net.silent(peer);
     net.pass_stepwise(Duration::from_millis(1));
@@ -250,16 +249,16 @@ fn the_handshake_timeout_can_be_set() {
 fn a_joined_peer_has_no_deadline() {
     let mut net = Net::new();
     let peer = net.join();
-    assert_eq!(net.router.poll_timeout(), None);
+    assert_eq!(net.poll_timeout(), None);
     net.pass(Duration::from_secs(86_400));
-    assert!(net.router.is_joined(peer));
+    assert!(net.is_joined(peer));
 }
 
 #[test]
 fn the_driver_is_told_who_joins_and_leaves() {
     let mut net = Net::new();
     let peer = net.join();
-    let session = net.router.session(peer).unwrap().id;
+    let session = net.session(peer).unwrap().id;
     net.detach(peer);
     let events = net.events();
     let [RouterEvent::Joined { session: joined, .. }, RouterEvent::Left { session: left, reason, .. }] =
@@ -279,9 +278,9 @@ fn a_peer_that_is_gone_is_no_error() {
     let new = net.join();
     net.send(old, goodbye("wamp.close.normal"));
     net.detach(old);
-    assert!(net.router.poll_outgoing(old).is_none());
-    assert!(!net.router.wants_input(old) && !net.router.is_joined(old) && !net.router.must_drop(old));
-    assert!(net.router.is_joined(new));
+    assert!(net.poll_one(old).is_none());
+    assert!(!net.wants_input(old) && !net.is_joined(old) && !net.must_drop(old));
+    assert!(net.is_joined(new));
     net.end(&[new]);
 }
 
@@ -309,7 +308,7 @@ fn small_peers_are_told_less_and_not_turned_away() {
             net.send(peer, hello_with(&["ticket"], Some("joe")));
             let events = net.events();
             let [RouterEvent::Authenticate(request)] = &events[..] else { panic!("{events:?}") };
-            net.router.grant(net.now, request.decision, Grant::new(authid, "user")).unwrap();
+            net.router.grant(request.decision, Grant::new(authid, "user")).unwrap();
             let Message::Welcome(welcome) = net.one(peer) else { panic!() };
             let roles = welcome.details.roles.unwrap();
             assert!(roles.has(Role::Broker) && roles.has(Role::Dealer));
@@ -327,15 +326,21 @@ fn a_last_word_that_does_not_fit_is_said_in_fewer() {
     {
         let mut net = Net::new();
         let peer = net.join_as(all_roles(), Serializer::Json, 512);
-        net.router.kill(net.now, peer, &uri(&reason), &"w".repeat(512));
+        net.kill(peer, &uri(&reason), &"w".repeat(512));
         let Message::Goodbye(goodbye) = net.one(peer) else { panic!() };
         assert_eq!((goodbye.reason.as_str(), &goodbye.details.message), (told, &None));
+        net.end(&[peer]);
+
+        let asks = Authentication::new().dynamic("magic");
+        let mut net = Net::with(RouterConfig::new().realm(uri(REALM), asks));
         let gated = net.attach_with(Serializer::Json, 512, TransportDetails::local());
-        net.router.kill(net.now, gated, &uri(&reason), &"w".repeat(512));
+        net.send(gated, hello_with(&["magic"], None));
+        let Some(RouterEvent::Authenticate(request)) = net.router.poll_event() else { panic!("a question") };
+        net.router.deny(request.decision, &uri(&reason), &"w".repeat(512)).unwrap();
         let received = net.receive(gated);
         let [Message::Abort(abort)] = &received.messages[..] else { panic!("{received:?}") };
         let told = if reason.len() > 512 { "wamp.error.authentication_failed" } else { told };
         assert_eq!((abort.reason.as_str(), &abort.details.message), (told, &None));
-        net.end(&[peer, gated]);
+        net.end(&[gated]);
     }
 }

@@ -24,7 +24,7 @@ const WAYS: [fn(&mut Net, PeerId); 5] = [
     },
     |net, peer| net.send(peer, hello(all_roles())),
     |net, peer| {
-        net.router.kill(net.now, peer, &uris::KILLED, "bye");
+        net.kill(peer, &uris::KILLED, "bye");
         net.router.check_invariants().unwrap();
     },
 ];
@@ -48,7 +48,7 @@ fn caller_leaves_and_the_callee_is_interrupted() {
         assert_eq!((interrupt.request, interrupt.options.mode), (invocation, Some(CancelMode::KillNoWait)));
         net.send(callee, yield_(invocation, number(1)));
         net.silent(callee);
-        assert!(net.router.is_joined(callee), "a late answer does not hurt the callee");
+        assert!(net.is_joined(callee), "a late answer does not hurt the callee");
         net.end(&[caller, callee]);
     }
 }
@@ -87,7 +87,7 @@ fn caller_leaves_after_cancel() {
         net.detach(caller);
         net.silent(callee);
         net.send(callee, yield_(invocation, number(1)));
-        assert!(net.router.is_joined(callee));
+        assert!(net.is_joined(callee));
         net.end(&[callee]);
     }
 }

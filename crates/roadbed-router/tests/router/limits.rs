@@ -173,7 +173,7 @@ fn events_that_wait_for_the_driver() {
     let mut net = Net::with(config().limits(Limits::default().queued_events(10)));
     let (member, joiner) = (net.join(), net.attach());
     let mut turns = 0;
-    while net.router.wants_input(joiner) {
+    while net.wants_input(joiner) {
         net.welcome(joiner, hello(all_roles()));
         net.ask(joiner, goodbye("wamp.close.normal"));
         turns += 1;
@@ -182,16 +182,16 @@ fn events_that_wait_for_the_driver() {
     let waiting = net.router.stats().queued_events;
     assert!((10..=12).contains(&waiting), "{waiting}");
     let newcomer = net.attach();
-    assert!(!net.router.wants_input(newcomer));
-    assert!(net.router.wants_input(member), "sessions cause no such events");
+    assert!(!net.wants_input(newcomer));
+    assert!(net.wants_input(member), "sessions cause no such events");
     while net.router.poll_ready().is_some() {}
     for _ in 0..waiting - 6 {
         net.router.poll_event().unwrap();
     }
-    assert!(!net.router.wants_input(joiner) && net.router.poll_ready().is_none());
+    assert!(!net.wants_input(joiner) && net.router.poll_ready().is_none());
     net.router.poll_event().unwrap();
     let named: Vec<_> = std::iter::from_fn(|| net.router.poll_ready()).collect();
     assert!(named.contains(&joiner) && named.contains(&newcomer), "{named:?}");
-    assert!(net.router.wants_input(joiner) && net.router.wants_input(newcomer));
+    assert!(net.wants_input(joiner) && net.wants_input(newcomer));
     net.end(&[member, joiner, newcomer]);
 }

@@ -18,6 +18,7 @@ mod payloads;
 mod publishing;
 mod pubsub;
 mod queues;
+mod shards;
 mod shutdown;
 mod tickets;
 mod upgrades;

@@ -1,5 +1,7 @@
 //! A router and its peers, for tests: messages in, decoded messages out, time by hand.
 
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -8,7 +10,7 @@ use roadbed_core::id::{RegistrationId, RequestId, SubscriptionId};
 use roadbed_core::limits::Limits;
 use roadbed_core::message::{
     Authenticate, Call, Cancel, Error, Goodbye, Hello, HelloDetails, Message, MessageType, Publish, RawDict,
-    Register, Sparse, Subscribe, Unregister, Unsubscribe, Welcome, Yield,
+    Register, Sparse, Subscribe, UnknownMessage, Unregister, Unsubscribe, Welcome, Yield,
 };
 use roadbed_core::options::{CancelMode, CancelOptions, PublishOptions};
 use roadbed_core::payload::Payload;
@@ -18,17 +20,31 @@ use roadbed_core::time::{Timestamp, UnixMicros};
 use roadbed_core::transport::TransportDetails;
 use roadbed_core::uri::Uri;
 use roadbed_router::{
-    Access, Authentication, Authorization, AuthorizationRequest, Outgoing, PeerId, Router, RouterConfig,
-    RouterEvent, Verdict,
+    Access, Authentication, Authorization, AuthorizationRequest, PeerId, Port, Router, RouterConfig,
+    RouterEvent, SessionInfo, Verdict,
 };
 
 /// The realm of most tests.
 pub(crate) const REALM: &str = "realm1";
 
-/// A router under test. After every step its tables are checked.
+/// A router under test, and a port of whole messages for each peer. After every step the tables are checked.
+///
+/// A port exchanges with the router only when its peer sends or [receives](Net::receive) something, and takes one
+/// message at a time, so everything else waits in the router.
 pub(crate) struct Net {
     pub(crate) router: Router,
     pub(crate) now: Timestamp,
+    /// What peers speak that do not say it.
+    serializer: Serializer,
+    limits: Limits,
+    peers: BTreeMap<PeerId, Peer>,
+}
+
+struct Peer {
+    port: Port,
+    serializer: Serializer,
+    /// Sent, and not welcome yet.
+    sent: VecDeque<Bytes>,
 }
 
 /// What a peer received.
@@ -87,14 +103,30 @@ impl Net {
     }
 
     pub(crate) fn with(config: RouterConfig) -> Self {
+        Self::seeded(config, [42; 32])
+    }
+
+    pub(crate) fn seeded(config: RouterConfig, seed: [u8; 32]) -> Self {
         config.check().unwrap();
         let now = Timestamp::ZERO;
-        let router = Router::new(config.into_shared(), [42; 32], now, UnixMicros::default());
-        Self { router, now }
+        let limits = config.limits.clone();
+        let router = Router::new(config.into_shared(), seed, now, UnixMicros::default());
+        Self { router, now, serializer: Serializer::Cbor, limits, peers: BTreeMap::new() }
+    }
+
+    pub(crate) fn in_msgpack(mut self) -> Self {
+        self.serializer = Serializer::MsgPack;
+        self
+    }
+
+    /// Peers speak JSON, unless they say otherwise: see [`send_text`](Self::send_text).
+    pub(crate) fn in_json(mut self) -> Self {
+        self.serializer = Serializer::Json;
+        self
     }
 
     pub(crate) fn attach(&mut self) -> PeerId {
-        self.attach_with(Serializer::Cbor, 1 << 20, TransportDetails::local())
+        self.attach_with(self.serializer, 1 << 20, TransportDetails::local())
     }
 
     pub(crate) fn attach_with(
@@ -103,12 +135,80 @@ impl Net {
         max_receive: usize,
         details: TransportDetails,
     ) -> PeerId {
-        self.router.attach(self.now, serializer, max_receive, details)
+        let port = Port::messages(&self.limits, serializer, max_receive, details, self.now);
+        // One message is taken at a time: the others wait in the router.
+        self.attach_port(port.window(1), serializer)
+    }
+
+    pub(crate) fn attach_port(&mut self, mut port: Port, serializer: Serializer) -> PeerId {
+        port.exchange(&mut self.router, self.now);
+        let peer = port.peer().unwrap();
+        self.peers.insert(peer, Peer { port, serializer, sent: VecDeque::new() });
+        peer
     }
 
     pub(crate) fn send(&mut self, peer: PeerId, message: impl Into<Message>) {
-        self.router.handle_message(self.now, peer, message.into());
+        self.send_unchecked(peer, message);
         self.router.check_invariants().unwrap();
+    }
+
+    /// As [`send`](Self::send), for storms: checking takes long where there is much to check.
+    pub(crate) fn send_unchecked(&mut self, peer: PeerId, message: impl Into<Message>) {
+        let Some(serializer) = self.peers.get(&peer).map(|peer| peer.serializer) else { return };
+        self.send_bytes(peer, encode(serializer, &message.into()));
+    }
+
+    /// Sends a message as it stands, be it right or wrong.
+    pub(crate) fn send_bytes(&mut self, peer: PeerId, message: Bytes) {
+        if let Some(peer) = self.peers.get_mut(&peer) {
+            peer.sent.push_back(message);
+        }
+        self.serve(peer);
+    }
+
+    /// The peer's port exchanges with the router as long as there is something to hand over.
+    pub(crate) fn serve(&mut self, peer: PeerId) {
+        let Some(Peer { port, sent, .. }) = self.peers.get_mut(&peer) else { return };
+        loop {
+            port.serve(&mut self.router, self.now, &mut BytesMut::new());
+            if !port.wants_input() {
+                break;
+            }
+            let Some(message) = sent.pop_front() else { break };
+            port.handle_message(self.now, &message);
+        }
+    }
+
+    /// Whether the peer's transport is dropped, or closed.
+    pub(crate) fn is_dropped(&mut self, peer: PeerId) -> bool {
+        self.must_drop(peer) || self.peers[&peer].port.has_ended()
+    }
+
+    /// Whether more of a peer would be read.
+    pub(crate) fn wants_input(&mut self, peer: PeerId) -> bool {
+        self.exchange(peer);
+        self.peers.get(&peer).is_some_and(|peer| peer.port.wants_input())
+    }
+
+    /// Whether the peer's transport is to be dropped.
+    pub(crate) fn must_drop(&mut self, peer: PeerId) -> bool {
+        self.exchange(peer);
+        self.peers.get(&peer).is_some_and(|peer| peer.port.must_drop())
+    }
+
+    fn exchange(&mut self, peer: PeerId) {
+        if let Some(Peer { port, .. }) = self.peers.get_mut(&peer) {
+            port.exchange(&mut self.router, self.now);
+            port.advance(self.now);
+        }
+    }
+
+    pub(crate) fn session(&self, peer: PeerId) -> Option<&Arc<SessionInfo>> {
+        self.router.sessions().find(|session| session.peer == peer)
+    }
+
+    pub(crate) fn is_joined(&self, peer: PeerId) -> bool {
+        self.session(peer).is_some()
     }
 
     /// Sends and returns the answer.
@@ -119,15 +219,34 @@ impl Net {
 
     pub(crate) fn receive(&mut self, peer: PeerId) -> Received {
         let mut received = Received::default();
-        while let Some(outgoing) = self.router.poll_outgoing(peer) {
-            assert!(received.close.is_none(), "something follows Close");
-            match outgoing {
-                Outgoing::Message(encoded) => received.messages.push(decode(&encoded)),
-                Outgoing::Close(reason) => received.close = Some(reason),
-            }
-        }
+        received.messages.extend(std::iter::from_fn(|| self.poll_one(peer)));
+        received.close = self.peers.get(&peer).and_then(|peer| peer.port.closing().cloned());
         self.router.check_invariants().unwrap();
         received
+    }
+
+    /// Takes the next message for a peer, as it was encoded.
+    pub(crate) fn poll_encoded(&mut self, peer: PeerId) -> Option<Encoded> {
+        let taken = self.peers.get_mut(&peer)?.port.poll_message();
+        self.serve(peer);
+        taken.or_else(|| self.peers.get_mut(&peer)?.port.poll_message())
+    }
+
+    /// Takes the next message for a peer.
+    pub(crate) fn poll_one(&mut self, peer: PeerId) -> Option<Message> {
+        self.poll_encoded(peer).map(|encoded| decode(&encoded))
+    }
+
+    /// Ends the session of a peer from the router's side.
+    pub(crate) fn kill(&mut self, peer: PeerId, reason: &Uri, message: &str) {
+        let session = self.session(peer).expect("it is joined").id;
+        assert!(self.router.kill(self.now, session, reason, message));
+    }
+
+    /// Sends JSON text as it stands.
+    pub(crate) fn send_text(&mut self, peer: PeerId, json: &str) {
+        assert_eq!(self.peers[&peer].serializer, Serializer::Json);
+        self.send_bytes(peer, Bytes::copy_from_slice(json.as_bytes()));
     }
 
     /// What a peer received, which stays open.
@@ -149,7 +268,7 @@ impl Net {
     }
 
     pub(crate) fn join(&mut self) -> PeerId {
-        self.join_as(all_roles(), Serializer::Cbor, 1 << 20)
+        self.join_as(all_roles(), self.serializer, 1 << 20)
     }
 
     pub(crate) fn join_as(&mut self, roles: Roles, serializer: Serializer, max_receive: usize) -> PeerId {
@@ -204,24 +323,44 @@ impl Net {
 
     pub(crate) fn pass(&mut self, span: Duration) {
         self.now = self.now + span;
-        self.router.handle_timeout(self.now);
-        self.router.check_invariants().unwrap();
+        self.expire();
     }
 
     /// Lets time pass from deadline to deadline, as a driver does.
     pub(crate) fn pass_stepwise(&mut self, span: Duration) {
         let end = self.now + span;
-        while let Some(at) = self.router.poll_timeout().filter(|&at| at <= end) {
+        while let Some(at) = self.poll_timeout().filter(|&at| at <= end) {
             assert!(at > self.now, "poll_timeout is in the past");
             self.now = at;
-            self.router.handle_timeout(at);
-            self.router.check_invariants().unwrap();
+            self.expire();
         }
         self.pass(end.saturating_since(self.now));
     }
 
+    /// The next deadline of the router and of all ports.
+    pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
+        let of_ports = self.peers.values().filter_map(|peer| peer.port.poll_timeout());
+        of_ports.chain(self.router.poll_timeout()).min()
+    }
+
+    fn expire(&mut self) {
+        self.router.handle_timeout(self.now);
+        for Peer { port, .. } in self.peers.values_mut() {
+            port.handle_timeout(self.now);
+            while port.wants_exchange() {
+                port.exchange(&mut self.router, self.now);
+                port.advance(self.now);
+            }
+        }
+        self.router.check_invariants().unwrap();
+    }
+
     pub(crate) fn detach(&mut self, peer: PeerId) {
-        self.router.detach(self.now, peer, CloseReason::Eof);
+        if let Some(mut gone) = self.peers.remove(&peer) {
+            gone.port.handle_eof(self.now);
+            gone.port.serve(&mut self.router, self.now, &mut BytesMut::new());
+            assert!(gone.port.has_ended());
+        }
         self.router.check_invariants().unwrap();
     }
 
@@ -280,6 +419,35 @@ pub(crate) fn assert_idle(router: &Router) {
     ];
     assert_eq!(busy, [0; 12], "{stats:?}");
     router.check_invariants().unwrap();
+}
+
+/// A message as a peer sends it, be it right or wrong.
+pub(crate) fn encode(serializer: Serializer, message: &Message) -> Bytes {
+    if let &Message::Unknown(UnknownMessage { code }) = message {
+        let code = code.to_be_bytes();
+        return match serializer {
+            Serializer::Json => format!("[{}]", u16::from_be_bytes(code)).into(),
+            Serializer::MsgPack => [&[0x91, 0xCD][..], &code].concat().into(),
+            _ => [&[0x81, 0x19][..], &code].concat().into(),
+        };
+    }
+    serializer.encode_within(message, usize::MAX, &mut BytesMut::new()).unwrap().to_bytes()
+}
+
+/// A message without payload as a peer sends it, with these arguments behind it, right or wrong.
+pub(crate) fn encode_with(serializer: Serializer, message: impl Into<Message>, args: &[u8]) -> Bytes {
+    let mut bytes = encode(serializer, &message.into()).to_vec();
+    if serializer == Serializer::Json {
+        bytes.pop();
+        bytes.push(b',');
+        bytes.extend_from_slice(args);
+        bytes.push(b']');
+    } else {
+        // The head of a short array counts its elements.
+        bytes[0] += 1;
+        bytes.extend_from_slice(args);
+    }
+    bytes.into()
 }
 
 pub(crate) fn bytes_of(encoded: &Encoded) -> Bytes {

@@ -52,7 +52,7 @@ fn requests_keep_their_order() {
     net.send(peer, unregister(8, registration));
     net.send(peer, call(9, "com.example.p"));
     net.silent(peer);
-    assert!(net.router.wants_input(peer), "it is read on");
+    assert!(net.wants_input(peer), "it is read on");
     assert_eq!(net.router.stats().waiting, 7);
     let question = net.question();
     net.decide(&question, Verdict::allow());
@@ -208,12 +208,12 @@ fn goodbye_waits_for_its_turn() {
     net.send(peer, subscribe(2, "com.example.t"));
     net.send(peer, goodbye("wamp.close.normal"));
     net.silent(peer);
-    assert!(net.router.is_joined(peer));
+    assert!(net.is_joined(peer));
     net.decide(&question, Verdict::allow());
     let answers = net.messages(peer);
     assert_eq!(answered(&answers[..2]), [1, 2]);
     assert!(matches!(answers[2..], [Message::Goodbye(_)]), "{answers:?}");
-    assert!(!net.router.is_joined(peer));
+    assert!(!net.is_joined(peer));
     // And it may come again.
     net.welcome(peer, hello(all_roles()));
     net.end(&[peer]);
@@ -255,7 +255,7 @@ fn answers_pass_a_goodbye_that_waits() {
 fn a_session_is_killed_whose_goodbye_waits() {
     let (mut net, peer, _) = parked();
     net.send(peer, goodbye("wamp.close.normal"));
-    net.router.kill(net.now, peer, &uris::KILLED, "enough");
+    net.kill(peer, &uris::KILLED, "enough");
     net.router.check_invariants().unwrap();
     let received = net.receive(peer);
     assert!(matches!(received.messages[..], [Message::Goodbye(_)]), "{received:?}");

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use roadbed_core::error::uris;
 use roadbed_core::limits::Limits;
-use roadbed_core::message::{Message, MessageType};
+use roadbed_core::message::{Call, Message, MessageType, Publish};
 use roadbed_core::options::PublishOptions;
 use roadbed_core::payload::Payload;
 use roadbed_core::serializer::Serializer::{self, Cbor, Json, MsgPack};
@@ -25,16 +25,14 @@ fn payload(serializer: Serializer, args: &[u8]) -> Payload {
     }
 }
 
-/// Payloads of which no peer can be given anything.
-fn unreadable() -> Vec<Payload> {
-    vec![
-        payload(Json, b"[1,NaN]"),
-        payload(Json, br#"["\u0000abcde"]"#),
-        payload(Json, b"[\"\xff\"]"),
-        payload(MsgPack, &[0x91, 0xa3, 0xed, 0xa0, 0xbd]),
-        payload(Cbor, &[0x81, 0x63, 0xed, 0xa0, 0xbd]),
-    ]
-}
+/// Arguments of which no peer can be given anything.
+const UNREADABLE: [(Serializer, &[u8]); 5] = [
+    (Json, b"[1,NaN]"),
+    (Json, br#"["\u0000abcde"]"#),
+    (Json, b"[\"\xff\"]"),
+    (MsgPack, &[0x91, 0xa3, 0xed, 0xa0, 0xbd]),
+    (Cbor, &[0x81, 0x63, 0xed, 0xa0, 0xbd]),
+];
 
 /// Payloads that pass between peers of their serializer, and what is in them.
 fn odd() -> Vec<(Payload, &'static str)> {
@@ -69,23 +67,22 @@ fn still_works(net: &mut Net, caller: PeerId, callee: PeerId, request: u64) {
 
 #[test]
 fn what_no_peer_can_be_given_costs_its_call_or_its_result() {
-    for payload in unreadable() {
+    for (serializer, args) in UNREADABLE {
         let mut net = Net::new();
-        let serializer = payload.serializer();
         let (caller, callee) = (join(&mut net, serializer), join(&mut net, serializer));
         net.register(callee, 1, "com.example.p");
-        let mut request = call(1, "com.example.p");
-        request.payload = payload.clone();
-        let answer = net.ask(caller, request);
-        expect_error(&answer, MessageType::Call, 1, &uris::INVALID_PAYLOAD);
+        let request = Call { payload: Payload::EMPTY, ..call(1, "com.example.p") };
+        net.send_bytes(caller, encode_with(serializer, request, args));
+        expect_error(&net.one(caller), MessageType::Call, 1, &uris::INVALID_PAYLOAD);
         net.silent(callee);
 
         let invocation = net.call(caller, callee, 2, "com.example.p");
-        net.send(callee, yield_(invocation, payload.clone()));
+        net.send_bytes(callee, encode_with(serializer, yield_(invocation, Payload::EMPTY), args));
         expect_error(&net.one(caller), MessageType::Call, 2, &uris::INVALID_PAYLOAD);
         net.silent(callee);
         let invocation = net.call(caller, callee, 3, "com.example.p");
-        net.send(callee, invocation_error(invocation, "com.example.error", payload));
+        let error = invocation_error(invocation, "com.example.error", Payload::EMPTY);
+        net.send_bytes(callee, encode_with(serializer, error, args));
         expect_error(&net.one(caller), MessageType::Call, 3, &uris::INVALID_PAYLOAD);
         net.silent(callee);
         still_works(&mut net, caller, callee, 4);
@@ -95,22 +92,20 @@ fn what_no_peer_can_be_given_costs_its_call_or_its_result() {
 
 #[test]
 fn what_no_peer_can_be_given_costs_its_publication() {
-    for payload in unreadable() {
+    for (serializer, args) in UNREADABLE {
         for subscribers in [0, 1] {
             let mut net = Net::new();
-            let publisher = join(&mut net, payload.serializer());
-            let subscriber = join(&mut net, payload.serializer());
+            let (publisher, subscriber) = (join(&mut net, serializer), join(&mut net, serializer));
             if subscribers > 0 {
                 net.subscribe(subscriber, 1, "com.example.t");
             }
             net.events();
-            let mut publication = publish_with(1, "com.example.t", acknowledged());
-            publication.payload = payload.clone();
-            let answer = net.ask(publisher, publication);
-            expect_error(&answer, MessageType::Publish, 1, &uris::INVALID_PAYLOAD);
-            let mut publication = publish(2, "com.example.t");
-            publication.payload = payload.clone();
-            net.send(publisher, publication);
+            let publication = publish_with(1, "com.example.t", acknowledged());
+            let publication = Publish { payload: Payload::EMPTY, ..publication };
+            net.send_bytes(publisher, encode_with(serializer, publication, args));
+            expect_error(&net.one(publisher), MessageType::Publish, 1, &uris::INVALID_PAYLOAD);
+            let publication = Publish { payload: Payload::EMPTY, ..publish(2, "com.example.t") };
+            net.send_bytes(publisher, encode_with(serializer, publication, args));
             net.silent(publisher);
             net.silent(subscriber);
             let events = net.events();

@@ -58,7 +58,7 @@ fn its_lists_say_who_does() {
     for peer in peers {
         net.subscribe(peer, 1, TOPIC);
     }
-    let first = net.router.session(peers[0]).unwrap().id;
+    let first = net.session(peers[0]).unwrap().id;
     let mut options = PublishOptions::new();
     options.eligible = Some(vec![first]);
     publish_to(&mut net, TOPIC, options).unwrap();

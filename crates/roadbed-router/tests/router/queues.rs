@@ -7,7 +7,7 @@ use roadbed_core::limits::Limits;
 use roadbed_core::message::{Message, MessageType};
 use roadbed_core::options::CancelMode;
 use roadbed_core::serializer::Serializer;
-use roadbed_router::{MESSAGE_COST, OVERRUN_FACTOR, Outgoing, PeerId, RouterConfig};
+use roadbed_router::{MESSAGE_COST, OVERRUN_FACTOR, PeerId, RouterConfig};
 
 use crate::net::*;
 
@@ -39,10 +39,10 @@ fn events_beyond_the_budget_are_dropped_and_counted() {
     assert!(stats.queued_bytes <= BUDGET);
     let kept = stats.queued_messages;
     assert_eq!(stats.counters.events_dropped, 100 - kept as u64);
-    assert!(net.router.wants_input(slow));
-    assert!(net.router.wants_input(publisher));
+    assert!(net.wants_input(slow));
+    assert!(net.wants_input(publisher));
     net.pass(Duration::from_secs(60));
-    assert!(net.router.is_joined(slow), "losing events is all that happens");
+    assert!(net.is_joined(slow), "losing events is all that happens");
     assert_eq!(net.messages(slow).len(), kept);
     send_event(&mut net, publisher, 101);
     assert_eq!(net.messages(slow).len(), 1);
@@ -58,7 +58,7 @@ fn memory_stays_within_the_budgets_whatever_is_published() {
         net.subscribe(peer, 1, TOPIC);
     }
     for request in 1..=20_000 {
-        net.router.handle_message(net.now, publisher, publish(request, TOPIC).into());
+        net.send(publisher, publish(request, TOPIC));
     }
     assert!(net.router.stats().queued_bytes <= slow.len() * BUDGET);
     net.detach(publisher);
@@ -82,7 +82,7 @@ fn an_invocation_beyond_the_budget_makes_the_callee_unavailable() {
     };
     let text = expect_error(&answer, MessageType::Call, request, &uris::UNAVAILABLE);
     assert!(text.contains("output_size") && text.contains("20000"), "{text}");
-    assert!(net.router.is_joined(callee));
+    assert!(net.is_joined(callee));
     let invocations = net.messages(callee);
     assert_eq!(invocations.len() as u64, request - 1);
     assert_eq!(net.call(caller, callee, request + 1, PROCEDURE), id(request), "no id was used");
@@ -94,14 +94,14 @@ fn replies_beyond_the_budget_are_kept_and_the_peer_is_not_read() {
     let mut net = Net::with(small());
     let peer = net.join();
     let mut request = 0;
-    while net.router.wants_input(peer) {
+    while net.wants_input(peer) {
         request += 1;
         net.send(peer, publish_with(request, TOPIC, acknowledged()));
     }
     assert!(net.router.stats().queued_bytes > BUDGET);
     assert_eq!(net.router.next_deadline().unwrap().1, Deadline::Stalled);
-    let Some(Outgoing::Message(_)) = net.router.poll_outgoing(peer) else { panic!() };
-    assert!(net.router.wants_input(peer), "one drained reply is enough here");
+    net.poll_one(peer).unwrap();
+    assert!(net.wants_input(peer), "one drained reply is enough here");
     assert_eq!(net.router.poll_timeout(), None);
     assert_eq!(net.messages(peer).len() as u64, request - 1, "none is lost");
     net.end(&[peer]);
@@ -114,19 +114,19 @@ fn a_peer_that_drains_nothing_for_five_seconds_is_closed() {
     net.register(peer, 1, PROCEDURE);
     net.call(other, peer, 1, PROCEDURE);
     let mut request = 1;
-    while net.router.wants_input(peer) {
+    while net.wants_input(peer) {
         request += 1;
         net.send(peer, publish_with(request, TOPIC, acknowledged()));
     }
     while net.router.poll_ready().is_some() {}
     net.pass_stepwise(Duration::from_millis(4_999));
-    assert!(net.router.is_joined(peer));
+    assert!(net.is_joined(peer));
     net.pass_stepwise(Duration::from_millis(1));
-    assert!(!net.router.is_joined(peer));
+    assert!(!net.is_joined(peer));
     expect_error(&net.one(other), MessageType::Call, 1, &uris::CANCELED);
     assert_eq!(net.router.poll_ready(), Some(other));
     assert_eq!(net.router.poll_ready(), Some(peer));
-    assert!(net.router.must_drop(peer));
+    assert!(net.must_drop(peer));
     let received = net.receive(peer);
     assert_eq!(received.messages, [], "what it does not take is dropped");
     assert_eq!(received.close, Some(CloseReason::Timeout(Deadline::Stalled)));
@@ -143,12 +143,12 @@ fn a_peer_that_drains_slowly_stays() {
     }
     for _ in 0..60 {
         net.pass_stepwise(Duration::from_secs(4));
-        assert!(net.router.poll_outgoing(peer).is_some());
-        assert!(net.router.is_joined(peer));
-        assert!(!net.router.wants_input(peer));
+        assert!(net.poll_one(peer).is_some());
+        assert!(net.is_joined(peer));
+        assert!(!net.wants_input(peer));
     }
     net.pass_stepwise(Duration::from_secs(10));
-    assert!(!net.router.is_joined(peer));
+    assert!(!net.is_joined(peer));
 }
 
 #[test]
@@ -160,14 +160,14 @@ fn a_peer_at_four_times_its_budget_is_closed_at_once() {
         net.call(caller, callee, request, PROCEDURE);
     }
     let mut answered = 0;
-    while net.router.is_joined(caller) {
+    while net.is_joined(caller) {
         answered += 1;
         net.send(callee, yield_(id(answered), text(Serializer::Cbor, 900)));
     }
     let expected = OVERRUN_FACTOR * BUDGET / (900 + MESSAGE_COST);
     assert!((answered as usize).abs_diff(expected) <= 2, "{answered} of about {expected}");
-    assert!(net.router.must_drop(caller));
-    assert!(net.router.is_joined(callee));
+    assert!(net.must_drop(caller));
+    assert!(net.is_joined(callee));
     assert_eq!(net.router.stats().calls, 0);
     let interrupts = net.messages(callee);
     assert_eq!(interrupts.len() as u64, 200 - answered, "the callee is told about the others");
@@ -206,7 +206,7 @@ fn interrupts_do_not_push_a_slow_callee_over_its_budget() {
     }
     let answers = net.messages(caller);
     assert_eq!(answers.len() as u64, request - 1, "a callee that takes nothing cannot be waited for");
-    assert!(net.router.wants_input(callee));
+    assert!(net.wants_input(callee));
     assert!(net.router.stats().queued_bytes <= BUDGET);
     net.end(&[caller, callee]);
 }
@@ -216,9 +216,9 @@ fn an_aborted_peer_that_takes_nothing_is_dropped_after_five_seconds() {
     let mut net = Net::new();
     let peer = net.join();
     net.send(peer, hello(all_roles()));
-    assert!(!net.router.must_drop(peer));
+    assert!(!net.is_dropped(peer));
     net.pass_stepwise(Duration::from_secs(5));
-    assert!(net.router.must_drop(peer));
+    assert!(net.is_dropped(peer));
     let received = net.receive(peer);
     assert!(matches!(received.close, Some(CloseReason::PeerViolation(_))), "{received:?}");
     net.end(&[peer]);
@@ -234,12 +234,12 @@ fn an_aborted_peer_that_takes_too_long_is_dropped_after_five_seconds() {
     net.send(peer, hello(all_roles()));
     for _ in 0..4 {
         net.pass_stepwise(Duration::from_secs(1));
-        assert!(matches!(net.router.poll_outgoing(peer), Some(Outgoing::Message(_))));
-        assert!(!net.router.must_drop(peer));
+        assert!(net.poll_one(peer).is_some());
+        assert!(!net.must_drop(peer));
     }
     net.pass_stepwise(Duration::from_secs(1));
-    assert!(net.router.must_drop(peer));
-    assert!(matches!(net.router.poll_outgoing(peer), Some(Outgoing::Close(CloseReason::PeerViolation(_)))));
+    assert!(net.must_drop(peer));
+    assert!(matches!(net.receive(peer).close, Some(CloseReason::PeerViolation(_))));
     net.end(&[peer]);
 }
 

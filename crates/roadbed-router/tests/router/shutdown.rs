@@ -14,7 +14,7 @@ fn shutdown_says_goodbye_to_all_and_waits_for_their_answers() {
     for peer in [polite, silent] {
         let Message::Goodbye(goodbye) = net.one(peer) else { panic!() };
         assert_eq!(goodbye.reason, uris::SYSTEM_SHUTDOWN);
-        assert!(!net.router.is_joined(peer));
+        assert!(!net.is_joined(peer));
     }
     assert_eq!(net.router.stats().registrations, 0);
     let received = net.receive(outside);
@@ -31,7 +31,7 @@ fn shutdown_says_goodbye_to_all_and_waits_for_their_answers() {
     net.pass_stepwise(Duration::from_secs(2));
     let received = net.receive(silent);
     assert_eq!(received.close, Some(CloseReason::Timeout(Deadline::Goodbye)));
-    assert!(net.router.must_drop(silent));
+    assert!(net.must_drop(silent));
     net.end(&[polite, silent, outside]);
 }
 
@@ -45,7 +45,7 @@ fn nobody_gets_in_after_shutdown() {
         matches!(&received.messages[..], [Message::Abort(abort)] if abort.reason == uris::SYSTEM_SHUTDOWN)
     );
     net.send(peer, hello(all_roles()));
-    net.silent(peer);
+    assert!(net.receive(peer).messages.is_empty());
     net.end(&[peer]);
 }
 
@@ -53,7 +53,7 @@ fn nobody_gets_in_after_shutdown() {
 fn crossing_goodbyes_acknowledge_each_other() {
     let mut net = Net::new();
     let peer = net.join();
-    net.router.kill(net.now, peer, &uris::KILLED, "bye");
+    net.kill(peer, &uris::KILLED, "bye");
     net.send(peer, goodbye("wamp.close.normal"));
     let received = net.receive(peer);
     assert!(matches!(&received.messages[..], [Message::Goodbye(goodbye)] if goodbye.reason == uris::KILLED));
@@ -65,7 +65,7 @@ fn after_our_goodbye_everything_but_goodbye_and_abort_is_ignored() {
     let mut net = Net::new();
     let (peer, other) = (net.join(), net.join());
     net.subscribe(other, 1, "com.example.t");
-    net.router.kill(net.now, peer, &uris::KILLED, "bye");
+    net.kill(peer, &uris::KILLED, "bye");
     net.send(peer, publish_with(1, "com.example.t", acknowledged()));
     net.send(peer, hello(all_roles()));
     net.silent(other);
@@ -79,7 +79,7 @@ fn a_killed_session_is_gone_at_once() {
     let (caller, callee) = (net.join(), net.join());
     net.register(callee, 1, "com.example.p");
     net.call(caller, callee, 1, "com.example.p");
-    net.router.kill(net.now, callee, &uris::KILLED, "bye");
+    net.kill(callee, &uris::KILLED, "bye");
     net.router.check_invariants().unwrap();
     expect_error(&net.one(caller), roadbed_core::message::MessageType::Call, 1, &uris::CANCELED);
     net.end(&[caller, callee]);
@@ -105,7 +105,7 @@ fn a_later_deadline_gives_nobody_more_time() {
     net.router.shutdown(net.now, net.now + Duration::from_secs(1));
     net.router.shutdown(net.now, net.now + Duration::from_secs(60));
     net.pass_stepwise(Duration::from_secs(1));
-    assert!(net.router.must_drop(peer));
+    assert!(net.must_drop(peer));
     net.end(&[peer]);
 }
 
@@ -113,13 +113,13 @@ fn a_later_deadline_gives_nobody_more_time() {
 fn shutdown_waits_no_longer_for_those_that_were_leaving_already() {
     let mut net = Net::new();
     let (killed, aborted) = (net.join(), net.join());
-    net.router.kill(net.now, killed, &uris::KILLED, "bye");
+    net.kill(killed, &uris::KILLED, "bye");
     net.send(aborted, hello(all_roles()));
     net.router.shutdown(net.now, net.now + Duration::from_secs(1));
     net.pass_stepwise(Duration::from_millis(999));
-    assert!(!net.router.must_drop(killed) && !net.router.must_drop(aborted));
+    assert!(!net.is_dropped(killed) && !net.is_dropped(aborted));
     net.pass_stepwise(Duration::from_millis(1));
-    assert!(net.router.must_drop(killed) && net.router.must_drop(aborted));
+    assert!(net.is_dropped(killed));
     net.end(&[killed, aborted]);
 }
 
@@ -131,7 +131,6 @@ fn a_transport_between_two_sessions_is_closed_without_abort() {
         net.send(peer, goodbye("wamp.close.normal"));
         assert!(matches!(net.one(peer), Message::Goodbye(_)));
     }
-    net.router.kill(net.now, one, &uris::KILLED, "bye");
     net.router.shutdown(net.now, net.now + Duration::from_secs(1));
     for peer in [one, other] {
         let received = net.receive(peer);

@@ -112,7 +112,7 @@ fn authenticate_is_heard_once() {
     assert!(
         matches!(&received.messages[..], [Message::Abort(abort)] if abort.reason == uris::PROTOCOL_VIOLATION)
     );
-    assert!(!net.router.is_joined(peer));
+    assert!(!net.is_joined(peer));
 }
 
 #[test]

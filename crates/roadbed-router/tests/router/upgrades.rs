@@ -36,7 +36,7 @@ fn a_path_with_a_realm_lets_nobody_into_another() {
     let [Message::Abort(abort)] = &received.messages[..] else { panic!("{received:?}") };
     assert_eq!(abort.reason, uris::NO_SUCH_REALM);
     assert!(abort.details.message.as_ref().unwrap().contains("path"));
-    assert!(received.close.is_none() && !net.router.is_joined(peer));
+    assert!(received.close.is_none() && !net.is_joined(peer));
     net.detach(peer);
 
     // The same realm elsewhere is no problem, and neither is the right one here.
@@ -44,7 +44,7 @@ fn a_path_with_a_realm_lets_nobody_into_another() {
     net.welcome(elsewhere, other);
     let here = attach(&mut net, HEAD, Some(REALM));
     assert_eq!(net.welcome(here, hello(all_roles())).details.realm, None);
-    assert_eq!(net.router.session(here).unwrap().realm, uri(REALM));
+    assert_eq!(net.session(here).unwrap().realm, uri(REALM));
     net.end(&[elsewhere, here]);
 }
 
@@ -57,7 +57,7 @@ fn who_names_no_realm_gets_that_of_the_path() {
     hello.realm = None;
     let welcome = net.welcome(peer, hello);
     assert_eq!(welcome.details.realm, Some(uri(REALM)));
-    assert_eq!(net.router.session(peer).unwrap().realm, uri(REALM));
+    assert_eq!(net.session(peer).unwrap().realm, uri(REALM));
     net.end(&[peer]);
 }
 
@@ -107,7 +107,7 @@ fn whoever_decides_sees_headers_and_cookies() {
     assert_eq!((request.cookie("id"), request.header("authorization")), (Some("4711"), Some("Bearer x")));
     let shown = format!("{events:?}");
     assert!(!shown.contains("4711") && !shown.contains("Bearer") && !shown.contains("tenant"), "{shown}");
-    net.router.grant(net.now, question.decision, Grant::new("joe", "user")).unwrap();
+    net.router.grant(question.decision, Grant::new("joe", "user")).unwrap();
     assert!(matches!(net.one(peer), Message::Welcome(_)));
     net.end(&[peer]);
 }

@@ -1,10 +1,8 @@
 //! URIs that go from one peer to another, and those that come from the driver: what is none goes no further.
 
-use roadbed_core::error::{ProtocolViolation, uris};
-use roadbed_core::limits::Limits;
+use roadbed_core::error::uris;
 use roadbed_core::message::{Abort, Message, MessageType, Sparse};
 use roadbed_core::payload::Payload;
-use roadbed_core::serializer::Serializer;
 use roadbed_core::uri::UriRules;
 use roadbed_router::{PeerId, RouterEvent};
 
@@ -28,7 +26,7 @@ fn refused(net: &mut Net, caller: PeerId, callee: PeerId, error: &roadbed_core::
     net.silent(callee);
     assert_eq!((net.router.stats().calls, net.router.stats().counters.answers_refused), (0, 1));
     let events = net.events();
-    let session = net.router.session(callee).unwrap().id;
+    let session = net.session(callee).unwrap().id;
     assert!(
         matches!(events.last(), Some(RouterEvent::AnswerRefused { callee, error: told, .. })
             if *callee == session && told == error),
@@ -58,11 +56,6 @@ fn rules_for_resources_do_not_hold_for_errors() {
     expect_error(&net.one(caller), MessageType::Call, 1, &uri("com.example.NotFound"));
 }
 
-/// What a Link finds in `json`, in every serializer that can say it.
-fn unreadable(json: &str) -> ProtocolViolation {
-    Serializer::Json.decode(&json.to_owned().into(), &Limits::default()).unwrap_err()
-}
-
 #[test]
 fn an_answer_that_cannot_be_read_costs_its_call() {
     let long = "x".repeat(2_000);
@@ -71,34 +64,36 @@ fn an_answer_that_cannot_be_read_costs_its_call() {
         (r#"[8,68,1,{"callee":"me"},"com.example.no"]"#.to_owned(), &uris::INVALID_ARGUMENT),
         (r#"[70,1,{"progress":7},[1]]"#.to_owned(), &uris::INVALID_ARGUMENT),
     ];
-    let begins_with_nul = bytes::Bytes::from_static(b"\x95\x08\x44\x01\x80\xa2\0a");
-    let begins_with_nul = Serializer::MsgPack.decode(&begins_with_nul, &Limits::default()).unwrap_err();
-    let rows = rows.iter().map(|(json, error)| (unreadable(json), *error));
-    for (violation, error) in rows.chain([(begins_with_nul, &uris::INVALID_URI)]) {
-        let mut net = Net::new();
+    for (json, error) in rows {
+        let mut net = Net::new().in_json();
         let (caller, callee, _) = under_way(&mut net);
-        net.router.handle_violation(net.now, callee, violation);
+        net.send_text(callee, &json);
         refused(&mut net, caller, callee, error);
         net.end(&[caller, callee]);
     }
+    // It begins with NUL.
+    let mut net = Net::new().in_msgpack();
+    let (caller, callee, _) = under_way(&mut net);
+    net.send_bytes(callee, bytes::Bytes::from_static(b"\x95\x08\x44\x01\x80\xa2\0a"));
+    refused(&mut net, caller, callee, &uris::INVALID_URI);
 }
 
 #[test]
 fn an_unreadable_answer_to_nothing_breaks_the_protocol_as_a_readable_one() {
-    let mut net = Net::new();
+    let mut net = Net::new().in_json();
     let peer = net.join();
-    net.router.handle_violation(net.now, peer, unreadable(r#"[70,9,{"progress":7}]"#));
-    assert!(!net.router.is_joined(peer));
+    net.send_text(peer, r#"[70,9,{"progress":7}]"#);
+    assert!(!net.is_joined(peer));
     let peer = net.join();
-    net.router.handle_violation(net.now, peer, unreadable(r#"[8,48,9,{"callee":"me"},"com.example.no"]"#));
-    assert!(!net.router.is_joined(peer), "an ERROR that only routers send");
+    net.send_text(peer, r#"[8,48,9,{"callee":"me"},"com.example.no"]"#);
+    assert!(!net.is_joined(peer), "an ERROR that only routers send");
 }
 
 #[test]
 fn a_cancel_that_cannot_be_read_is_passed_over() {
-    let mut net = Net::new();
+    let mut net = Net::new().in_json();
     let (caller, callee, invocation) = under_way(&mut net);
-    net.router.handle_violation(net.now, caller, unreadable(r#"[49,1,{"mode":"gently"}]"#));
+    net.send_text(caller, r#"[49,1,{"mode":"gently"}]"#);
     net.silent(callee);
     net.send(callee, yield_(invocation, number(1)));
     assert!(matches!(net.one(caller), Message::CallResult(_)));
@@ -133,11 +128,11 @@ fn abort_is_never_answered_whatever_its_reason() {
         &|net, peer| {
             net.send(peer, Abort { details: Sparse::EMPTY, reason: uri(""), payload: Payload::EMPTY });
         },
-        &|net, peer| net.router.handle_violation(net.now, peer, unreadable(&too_long)),
-        &|net, peer| net.router.handle_violation(net.now, peer, unreadable(r#"[3,{"message":1},"a.b"]"#)),
+        &|net, peer| net.send_text(peer, &too_long),
+        &|net, peer| net.send_text(peer, r#"[3,{"message":1},"a.b"]"#),
     ];
     for way in ways {
-        let mut net = Net::new();
+        let mut net = Net::new().in_json();
         let (peer, gated) = (net.join(), net.attach());
         for peer in [peer, gated] {
             way(&mut net, peer);
@@ -152,12 +147,9 @@ fn abort_is_never_answered_whatever_its_reason() {
 fn reasons_of_the_driver_are_sent_as_uris_or_replaced() {
     for bad in BAD {
         let mut net = Net::new();
-        let (peer, gated) = (net.join(), net.attach());
-        net.router.kill(net.now, peer, &uri(bad), "out");
+        let peer = net.join();
+        net.kill(peer, &uri(bad), "out");
         assert!(matches!(net.one(peer), Message::Goodbye(goodbye) if goodbye.reason == uris::KILLED));
-        net.router.kill(net.now, gated, &uri(bad), "out");
-        let received = net.receive(gated);
-        assert!(matches!(&received.messages[..], [Message::Abort(abort)] if abort.reason == uris::KILLED));
-        net.end(&[peer, gated]);
+        net.end(&[peer]);
     }
 }

@@ -1,6 +1,6 @@
 //! What ends a session with ABORT `wamp.error.protocol_violation`.
 
-use roadbed_core::error::{CloseReason, ProtocolViolation, uris};
+use roadbed_core::error::{CloseReason, uris};
 use roadbed_core::id::{PublicationId, SessionId, SubscriptionId};
 use roadbed_core::limits::Limits;
 use roadbed_core::message::{
@@ -22,7 +22,7 @@ fn aborted(net: &mut Net, peer: PeerId) -> String {
     };
     assert_eq!(*reason, uris::PROTOCOL_VIOLATION);
     assert!(matches!(received.close, Some(CloseReason::PeerViolation(_))), "{received:?}");
-    assert!(!net.router.is_joined(peer));
+    assert!(!net.is_joined(peer));
     let text = details.message.clone().unwrap().to_string();
     net.send(peer, subscribe(99, "com.example.after"));
     assert_eq!(net.receive(peer).messages, [], "nothing is processed any more");
@@ -176,9 +176,9 @@ fn what_the_link_could_not_read() {
     for bytes in ["", "[]", "{}", "[48,1", "[99]", "[48,0,{},\"p\"]", "[8,1,1,{},\"e\"]"] {
         let input = bytes::Bytes::from_static(bytes.as_bytes());
         let violation = Serializer::Json.decode(&input, &Limits::default()).unwrap_err();
-        let mut net = Net::new();
+        let mut net = Net::new().in_json();
         let peer = net.join();
-        net.router.handle_violation(net.now, peer, violation.clone());
+        net.send_text(peer, bytes);
         assert_eq!(aborted(&mut net, peer), violation.to_string());
         net.end(&[peer]);
     }
@@ -186,12 +186,9 @@ fn what_the_link_could_not_read() {
 
 #[test]
 fn an_unsuitable_request_before_welcome() {
-    let input = bytes::Bytes::from_static(br#"[48,1,{"timeout":true},"com.example.p"]"#);
-    let violation = Serializer::Json.decode(&input, &Limits::default()).unwrap_err();
-    assert!(violation.request().is_some());
-    let mut net = Net::new();
+    let mut net = Net::new().in_json();
     let peer = net.attach();
-    net.router.handle_violation(net.now, peer, violation);
+    net.send_text(peer, r#"[48,1,{"timeout":true},"com.example.p"]"#);
     aborted(&mut net, peer);
 }
 
@@ -204,7 +201,7 @@ fn a_violation_frees_everything_the_session_had() {
     net.register(other, 1, "com.example.q");
     net.call(other, peer, 2, "com.example.p");
     net.call(peer, other, 3, "com.example.q");
-    net.router.handle_violation(net.now, peer, ProtocolViolation::unexpected(MessageType::Call, "in a test"));
+    net.send_bytes(peer, bytes::Bytes::from_static(b"no message"));
     let stats = net.router.stats();
     assert_eq!((stats.subscriptions, stats.registrations, stats.calls), (0, 1, 0));
     aborted(&mut net, peer);
@@ -241,7 +238,7 @@ fn strict_ids_count_over_all_requests() {
     net.ask(peer, unregister(6, registration));
     expect_error(&net.ask(peer, call(7, "not a uri")), MessageType::Call, 7, &uris::INVALID_URI);
     net.subscribe(peer, 8, "com.example.t");
-    assert!(net.router.is_joined(peer));
+    assert!(net.is_joined(peer));
 }
 
 #[test]
@@ -265,11 +262,9 @@ fn strict_ids_have_no_gaps_and_no_repetitions() {
 
 #[test]
 fn strict_ids_hold_for_requests_that_cannot_be_read() {
-    let input = bytes::Bytes::from_static(br#"[48,5,{"timeout":true},"com.example.p"]"#);
-    let violation = Serializer::Json.decode(&input, &Limits::default()).unwrap_err();
-    let mut net = Net::with(strict());
+    let mut net = Net::with(strict()).in_json();
     let peer = net.join();
-    net.router.handle_violation(net.now, peer, violation);
+    net.send_text(peer, r#"[48,5,{"timeout":true},"com.example.p"]"#);
     aborted(&mut net, peer);
 }
 

@@ -127,3 +127,6 @@ impl Output {
 /// How long a driver whose connection has ended waits until the peer has taken what was written.
 /// Closing earlier could reset the connection, and take the last message with it.
 pub const LINGER: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// How long what can be read gets to be found out, before a deadline is judged that has passed already.
+pub(crate) const MOMENT: std::time::Duration = std::time::Duration::from_millis(1);

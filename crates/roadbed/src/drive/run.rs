@@ -6,12 +6,11 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use roadbed_core::time::Timestamp;
 
-use super::{Drive, LINGER, Output, Room};
+use super::{Drive, LINGER, MOMENT, Output, Room};
 use crate::runtime::{ByteStream, Runtime, Timer};
 
 /// Reads and writes of one poll, after which other tasks get their turn.
@@ -22,9 +21,6 @@ const ENVELOPE: usize = 4096;
 
 /// What is read at once of what nobody wants any more.
 const DISCARD: usize = 4096;
-
-/// How long the runtime gets to find out what can be read, before a deadline is judged that has passed already.
-const MOMENT: Duration = Duration::from_millis(1);
 
 /// A connection over a stream, driven to its end: spawn it, or poll it beside something else.
 ///

@@ -7,9 +7,11 @@ use roadbed_core::link::LinkConfig;
 use roadbed_core::serializer::Serializer;
 use roadbed_core::transport::LivenessConfig;
 use roadbed_core::transport::websocket::{OriginPolicy, PathRule, Subprotocol, WebSocketServerConfig};
-use roadbed_router::{ConfigError, Router, RouterConfig, RouterEvent};
+use roadbed_router::{ConfigError, Lobby, RouterConfig, RouterEvent, Shard, ShardId};
 
-use super::state::State;
+use super::entrance::Entrance;
+use super::hosted::Hosted;
+use super::telling::Telling;
 use super::{Observer, RouterHandle, Shared};
 use crate::guard::Guarded;
 use crate::runtime::Runtime;
@@ -36,6 +38,7 @@ pub struct Builder {
     websocket: Option<WebSocketServerConfig>,
     observer: Option<Arc<Observer>>,
     max_connections: Option<usize>,
+    shards: usize,
     #[cfg(feature = "tls")]
     tls: Option<(roadbed_tls::TlsServerConfig, bool)>,
 }
@@ -49,6 +52,7 @@ impl Builder {
             websocket: Some(WebSocketServerConfig::default()),
             observer: None,
             max_connections: None,
+            shards: 1,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -110,6 +114,15 @@ impl Builder {
         self
     }
 
+    /// Sets into how many shards the realms are divided, each of them behind a lock of its own: as many realms as there
+    /// are shards can be busy at a time, on as many cores. Default: 1, which serves several cores already, as
+    /// connections decode and frame outside of the lock. Which realm is where:
+    /// [`RealmConfig::shard`](super::RealmConfig::shard).
+    pub fn shards(mut self, count: usize) -> Self {
+        self.shards = count.max(1);
+        self
+    }
+
     /// Calls `observer` with every event of the router: sessions joined and left, peers refused, and
     /// questions to be answered with [`grant`](RouterHandle::grant), [`challenge`](RouterHandle::challenge)
     /// or [`deny`](RouterHandle::deny), now or later.
@@ -165,6 +178,7 @@ impl Builder {
             websocket,
             observer,
             max_connections,
+            shards,
             #[cfg(feature = "tls")]
             tls,
         } = self;
@@ -177,13 +191,18 @@ impl Builder {
                 link = link.websocket(websocket.subprotocols(&subprotocols));
             }
         }
-        let router = Router::new(config.into_shared(), runtime.seed(), runtime.now(), runtime.utc());
-        let state = Guarded::new(State::new(router, observer.is_some(), max_connections));
+        let (config, now) = (config.into_shared(), runtime.now());
+        let host = |index| {
+            let id = ShardId::new(index);
+            Guarded::new(Hosted::new(Shard::new(Arc::clone(&config), id, shards, runtime.seed(), now), id))
+        };
+        let lobby = Lobby::new(Arc::clone(&config), shards, runtime.seed());
         Ok(RouterHandle(Arc::new(Shared {
-            state,
+            entrance: Guarded::new(Entrance::new(lobby, max_connections)),
+            shards: (0..shards).map(host).collect(),
+            telling: Telling::new(observer, config.limits.queued_events),
             runtime,
             link,
-            observer,
             #[cfg(feature = "tls")]
             tls,
         })))

@@ -8,10 +8,10 @@ use roadbed_core::error::uris;
 use roadbed_core::limits::Limits;
 use roadbed_core::transport::TransportDetails;
 use roadbed_core::uri::Uri;
-use roadbed_router::{ConnectionRefusal, Grant, RouterEvent, TicketTable};
+use roadbed_router::{Grant, RouterEvent, TicketTable};
 
 use super::tests::ByHand;
-use super::{Authentication, RouterConfig, RouterHandle};
+use super::{Authentication, RouterConfig, RouterHandle, ShardId};
 use crate::client::Settings;
 use crate::runtime::Runtime;
 use crate::testing::sim::Sim;
@@ -89,14 +89,16 @@ fn formatting_tells_and_wakes_nobody() {
     let seen = Arc::clone(&told);
     let world =
         World::with(Limits::default(), |builder| builder.on_event(move |_, _| *seen.lock().unwrap() += 1));
-    // An event that nobody was told of yet.
-    let ((), ()) = world.router.0.state.with(|state, (): &mut ()| {
-        state.router.connection_refused(TransportDetails::local(), ConnectionRefusal::TooMany);
-    });
-    assert!(format!("{:?}", world.router).contains("connections"));
-    assert_eq!(*told.lock().unwrap(), 0);
-    world.router.stats();
+    let session = world.session();
     assert_eq!(*told.lock().unwrap(), 1);
+    // An event that nobody was told of yet.
+    let (now, id) = (world.sim.now(), session.id());
+    let (is_there, ()) = world.router.0.shards[0]
+        .with(|hosted, (): &mut ()| hosted.shard.kill(now, id, &uris::KILLED, "enough"));
+    assert!(is_there && format!("{:?}", world.router).contains("connections"));
+    assert_eq!(*told.lock().unwrap(), 1);
+    world.router.stats();
+    assert_eq!(*told.lock().unwrap(), 2);
 }
 
 /// One that has ended, and only waits for its peer to close, takes no place from others.
@@ -190,7 +192,16 @@ fn sessions_of_the_embedder_need_no_ticket() {
 fn the_timer_ends_with_the_router() {
     let world = World::new();
     let mut peer = ByHand::attach(&world);
+    let hello = br#"[1,"realm1",{"roles":{"caller":{}}}]"#;
     peer.write(&world, b"\x7F\xF1\x00\x00");
+    peer.write(&world, &[&[0, 0, 0, u8::try_from(hello.len()).unwrap()], &hello[..]].concat());
+    assert_eq!(world.sim.tasks(), 1, "the driver");
+    let session = world.router.with_shard(ShardId::new(0), |hosted, _| {
+        hosted.shard.sessions().map(|session| session.id).next().expect("it has joined")
+    });
+    // Its answer to GOODBYE is awaited.
+    assert!(world.router.kill(session, &uris::KILLED, "enough"));
+    world.sim.settle();
     assert_eq!(world.sim.tasks(), 2, "the driver, and the timer");
     let World { sim, router } = world;
     drop(router);

@@ -15,7 +15,9 @@ use crate::guard::{Guarded, Sleeper};
 /// What a driver finds in its mailbox.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Mail {
-    /// The router may have something for the peer: exchange with it.
+    /// The lobby may have something for the connection: exchange with it.
+    pub(crate) is_called: bool,
+    /// The shard may have something for the peer: exchange with it.
     pub(crate) is_ready: bool,
     /// The connection is given up.
     pub(crate) is_lost: bool,
@@ -39,6 +41,7 @@ impl Mailbox {
     /// Leaves a note, and says who is to be woken when the locks are free. Notes do not pile up.
     pub(crate) fn post(&self, mail: Mail) -> Option<Waker> {
         let (waker, ()) = self.0.with(|state, (): &mut ()| {
+            state.mail.is_called |= mail.is_called;
             state.mail.is_ready |= mail.is_ready;
             state.mail.is_lost |= mail.is_lost;
             state.sleeper.rouse()

@@ -1,4 +1,5 @@
-//! An embedded router: the pure core behind one lock, and a driver with its own port for each peer.
+//! An embedded router: the pure core, each of its parts behind a lock of its own, and a driver with its own port for
+//! each peer.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -19,24 +20,27 @@
 mod admission;
 #[cfg(test)]
 mod admission_tests;
+mod after;
 mod backoff;
 mod builder;
 #[cfg(test)]
 mod ending_tests;
+mod entrance;
+mod hosted;
 mod mailbox;
 mod peer;
 mod requests;
 mod shutdown;
-mod state;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod timekeeper;
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use roadbed_core::id::SessionId;
 use roadbed_core::link::LinkConfig;
 use roadbed_core::message::RawDict;
 use roadbed_core::transport::TransportDetails;
@@ -45,7 +49,7 @@ pub use roadbed_router::{
     Access, AccessOptions, Authentication, AuthenticationRequest, Authorization, AuthorizationId,
     AuthorizationRequest, Authorizer, ConfigError, ConnectionRefusal, Counters, DecisionId, Grant,
     NotAwaited, PayloadPolicy, PeerId, PublishError, RealmConfig, RouterConfig, RouterEvent, RouterStats,
-    SessionInfo, TicketTable, Verb, Verdict,
+    SessionInfo, ShardId, TicketTable, Verb, Verdict,
 };
 
 pub use backoff::Backoff;
@@ -53,7 +57,10 @@ pub use builder::Builder;
 pub use peer::PeerDriver;
 pub use shutdown::Shutdown;
 
-use self::state::{After, State};
+use self::after::After;
+use self::entrance::Entrance;
+use self::hosted::Hosted;
+use self::telling::{Telling, Turn};
 use self::timekeeper::Timekeeper;
 use crate::client::{self, Joining, Settings};
 use crate::drive::Run;
@@ -70,16 +77,21 @@ type Observer = dyn Fn(&RouterHandle, RouterEvent) + Send + Sync;
 
 /// A router that peers can be attached to. Clones are the same router.
 ///
-/// The router is behind one lock, which is held for bounded exchanges and never while bytes are decoded or framed: each
-/// connection does that for itself. The router lives as long as a clone, or the driver of a peer.
+/// Its lobby and each of its shards are behind a lock of their own, which is held for bounded exchanges and never while
+/// bytes are decoded or framed: each connection does that for itself. The router lives as long as a clone, or the
+/// driver of a peer.
 #[derive(Clone)]
 pub struct RouterHandle(Arc<Shared>);
 
+/// Locks are taken in this order, and never two in one line of it: a connection's own; the lobby's or a shard's; that
+/// of the events that wait for the observer, or a mailbox's. What runs foreign code (wakers, the observer) is collected
+/// in [`After`] and run when all are free.
 struct Shared {
-    state: Guarded<State>,
+    entrance: Guarded<Entrance>,
+    shards: Box<[Guarded<Hosted>]>,
+    telling: Telling,
     runtime: Arc<dyn Runtime>,
     link: LinkConfig,
-    observer: Option<Arc<Observer>>,
     /// How TLS is answered, and whether nothing else is.
     #[cfg(feature = "tls")]
     tls: Option<(roadbed_tls::TlsServerConfig, bool)>,
@@ -87,10 +99,12 @@ struct Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        // The task that keeps the time notices that there is nothing left to do.
-        let (waker, ()) = self.state.with(|state, (): &mut ()| state.stop_timer());
-        if let Some(waker) = waker {
-            waker.wake();
+        for hosted in &self.shards {
+            // The task that keeps the time notices that there is nothing left to do.
+            let (waker, ()) = hosted.with(|hosted, (): &mut ()| hosted.stop_timer());
+            if let Some(waker) = waker {
+                waker.wake();
+            }
         }
     }
 }
@@ -165,8 +179,7 @@ impl RouterHandle {
     /// # Errors
     /// [`NotAwaited`] when the answer comes too late.
     pub fn grant(&self, decision: DecisionId, grant: Grant) -> Result<(), NotAwaited> {
-        let now = self.0.runtime.now();
-        self.with(|state, _| state.router.grant(now, decision, grant))
+        self.with_lobby(|entrance, _| entrance.lobby.grant(decision, grant))
     }
 
     /// Asks a peer for proof that [`RouterEvent::Authenticate`] asked for.
@@ -174,8 +187,7 @@ impl RouterHandle {
     /// # Errors
     /// [`NotAwaited`] when the answer comes too late.
     pub fn challenge(&self, decision: DecisionId, extra: RawDict) -> Result<(), NotAwaited> {
-        let now = self.0.runtime.now();
-        self.with(|state, _| state.router.challenge(now, decision, extra))
+        self.with_lobby(|entrance, _| entrance.lobby.challenge(decision, extra))
     }
 
     /// Refuses a peer that [`RouterEvent::Authenticate`] asked for.
@@ -183,24 +195,67 @@ impl RouterHandle {
     /// # Errors
     /// [`NotAwaited`] when the answer comes too late.
     pub fn deny(&self, decision: DecisionId, reason: &Uri, message: &str) -> Result<(), NotAwaited> {
-        let now = self.0.runtime.now();
-        self.with(|state, _| state.router.deny(now, decision, reason, message))
+        self.with_lobby(|entrance, _| entrance.lobby.deny(decision, reason, message))
     }
 
-    /// Ends the session of a peer with GOODBYE, such as `wamp.close.killed`.
-    pub fn kill(&self, peer: PeerId, reason: &Uri, message: &str) {
+    /// Ends a session with GOODBYE; the reason is such as `wamp.close.killed`. Returns whether there was such a
+    /// session.
+    pub fn kill(&self, session: SessionId, reason: &Uri, message: &str) -> bool {
         let now = self.0.runtime.now();
-        self.with(|state, _| state.router.kill(now, peer, reason, message));
+        let shard = ShardId::of_session(session, self.0.shards.len());
+        self.with_shard(shard, |hosted, _| hosted.shard.kill(now, session, reason, message))
     }
 
-    /// What is there, and what happened so far.
+    /// Opens a realm while the router runs.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the realm cannot work, or is there already.
+    ///
+    /// ```
+    /// use roadbed::core::uri::Uri;
+    /// use roadbed::server::{Authentication, ConfigError, RealmConfig, RouterHandle};
+    ///
+    /// fn add_tenant(router: &RouterHandle, realm: Uri) -> Result<(), ConfigError> {
+    ///     router.add_realm(&RealmConfig::new(realm, Authentication::new().anonymous("tenant")))
+    /// }
+    /// ```
+    pub fn add_realm(&self, realm: &RealmConfig) -> Result<(), ConfigError> {
+        let shard = self.with_lobby(|entrance, _| entrance.lobby.place_realm(realm))?;
+        // In this order: who is let in finds the realm.
+        self.with_shard(shard, |hosted, _| hosted.shard.add_realm(realm));
+        self.with_lobby(|entrance, _| entrance.lobby.add_realm(realm, shard))
+    }
+
+    /// Closes a realm while the router runs: no peer is let into it any more, and its sessions are sent GOODBYE
+    /// `wamp.close.close_realm`. Returns whether there was such a realm.
+    pub fn remove_realm(&self, realm: &Uri) -> bool {
+        let now = self.0.runtime.now();
+        let Some(shard) = self.with_lobby(|entrance, _| entrance.lobby.remove_realm(realm)) else {
+            return false;
+        };
+        self.with_shard(shard, |hosted, _| hosted.shard.remove_realm(now, realm));
+        true
+    }
+
+    /// Returns what is there, and what happened so far: the sum of the lobby and all shards, one looked at after the
+    /// other.
     pub fn stats(&self) -> RouterStats {
-        self.with(|state, _| state.router.stats())
+        let (peers, counters, queued) = self.with_lobby(|entrance, _| {
+            (entrance.lobby.peers(), entrance.lobby.counters(), entrance.lobby.queued_events())
+        });
+        let mut stats = RouterStats::default();
+        for shard in self.shards() {
+            stats.add(&self.with_shard(shard, |hosted, _| hosted.shard.stats()));
+        }
+        stats.peers = peers;
+        stats.counters.add(&counters);
+        stats.queued_events += queued + self.0.telling.len();
+        stats
     }
 
-    /// How many streams are open: peers, those that say goodbye, and those that have said nothing yet.
+    /// Returns how many streams are open: peers, those that say goodbye, and those that have said nothing yet.
     pub fn connections(&self) -> usize {
-        self.with(|state, _| state.len())
+        self.with_lobby(|entrance, _| entrance.len())
     }
 
     /// Shuts the router down: await it, or `wait()` for it. New connections and new requests are refused from now on.
@@ -213,78 +268,92 @@ impl RouterHandle {
         Shutdown::new(self.clone(), patience)
     }
 
-    /// Lets `act` at the state, finds out whom it concerns, and carries that out.
-    fn with<R>(&self, act: impl FnOnce(&mut State, &mut After) -> R) -> R {
-        let (result, after) = self.0.state.with(|state, after| {
-            let result = act(state, after);
-            state.settle(None, after);
-            result
-        });
+    fn shards(&self) -> impl Iterator<Item = ShardId> + use<> {
+        (0..self.0.shards.len()).map(ShardId::new)
+    }
+
+    /// Lets `act` at the lobby, finds out whom it concerns, and carries that out.
+    fn with_lobby<R>(&self, act: impl FnOnce(&mut Entrance, &mut After) -> R) -> R {
+        let mut after = After::default();
+        let result = self.in_lobby(&mut after, |entrance, after| (act(entrance, after), None));
         self.carry_out(after);
         result
     }
 
-    /// As [`with`](Self::with), for a connection that is locked itself: what follows is left in `after`. `act` says
-    /// which peer has just exchanged.
-    fn locked(&self, after: &mut After, act: impl FnOnce(&mut State, &mut After) -> Option<PeerId>) {
-        let ((), more) = self.0.state.with(|state, after| {
-            let peer = act(state, after);
-            state.settle(peer, after);
+    /// Lets `act` at a shard, finds out whom it concerns, and carries that out.
+    fn with_shard<R>(&self, shard: ShardId, act: impl FnOnce(&mut Hosted, &mut After) -> R) -> R {
+        let mut after = After::default();
+        let result = self.in_shard(shard, &mut after, |hosted, after| (act(hosted, after), None));
+        self.carry_out(after);
+        result
+    }
+
+    /// As [`with_lobby`](Self::with_lobby), for a connection that is locked itself: what follows is left in `after`.
+    /// `act` says which peer has just exchanged.
+    fn in_lobby<R>(
+        &self,
+        after: &mut After,
+        act: impl FnOnce(&mut Entrance, &mut After) -> (R, Option<PeerId>),
+    ) -> R {
+        let (result, more) = self.0.entrance.with(|entrance, more: &mut After| {
+            if self.0.telling.is_congested() {
+                entrance.lobby.set_congested(true);
+            }
+            let (result, peer) = act(entrance, more);
+            self.0.telling.collect(|| entrance.lobby.poll_event(), more);
+            entrance.post(peer, more);
+            result
         });
         after.add(more);
+        result
+    }
+
+    /// As [`with_shard`](Self::with_shard), for a connection that is locked itself: what follows is left in `after`.
+    /// `act` says which peer has just exchanged.
+    fn in_shard<R>(
+        &self,
+        shard: ShardId,
+        after: &mut After,
+        act: impl FnOnce(&mut Hosted, &mut After) -> (R, Option<PeerId>),
+    ) -> R {
+        let (result, more) =
+            self.0.shards[shard.index() % self.0.shards.len()].with(|hosted, more: &mut After| {
+                if self.0.telling.is_congested() {
+                    hosted.shard.set_congested(true);
+                }
+                let (result, peer) = act(hosted, more);
+                self.0.telling.collect(|| hosted.shard.poll_event(), more);
+                hosted.settle(peer, more);
+                result
+            });
+        after.add(more);
+        result
+    }
+
+    /// The observer has caught up: peers that had to wait for it go on.
+    fn decongest(&self, after: &mut After) {
+        self.in_lobby(after, |entrance, _| (entrance.lobby.set_congested(false), None));
+        for shard in self.shards() {
+            self.in_shard(shard, after, |hosted, _| (hosted.shard.set_congested(false), None));
+        }
     }
 
     /// Does what had to wait until every lock was free.
     fn carry_out(&self, after: After) {
-        let After { wakers, replaced, event, empty, starts_timer } = after;
+        let After { wakers, replaced, event, empty, timers } = after;
         // A waker below may panic.
-        let telling = event.map(|event| (event, Turn { router: self, is_over: false }));
+        let telling = event.map(|event| (event, Turn::new(self)));
         wakers.into_iter().for_each(std::task::Waker::wake);
         drop(replaced);
         for waiter in empty {
             // Whoever waited may be gone.
             let _ = waiter.send(());
         }
-        if starts_timer {
-            self.0.runtime.spawn(Box::pin(Timekeeper::new(self)));
+        for shard in timers {
+            self.0.runtime.spawn(Box::pin(Timekeeper::new(self, shard)));
         }
         if let Some((event, turn)) = telling {
-            self.tell(event, turn);
-        }
-    }
-
-    /// Tells the observer what happened, one event after the other, until nothing is left to tell. Others
-    /// that find something to tell meanwhile leave it to this thread, so the order of the router is kept.
-    fn tell(&self, event: RouterEvent, mut turn: Turn<'_>) {
-        let Some(observer) = &self.0.observer else { return };
-        let mut next = Some(event);
-        while let Some(event) = next {
-            // What the observer left behind is its owner's affair.
-            let _ = catch_unwind(AssertUnwindSafe(|| observer(self, event)));
-            let after: After;
-            (next, after) = self.0.state.with(|state, after: &mut After| {
-                let next = state.next_to_tell();
-                // Peers that waited for this to be told are read again.
-                state.post(None, after);
-                next
-            });
-            turn.is_over = next.is_none();
-            after.wakers.into_iter().for_each(std::task::Waker::wake);
-        }
-    }
-}
-
-/// The turn to tell the observer, which one thread has at a time. Dropped before there is nothing left to tell, as when a
-/// waker panics, it is given up.
-struct Turn<'a> {
-    router: &'a RouterHandle,
-    is_over: bool,
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        if !self.is_over {
-            let _ = self.router.0.state.with(|state, (): &mut ()| state.stop_telling());
+            turn.tell(event);
         }
     }
 }
@@ -292,9 +361,8 @@ impl Drop for Turn<'_> {
 impl fmt::Debug for RouterHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A look, and nothing else: formatting must not wake or tell anybody.
-        let ((connections, counters), ()) =
-            self.0.state.with(|state, (): &mut ()| (state.len(), state.router.counters()));
+        let (connections, ()) = self.0.entrance.with(|entrance, (): &mut ()| entrance.len());
         let mut shown = f.debug_struct("RouterHandle");
-        shown.field("connections", &connections).field("counters", &counters).finish_non_exhaustive()
+        shown.field("connections", &connections).field("shards", &self.0.shards.len()).finish_non_exhaustive()
     }
 }

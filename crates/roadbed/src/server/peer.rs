@@ -9,12 +9,12 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use roadbed_core::time::Timestamp;
 use roadbed_core::transport::TransportDetails;
-use roadbed_router::{Grant, Port};
+use roadbed_router::{Exchange, Grant, PeerId, Port, ShardId};
 
 use super::RouterHandle;
 use super::admission::Place;
+use super::after::After;
 use super::mailbox::Mailbox;
-use super::state::After;
 #[cfg(feature = "tls")]
 use crate::drive::Secure;
 use crate::drive::{Drive, Layered, Output, Room, layered};
@@ -53,8 +53,6 @@ impl Drive for PeerDriver {
 
 /// The driver's end of the connection itself, above whatever layers are under it.
 ///
-/// Locks are taken in this order, and never two of a kind: the connection's own, the router's, a mailbox's. What runs
-/// foreign code (wakers, the observer) is collected in [`After`] and run when all are free.
 struct Core {
     router: RouterHandle,
     key: usize,
@@ -68,6 +66,8 @@ struct Core {
 struct Own {
     port: Port,
     place: Place,
+    /// The shard that knows the connection's mailbox, and by which name.
+    hosted: Option<(ShardId, PeerId)>,
     /// It was given up: nothing is left to wait for.
     is_lost: bool,
     reader: Sleeper,
@@ -85,10 +85,11 @@ impl Core {
             port = port.trusted(grant);
         }
         let mailbox = Arc::new(Mailbox::new());
-        let (key, place) = router.with(|state, _| state.insert(&mailbox, is_ours));
+        let (key, place) = router.with_lobby(|entrance, _| entrance.insert(&mailbox, is_ours));
         let own = Own {
             port,
             place,
+            hosted: None,
             is_lost: false,
             reader: Sleeper::default(),
             writer: Sleeper::default(),
@@ -102,7 +103,7 @@ impl Core {
                 if place == Place::Outside {
                     core.give_up(own, now);
                 }
-                core.exchange(own, now, after);
+                core.exchange(own, Exchange::Lobby, now, after);
             });
         }
         core
@@ -120,35 +121,57 @@ impl Core {
         result
     }
 
-    /// Exchanges with the router once; what that takes and decodes is bounded.
-    fn exchange(&self, own: &mut Own, now: Timestamp, after: &mut After) {
-        let before = own.port.peer();
-        self.router.locked(after, |state, _| {
-            own.port.exchange(&mut state.router, now);
-            let peer = own.port.peer();
-            if peer != before {
-                state.rename(before, peer, &self.mailbox);
+    /// Exchanges once; what that takes and decodes is bounded.
+    fn exchange(&self, own: &mut Own, with: Exchange, now: Timestamp, after: &mut After) {
+        match with {
+            Exchange::Lobby => {
+                let before = own.port.peer();
+                self.router.in_lobby(after, |entrance, _| {
+                    own.port.exchange_with_lobby(&mut entrance.lobby, now);
+                    let peer = own.port.peer();
+                    if peer != before {
+                        entrance.rename(before, peer, &self.mailbox);
+                    }
+                    if own.port.has_ended() {
+                        own.place = entrance.retire(own.place);
+                    }
+                    ((), peer)
+                });
             }
-            if own.port.has_ended() {
-                own.place = state.retire(own.place);
+            Exchange::Shard(shard) => {
+                self.router.in_shard(shard, after, |hosted, after| {
+                    let peer = own.port.peer();
+                    if own.hosted.is_none() {
+                        own.hosted = peer.map(|peer| (shard, peer));
+                        peer.into_iter().for_each(|peer| hosted.insert(peer, &self.mailbox));
+                    }
+                    own.port.exchange_with_shard(&mut hosted.shard, now);
+                    if own.port.shard().is_none() && own.hosted.take().is_some() {
+                        peer.into_iter().for_each(|peer| hosted.remove(peer, after));
+                    }
+                    ((), peer)
+                });
             }
-            peer
-        });
+        }
+        // A peer that waited for its shard may be turned away elsewhere.
+        if let Some((shard, peer)) = own.hosted.take_if(|(shard, _)| own.port.shard() != Some(*shard)) {
+            self.router.in_shard(shard, after, |hosted, after| (hosted.remove(peer, after), None));
+        }
         own.port.advance(now);
     }
 
     /// Exchanges as long as there is something to hand over, or to take.
     fn settle(&self, own: &mut Own, now: Timestamp, after: &mut After) {
-        while own.port.wants_exchange() {
-            self.exchange(own, now, after);
+        while let Some(with) = own.port.next_exchange() {
+            self.exchange(own, with, now, after);
         }
     }
 
     /// Takes bytes that were read, all that is welcome.
     fn take(&self, own: &mut Own, input: &mut BytesMut, now: Timestamp, after: &mut After) {
         own.port.handle_input(now, input);
-        while own.port.wants_exchange() {
-            self.exchange(own, now, after);
+        while let Some(with) = own.port.next_exchange() {
+            self.exchange(own, with, now, after);
             own.port.handle_input(now, input);
         }
     }
@@ -233,8 +256,8 @@ impl Drive for Core {
                     self.has_more.store(own.port.queued() > 0, Ordering::Relaxed);
                     return Output::Write(bytes);
                 }
-                if own.port.wants_exchange() {
-                    self.exchange(own, now, after);
+                if let Some(with) = own.port.next_exchange() {
+                    self.exchange(own, with, now, after);
                     continue;
                 }
                 if own.port.has_ended() {
@@ -246,7 +269,12 @@ impl Drive for Core {
                 if mail.is_lost {
                     self.give_up(own, now);
                 }
-                self.exchange(own, now, after);
+                if mail.is_called {
+                    self.exchange(own, Exchange::Lobby, now, after);
+                }
+                if let Some(shard) = own.port.shard().filter(|_| mail.is_ready) {
+                    self.exchange(own, Exchange::Shard(shard), now, after);
+                }
             }
             after.replaced.extend(own.writer.sleep(waker));
             own.wants_output = can_write;
@@ -270,10 +298,7 @@ impl Drop for Core {
             own.port.handle_lost(now);
             self.settle(own, now, after);
             let (key, place) = (self.key, own.place);
-            self.router.locked(after, |state, after| {
-                state.remove(key, place, after);
-                None
-            });
+            self.router.in_lobby(after, |entrance, after| (entrance.remove(key, place, after), None));
         });
     }
 }

@@ -38,13 +38,15 @@ impl RouterHandle {
     /// [`NotAwaited`] when the answer comes too late, or was given before.
     pub fn authorize(&self, id: AuthorizationId, verdict: Verdict) -> Result<(), NotAwaited> {
         let now = self.0.runtime.now();
-        self.with(|state, _| state.router.authorize(now, id, verdict))
+        self.with_shard(id.shard(), |hosted, _| hosted.shard.authorize(now, id, verdict))
     }
 
     /// Forgets all verdicts that were given [for whole roles](Verdict::for_role): call it when what may be done has
     /// changed. Verdicts on questions that are open now are not kept either.
     pub fn forget_verdicts(&self) {
-        self.with(|state, _| state.router.forget_verdicts());
+        for shard in self.shards() {
+            self.with_shard(shard, |hosted, _| hosted.shard.forget_verdicts());
+        }
     }
 
     /// Publishes an event without a session, whatever authorizers say; see
@@ -75,6 +77,8 @@ impl RouterHandle {
         payload: Payload,
     ) -> Result<PublicationId, PublishError> {
         let now = self.0.runtime.now();
-        self.with(|state, _| state.router.publish(now, realm, topic, options, payload))
+        let shard = self.with_lobby(|entrance, _| entrance.lobby.shard_of(realm));
+        let shard = shard.ok_or_else(|| PublishError::NoSuchRealm(realm.clone()))?;
+        self.with_shard(shard, |hosted, _| hosted.shard.publish(now, realm, topic, options, payload))
     }
 }

@@ -42,17 +42,20 @@ impl Shutdown {
         let runtime = &router.0.runtime;
         let now = runtime.now();
         let deadline = now.saturating_add(patience);
-        let mut empty = router.with(|state, _| {
-            state.router.shutdown(now, deadline);
-            state.wait_until_empty()
+        let mut empty = router.with_lobby(|entrance, _| {
+            entrance.lobby.shutdown();
+            entrance.wait_until_empty()
         });
+        for shard in router.shards() {
+            router.with_shard(shard, |hosted, _| hosted.shard.shutdown(now, deadline));
+        }
         let mut timer = runtime.timer();
         // Until then the router cuts off by itself who does not answer it; what is left has never become a peer, or is
         // being closed.
         if by(&mut timer, deadline.saturating_add(SHUTDOWN_GRACE), &mut empty).await {
             return 0;
         }
-        router.with(super::state::State::lose_all);
+        router.with_lobby(super::entrance::Entrance::lose_all);
         // Now every driver has something to do, and nothing to wait for; if it is driven.
         if by(&mut timer, deadline.saturating_add(LINGER), &mut empty).await {
             return 0;

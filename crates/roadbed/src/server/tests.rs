@@ -1,4 +1,5 @@
 use std::future::IntoFuture;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
@@ -200,11 +201,11 @@ fn sessions_can_be_killed_and_events_are_told() {
     let seen = Arc::clone(&events);
     let world = World::with(Limits::default(), |builder| {
         builder.on_event(move |router, event| match event {
-            RouterEvent::Joined { peer, .. } => {
+            RouterEvent::Joined { session, .. } => {
                 // The lock is free, so the router can be asked.
                 seen.lock().unwrap().push(format!("joined, {} sessions", router.stats().sessions));
                 if router.stats().sessions == 2 {
-                    router.kill(peer, &uris::KILLED, "one is enough");
+                    router.kill(session.id, &uris::KILLED, "one is enough");
                 }
             }
             RouterEvent::Left { reason, .. } => seen.lock().unwrap().push(format!("left: {reason}")),
@@ -263,9 +264,9 @@ fn events_come_one_at_a_time_and_in_order_whoever_brings_them_about() {
         builder.on_event(move |router, event| {
             let alone = is_telling.try_lock().expect("one event at a time");
             match event {
-                RouterEvent::Joined { peer, session, .. } => {
+                RouterEvent::Joined { session, .. } => {
                     // This ends the session at once, and so brings about the next event.
-                    router.kill(peer, &uris::KILLED, "go away");
+                    router.kill(session.id, &uris::KILLED, "go away");
                     seen.lock().unwrap().push(("joined", session.id));
                 }
                 RouterEvent::Left { session, .. } => seen.lock().unwrap().push(("left", session.id)),
@@ -303,8 +304,8 @@ fn events_are_told_after_a_waker_panicked() {
     let seen = Arc::clone(&told);
     let world = World::with(Limits::default(), |builder| {
         builder.on_event(move |_, event| {
-            if let RouterEvent::Joined { peer, .. } = event {
-                seen.lock().unwrap().push(peer);
+            if let RouterEvent::Joined { session, .. } = event {
+                seen.lock().unwrap().push(session.id);
             }
         })
     });
@@ -322,9 +323,9 @@ fn events_are_told_after_a_waker_panicked() {
         world.sim.settle();
     }
     let _session = world.sim.block_on(joining).unwrap();
-    let peer = told.lock().unwrap()[0];
+    let killed = told.lock().unwrap()[0];
     fragile.panics.store(true, Ordering::Relaxed);
-    let kill = || world.router.kill(peer, &uris::KILLED, "go away");
+    let kill = || world.router.kill(killed, &uris::KILLED, "go away");
     assert!(catch_unwind(AssertUnwindSafe(kill)).is_err());
     fragile.panics.store(false, Ordering::Relaxed);
     let _other = world.session();

@@ -1,22 +1,21 @@
-//! The task that waits for a router's own deadlines. It runs while there are any, and ends with the router.
+//! The task that waits for the deadlines of one shard. It runs while there are any, and ends with the router.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::task::{Context, Poll, ready};
 
 use roadbed_core::time::Timestamp;
+use roadbed_router::ShardId;
 
 use super::{RouterHandle, Shared};
+use crate::drive::MOMENT;
 use crate::runtime::Timer;
-
-/// How much later than a deadline is late; and how long connections then get to read what waits.
-const MOMENT: Duration = Duration::from_millis(1);
 
 pub(super) struct Timekeeper {
     /// Weak: deadlines do not keep a router alive.
     router: Weak<Shared>,
+    shard: ShardId,
     timer: Box<dyn Timer>,
     /// The deadline that is waited for.
     armed: Option<Timestamp>,
@@ -27,9 +26,10 @@ pub(super) struct Timekeeper {
 }
 
 impl Timekeeper {
-    pub(super) fn new(router: &RouterHandle) -> Self {
+    pub(super) fn new(router: &RouterHandle, shard: ShardId) -> Self {
         Self {
             router: Arc::downgrade(&router.0),
+            shard,
             timer: router.0.runtime.timer(),
             armed: None,
             judged: None,
@@ -44,30 +44,24 @@ impl Future for Timekeeper {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
         loop {
-            let router = this.router.upgrade().map(RouterHandle);
-            if let (Some(router), Some(armed), None) = (&router, this.armed, this.judged) {
-                let now = router.0.runtime.now();
-                this.judged = (armed.saturating_add(MOMENT) < now).then(|| now.saturating_add(MOMENT));
+            let Some(router) = this.router.upgrade().map(RouterHandle) else { break };
+            let now = router.0.runtime.now();
+            if this.judged.is_none() && this.armed.is_some_and(|at| at.saturating_add(MOMENT) < now) {
+                this.judged = Some(now.saturating_add(MOMENT));
             }
-            if let (Some(_), Some(at)) = (&router, this.judged)
-                && this.timer.poll_at(cx, at).is_pending()
-            {
-                return Poll::Pending;
+            if let Some(at) = this.judged {
+                ready!(this.timer.poll_at(cx, at));
             }
             this.judged = None;
-            let next = router.and_then(|router| {
-                let now = router.0.runtime.now();
-                router.with(|state, after| state.run_timers(now, cx.waker(), after))
-            });
-            let Some(at) = next else {
-                this.is_done = true;
-                return Poll::Ready(());
-            };
+            let now = router.0.runtime.now();
+            let next =
+                router.with_shard(this.shard, |hosted, after| hosted.run_timers(now, cx.waker(), after));
+            let Some(at) = next else { break };
             this.armed = Some(at);
-            if this.timer.poll_at(cx, at).is_pending() {
-                return Poll::Pending;
-            }
+            ready!(this.timer.poll_at(cx, at));
         }
+        this.is_done = true;
+        Poll::Ready(())
     }
 }
 
@@ -75,9 +69,10 @@ impl Drop for Timekeeper {
     fn drop(&mut self) {
         if !self.is_done
             && let Some(router) = self.router.upgrade()
+            && let Some(hosted) = router.shards.get(self.shard.index())
         {
             // The next change starts another one.
-            let _ = router.state.with(|state, (): &mut ()| state.stop_timer());
+            let _ = hosted.with(|hosted, (): &mut ()| hosted.stop_timer());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A router with several peers: [`Router`], and a [`Port`] in front of it for some of them.
+//! A router with several peers: [`Router`], and for each of them a [`Port`], of whole messages or over a link.
 //!
 //! After every step its tables agree with each other; every request has one answer, calls included; nothing
 //! follows ABORT; timeouts lie in the future; one message makes no more than a bounded number of others.
@@ -17,8 +17,8 @@ use roadbed_core::link::LinkConfig;
 use roadbed_core::time::{Timestamp, UnixMicros};
 use roadbed_core::uri::Uri;
 use roadbed_router::{
-    Access, Authentication, Authorization, AuthorizationId, DecisionId, Grant, PeerId, Port, Router,
-    RouterConfig, RouterEvent, TicketTable, Verb, Verdict,
+    Access, Authentication, Authorization, AuthorizationId, DecisionId, Grant, Port, Router, RouterConfig,
+    RouterEvent, TicketTable, Verb, Verdict,
 };
 
 use crate::check_text;
@@ -54,16 +54,16 @@ struct World {
 
 struct Peer {
     client: Client,
-    /// From attach to detach.
-    id: Option<PeerId>,
-    pipe: Option<Box<Pipe>>,
+    port: Box<Port>,
+    /// Where the port has a link; otherwise it takes whole messages.
+    pipe: Option<Pipe>,
     /// It takes nothing for now.
     is_slow: bool,
 }
 
-/// A link and the bytes on both sides of it.
+/// The bytes on both sides of a link.
+#[derive(Default)]
 struct Pipe {
-    port: Port,
     input: BytesMut,
     output: BytesMut,
     is_shaken: bool,
@@ -75,6 +75,21 @@ fn authorize(access: &Access<'_>) -> Authorization {
         ("com.c", _) => Authorization::Ask,
         ("com.b", Verb::Publish) => Verdict::deny().into(),
         _ => Verdict::allow().into(),
+    }
+}
+
+impl Peer {
+    /// Lets the port decode and frame what it can.
+    fn read(&mut self, now: Timestamp) {
+        match &mut self.pipe {
+            Some(pipe) => self.port.handle_input(now, &mut pipe.input),
+            None => self.port.advance(now),
+        }
+    }
+
+    /// How many bytes wait to be decoded.
+    fn unread(&self) -> usize {
+        self.pipe.as_ref().map_or(0, |pipe| pipe.input.len())
     }
 }
 
@@ -163,7 +178,7 @@ impl World {
                 false
             }
             17 => {
-                let at = self.router.poll_timeout().unwrap_or(self.now + Duration::from_millis(1));
+                let at = self.poll_timeout().unwrap_or(self.now + Duration::from_millis(1));
                 self.pass(at);
                 true
             }
@@ -175,7 +190,7 @@ impl World {
                 if let Some(peer) = &mut self.peers[slot] {
                     peer.is_slow = source.flag();
                 }
-                self.pull(slot);
+                self.exchange(slot);
                 false
             }
             20 => {
@@ -207,13 +222,18 @@ impl World {
         assert!(!is_bounded || made <= allowed, "one step made {made} messages, {allowed} are thinkable");
     }
 
+    fn poll_timeout(&self) -> Option<Timestamp> {
+        let ports = self.peers.iter().flatten().filter_map(|peer| peer.port.poll_timeout());
+        ports.chain(self.router.poll_timeout()).min()
+    }
+
     fn pass(&mut self, until: Timestamp) {
         self.now = self.now.max(until);
         let now = self.tell();
         self.router.handle_timeout(now);
         for slot in 0..PEERS {
-            if let Some(pipe) = self.pipe(slot) {
-                pipe.port.handle_timeout(now);
+            if let Some(peer) = &mut self.peers[slot] {
+                peer.port.handle_timeout(now);
                 self.read(slot);
             }
         }
@@ -225,11 +245,10 @@ impl World {
         }
         // An old one may be asked for again: it is late then.
         let decision = self.decisions[source.below(self.decisions.len())];
-        let now = self.tell();
         let result = match source.below(4) {
-            0 | 1 => self.router.grant(now, decision, Grant::new("ann", "user")),
-            2 => self.router.challenge(now, decision, Default::default()),
-            _ => self.router.deny(now, decision, &uris::NOT_AUTHORIZED, "no"),
+            0 | 1 => self.router.grant(decision, Grant::new("ann", "user")),
+            2 => self.router.challenge(decision, Default::default()),
+            _ => self.router.deny(decision, &uris::NOT_AUTHORIZED, "no"),
         };
         if let Err(late) = result {
             check_text(&late);
@@ -259,9 +278,12 @@ impl World {
     }
 
     fn force(&mut self, slot: usize, source: &mut Source<'_>) {
-        let now = self.now;
-        match (source.byte(), self.peers[slot].as_ref().and_then(|peer| peer.id)) {
-            (0..=249, Some(id)) => self.router.kill(now, id, &uris::KILLED, "enough"),
+        let now = self.tell();
+        let id = self.peers[slot].as_ref().and_then(|peer| peer.port.peer());
+        let session =
+            self.router.sessions().find(|session| Some(session.peer) == id).map(|session| session.id);
+        match (source.byte(), session) {
+            (0..=249, Some(id)) => assert!(self.router.kill(now, id, &uris::KILLED, "enough")),
             (250.., _) => self.router.shutdown(now, now + Duration::from_secs(3)),
             _ => {}
         }
@@ -272,18 +294,16 @@ impl World {
         for round in 0.. {
             assert!(round < 1000, "it never ends");
             while let Some(id) = self.router.poll_ready() {
-                let slot =
-                    self.peers.iter().position(|peer| peer.as_ref().is_some_and(|peer| peer.id == Some(id)));
-                self.pull(slot.expect("the router knows no peer that we do not"));
+                let is_it =
+                    |peer: &Option<Peer>| peer.as_ref().is_some_and(|peer| peer.port.peer() == Some(id));
+                let slot = self.peers.iter().position(is_it);
+                self.exchange(slot.expect("the router knows no peer that we do not"));
             }
             let mut is_done = true;
             for slot in 0..PEERS {
-                self.fetch_tame(slot);
-                let had_input =
-                    self.pipe(slot).is_some_and(|pipe| !pipe.input.is_empty() && pipe.port.wants_input());
-                let before = self.pipe(slot).map(|pipe| pipe.input.len());
+                let had_input = self.unread(slot).filter(|&(unread, may_read)| unread > 0 && may_read);
                 self.read(slot);
-                is_done &= !had_input || before == self.pipe(slot).map(|pipe| pipe.input.len());
+                is_done &= had_input.is_none() || had_input == self.unread(slot);
             }
             while let Some(event) = self.router.poll_event() {
                 self.happened(event);
@@ -295,11 +315,9 @@ impl World {
         }
     }
 
-    fn fetch_tame(&mut self, slot: usize) {
-        if self.peers[slot].as_ref().is_some_and(|peer| !peer.is_slow) {
-            self.fetch(slot);
-            self.pull(slot);
-        }
+    /// How many bytes of a peer wait to be decoded, and whether they may be.
+    fn unread(&self, slot: usize) -> Option<(usize, bool)> {
+        self.peers[slot].as_ref().map(|peer| (peer.unread(), peer.port.wants_input()))
     }
 
     fn happened(&mut self, event: RouterEvent) {
@@ -320,15 +338,17 @@ impl World {
     fn check(&self) {
         self.router.check_invariants().unwrap_or_else(|why| panic!("{why}"));
         assert!(self.router.poll_timeout().is_none_or(|at| at > self.told), "a timeout in the past");
+        for peer in self.peers.iter().flatten() {
+            assert!(peer.port.poll_timeout().is_none_or(|at| at > self.now), "a timeout in the past");
+            assert!(!peer.port.wants_exchange(), "a port does not come to rest");
+        }
         let stats = self.router.stats();
         assert_eq!(stats.sessions, self.sessions.len());
         if stats.waiting > 0 {
             return;
         }
         let peers = || self.peers.iter().flatten();
-        for peer in peers()
-            .filter(|peer| !peer.is_slow && peer.pipe.as_ref().is_none_or(|pipe| pipe.input.is_empty()))
-        {
+        for peer in peers().filter(|peer| !peer.is_slow && peer.unread() == 0) {
             peer.client.check_answered();
         }
         if peers().all(|peer| !peer.is_slow && !peer.client.is_wild()) {

@@ -215,8 +215,8 @@ fn what_will_not_change_is_tried_once() {
 fn a_killed_session_stays_dead() {
     let world = World::with(Limits::default(), |builder| {
         builder.on_event(|router, event| {
-            if let RouterEvent::Joined { peer, .. } = event {
-                router.kill(peer, &uris::KILLED, "go away");
+            if let RouterEvent::Joined { session, .. } = event {
+                router.kill(session.id, &uris::KILLED, "go away");
             }
         })
     });

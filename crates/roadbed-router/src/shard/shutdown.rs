@@ -7,13 +7,12 @@ use roadbed_core::error::uris;
 use roadbed_core::message::{Message, MessageType};
 use roadbed_core::time::Timestamp;
 
-use super::Router;
-use crate::keys::{PeerKey, RealmKey, SessionKey};
-use crate::names::PeerId;
-use crate::peer::Stage;
+use super::Shard;
+use super::seat::Stage;
+use crate::keys::{RealmKey, SeatKey, SessionKey};
 
-/// How long after the deadline of a [shutdown](Router::shutdown) those may take to say GOODBYE whose calls had not
-/// ended by then.
+/// How long after the deadline of a [shutdown](crate::Router::shutdown) those may take to say GOODBYE whose calls had
+/// not ended by then.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 
 /// So often it is looked who has no calls any more, where looking takes long.
@@ -26,44 +25,37 @@ const TEXT: &str = "the router shuts down";
 /// Sessions whose calls may still end.
 #[derive(Debug)]
 pub(super) struct Drain {
-    peers: BTreeSet<PeerId>,
+    seats: BTreeSet<SeatKey>,
     /// Until when.
     deadline: Timestamp,
     /// When to look again.
     look_at: Timestamp,
 }
 
-impl Router {
-    /// Shuts the router down. New peers are sent ABORT from now on, and CALL, REGISTER and SUBSCRIBE are answered with
-    /// ERROR `wamp.close.system_shutdown`. Sessions without a call in flight, made or to be answered, are sent GOODBYE
-    /// of that name at once, the others as soon as their calls have ended. At `deadline` the calls that are left are
-    /// answered with that ERROR, and their sessions sent GOODBYE too, for whose answer there is [`SHUTDOWN_GRACE`].
-    /// Others that have not answered by `deadline`, or not taken what was queued before, are dropped. The shutdown is
-    /// complete when [`stats`](Self::stats) counts no peers.
-    ///
-    /// May be called again: an earlier deadline replaces a later one, never the other way round.
+impl Shard {
+    /// Shuts the shard down, see [`Router::shutdown`](crate::Router::shutdown).
     pub fn shutdown(&mut self, now: Timestamp, deadline: Timestamp) {
         self.advance(now);
         self.is_shut_down = true;
-        let keys: Vec<PeerKey> = self.peers.iter().map(|(key, _)| key).collect();
+        self.called.extend(std::mem::take(&mut self.waiting));
+        let keys: Vec<SeatKey> = self.seats.iter().map(|(key, _)| key).collect();
         let mut busy = BTreeSet::new();
         for key in keys {
             self.give_up_waiting(key, TEXT);
-            match self.peers.get(key) {
-                Some(peer) if self.has_calls(key) => drop(busy.insert(peer.id)),
-                _ => {
-                    self.say_goodbye(key, &uris::SYSTEM_SHUTDOWN, TEXT, deadline);
-                    self.hurry(key, deadline);
-                }
+            if self.has_calls(key) {
+                busy.insert(key);
+            } else {
+                self.say_goodbye(key, &uris::SYSTEM_SHUTDOWN, TEXT, deadline);
+                self.hurry(key, deadline);
             }
         }
         let earlier = self.drain.take().map_or(deadline, |drain| drain.deadline.min(deadline));
         if !busy.is_empty() {
             let look_at = self.out.now.saturating_add(LOOK).min(earlier);
-            self.drain = Some(Drain { peers: busy, deadline: earlier, look_at });
+            self.drain = Some(Drain { seats: busy, deadline: earlier, look_at });
             self.look();
         }
-        self.close_overrun();
+        self.carry_out();
     }
 
     /// When to look at those whose calls may still end.
@@ -73,7 +65,7 @@ impl Router {
 
     /// Something happened that may have ended calls.
     pub(super) fn drained(&mut self) {
-        if self.drain.as_ref().is_some_and(|drain| drain.peers.len() <= FEW || drain.look_at <= self.out.now)
+        if self.drain.as_ref().is_some_and(|drain| drain.seats.len() <= FEW || drain.look_at <= self.out.now)
         {
             self.look();
         }
@@ -107,35 +99,36 @@ impl Router {
         let is_over = deadline <= now;
         if is_over {
             // Callers first: what their callees leave behind would look like a cancellation.
-            for &peer in &drain.peers {
-                self.give_up_calls(peer);
+            for &key in &drain.seats {
+                self.give_up_calls(key);
             }
         }
         let until = if is_over { now.saturating_add(SHUTDOWN_GRACE) } else { deadline };
-        let peers = std::mem::take(&mut drain.peers);
-        for peer in peers {
-            let Some(key) = self.key(peer) else { continue };
+        let seats = std::mem::take(&mut drain.seats);
+        for key in seats {
             if self.has_calls(key) && !is_over {
-                drain.peers.insert(peer);
+                drain.seats.insert(key);
             } else {
                 self.say_goodbye(key, &uris::SYSTEM_SHUTDOWN, TEXT, until);
             }
         }
-        if !drain.peers.is_empty() {
+        if !drain.seats.is_empty() {
             drain.look_at = now.saturating_add(LOOK).min(deadline);
             self.drain = Some(drain);
         }
     }
 
-    fn has_calls(&self, key: PeerKey) -> bool {
-        let Some(Stage::Joined { realm, session }) = self.peers.get(key).map(|peer| &peer.stage) else {
+    fn has_calls(&self, key: SeatKey) -> bool {
+        let Some(Stage::Joined { realm, session }) = self.seats.get(key).map(|seat| &seat.stage) else {
             return false;
         };
         self.realms.get(*realm).is_some_and(|realm| realm.has_calls(*session))
     }
 
-    fn give_up_calls(&mut self, peer: PeerId) {
-        let Some(Stage::Joined { realm, session }) = self.peer(peer).map(|peer| &peer.stage) else { return };
+    fn give_up_calls(&mut self, key: SeatKey) {
+        let Some(Stage::Joined { realm, session }) = self.seats.get(key).map(|seat| &seat.stage) else {
+            return;
+        };
         let (realm, session) = (*realm, *session);
         if let Some(realm) = self.realms.get_mut(realm) {
             realm.give_up_calls(session, &uris::SYSTEM_SHUTDOWN, TEXT, &mut self.out);

@@ -9,18 +9,18 @@ use roadbed_core::payload::Payload;
 use roadbed_core::time::Timestamp;
 use roadbed_core::uri::Uri;
 
-use super::Router;
+use super::Shard;
+use super::seat::Stage;
 use crate::authorizer::Verdict;
 use crate::effects::Effect;
 use crate::events::{NotAwaited, RouterEvent};
-use crate::keys::{PeerKey, RealmKey, SessionKey};
+use crate::keys::{RealmKey, SeatKey, SessionKey};
 use crate::names::AuthorizationId;
-use crate::peer::Stage;
 use crate::request::{Denial, Origin};
 use crate::tables::Relax;
 use crate::timers::TimerKey;
 
-/// Why a [publication of the embedder](Router::publish) was refused.
+/// Why a [publication of the embedder](crate::Router::publish) was refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
@@ -38,7 +38,7 @@ pub enum PublishError {
     },
 }
 
-impl Router {
+impl Shard {
     /// Decides whether a request is allowed: the answer to [`RouterEvent::Authorize`]. It is carried out as things are
     /// now; what its session asked for meanwhile follows.
     ///
@@ -54,7 +54,7 @@ impl Router {
         let realm = self.realms.get_mut(id.realm).ok_or(NotAwaited)?;
         realm.decide(id.question, verdict, &mut self.out)?;
         self.drained();
-        self.close_overrun();
+        self.carry_out();
         Ok(())
     }
 
@@ -69,25 +69,8 @@ impl Router {
         }
     }
 
-    /// Publishes an event without a session: the embedder's own. No authorizer is asked. The options' lists choose
-    /// among the subscribers; `exclude_me` excludes nobody. With `acknowledge`, a payload that one of them cannot be
-    /// given is an error, and then none of them gets it. An event that a slow subscriber loses is no error.
-    ///
-    /// ```
-    /// use roadbed_core::options::PublishOptions;
-    /// use roadbed_core::payload::Payload;
-    /// use roadbed_core::serializer::Serializer;
-    /// use roadbed_core::time::{Timestamp, UnixMicros};
-    /// use roadbed_core::uri::Uri;
-    /// use roadbed_router::{Authentication, Router, RouterConfig};
-    ///
-    /// let (now, realm) = (Timestamp::ZERO, Uri::new("realm1")?);
-    /// let config = RouterConfig::new().realm(realm.clone(), Authentication::new().anonymous("guest"));
-    /// let mut router = Router::new(config.into_shared(), [0; 32], now, UnixMicros::default());
-    /// let payload = Payload::from_args(Serializer::Cbor, &("noon",))?;
-    /// router.publish(now, &realm, &Uri::new("com.example.bell")?, PublishOptions::new(), payload)?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
+    /// Publishes an event without a session, in a realm of this shard: see
+    /// [`Router::publish`](crate::Router::publish).
     ///
     /// # Errors
     /// [`PublishError`] when there is no such realm, or the topic, an option or the payload is refused there.
@@ -105,7 +88,7 @@ impl Router {
             return Err(PublishError::NoSuchRealm(realm.clone()));
         };
         let published = realm.publish(&Origin::Router, topic, options.into(), payload, &mut self.out);
-        self.close_overrun();
+        self.carry_out();
         published.map_err(|denial| {
             let Denial { error, text, .. } = *denial;
             PublishError::Refused { error, message: text.into() }
@@ -114,7 +97,7 @@ impl Router {
 
     /// The deadline of a question passed.
     pub(super) fn undecided(&mut self, timer: TimerKey) {
-        if let TimerKey::Question(AuthorizationId { realm, question }) = timer
+        if let TimerKey::Question(AuthorizationId { realm, question, .. }) = timer
             && let Some(realm) = self.realms.get_mut(realm)
         {
             realm.undecided(question, &mut self.out);
@@ -122,7 +105,7 @@ impl Router {
     }
 
     /// A session said GOODBYE.
-    pub(super) fn goodbye(&mut self, key: PeerKey, realm: RealmKey, session: SessionKey, goodbye: Goodbye) {
+    pub(super) fn goodbye(&mut self, key: SeatKey, realm: RealmKey, session: SessionKey, goodbye: Goodbye) {
         let Some(realm) = self.realms.get_mut(realm) else { return };
         match realm.say_goodbye(session, goodbye) {
             Ok(Some(goodbye)) => self.left(key, &goodbye),
@@ -131,29 +114,25 @@ impl Router {
         }
     }
 
-    /// Does what a realm or a queue asks for.
-    pub(super) fn carry_out(&mut self, effect: Effect) {
-        self.out.effects.relax();
-        match effect {
-            Effect::Overrun(peer) => {
-                if let Some(key) = self.key(peer) {
-                    self.stalled(key);
-                }
-            }
-            Effect::Ask(request) => self.out.events.push_back(RouterEvent::Authorize(request)),
-            Effect::Leave(peer, goodbye) => {
-                if let Some(key) = self.key(peer)
-                    && self.is_joined(peer)
-                {
-                    self.left(key, &goodbye);
+    /// Does what realms and queues ask for. That may ask for more.
+    pub(super) fn carry_out(&mut self) {
+        while let Some(effect) = self.out.effects.pop_front() {
+            self.out.effects.relax();
+            match effect {
+                Effect::Overrun(seat) => self.stalled(seat),
+                Effect::Ask(request) => self.out.events.push_back(RouterEvent::Authorize(request)),
+                Effect::Leave(session, goodbye) => {
+                    if let Some(seat) = self.ids.get(session) {
+                        self.left(seat, &goodbye);
+                    }
                 }
             }
         }
     }
 
     /// A session that is to be ended has said GOODBYE already, and waits for its turn: that is now.
-    pub(super) fn let_leave(&mut self, key: PeerKey) {
-        let Some(&Stage::Joined { realm, session }) = self.peers.get(key).map(|peer| &peer.stage) else {
+    pub(super) fn let_leave(&mut self, key: SeatKey) {
+        let Some(&Stage::Joined { realm, session }) = self.seats.get(key).map(|seat| &seat.stage) else {
             return;
         };
         let goodbye = self.realms.get_mut(realm).and_then(|realm| realm.take_goodbye(session));
@@ -163,13 +142,13 @@ impl Router {
     }
 
     /// Answers the requests of a session that wait for a decision: the router shuts down.
-    pub(super) fn give_up_waiting(&mut self, key: PeerKey, text: &str) {
-        let Some(&Stage::Joined { realm, session }) = self.peers.get(key).map(|peer| &peer.stage) else {
+    pub(super) fn give_up_waiting(&mut self, key: SeatKey, text: &str) {
+        let Some(&Stage::Joined { realm, session }) = self.seats.get(key).map(|seat| &seat.stage) else {
             return;
         };
         if let Some(realm) = self.realms.get_mut(realm) {
             realm.give_up_waiting(session, &uris::SYSTEM_SHUTDOWN, text, &mut self.out);
         }
-        self.close_overrun();
+        self.carry_out();
     }
 }

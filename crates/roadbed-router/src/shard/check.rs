@@ -1,11 +1,12 @@
-//! What a router counts, and whether its tables agree.
+//! What a shard counts, and whether its tables agree.
 
-use super::Router;
-use crate::peer::Stage;
-use crate::stats::{Counters, RouterStats};
+use super::Shard;
+use super::seat::Stage;
+use crate::stats::RouterStats;
 
-impl Router {
-    /// What there is, and what happened. Costs a look at every peer and realm.
+impl Shard {
+    /// Returns what there is, and what happened. Costs a look at every peer and realm. Connections without session are
+    /// the lobby's, so `peers` counts only those that sit here.
     pub fn stats(&self) -> RouterStats {
         let mut totals = [0_usize; 8];
         for (_, realm) in self.realms.iter() {
@@ -17,7 +18,7 @@ impl Router {
             totals;
         let (queued_messages, queued_bytes) = self.out.totals();
         RouterStats {
-            peers: self.peers.len(),
+            peers: self.seats.len(),
             sessions,
             realms: self.realms.len(),
             subscriptions,
@@ -35,11 +36,6 @@ impl Router {
         }
     }
 
-    /// Returns what happened so far. Costs nothing.
-    pub const fn counters(&self) -> Counters {
-        self.out.counters
-    }
-
     /// Checks that all tables agree with each other; for tests, as it looks at everything.
     ///
     /// # Errors
@@ -49,24 +45,21 @@ impl Router {
         for (_, realm) in self.realms.iter() {
             realm.check(&self.out)?;
             if realm.is_temporary && realm.is_empty() {
-                return Err(format!("realm {} was made on demand and is empty", realm.uri));
+                return Err(format!("realm {} is to go with its last session, and is empty", realm.uri));
             }
         }
         let mut joined = 0_usize;
-        for (key, peer) in self.peers.iter() {
-            if peer.id.0 != key {
-                return Err(format!("{:?} stands under {key:?}", peer.id));
-            }
-            if let Some((at, _)) = peer.deadline()
-                && peer.timer().and_then(|timer| self.out.timers.at(timer)) != Some(at)
+        for (key, seat) in self.seats.iter() {
+            if let Some(at) = seat.deadline()
+                && seat.timer().and_then(|timer| self.out.timers.at(timer)) != Some(at)
             {
-                return Err(format!("{:?} has a deadline without timer", peer.id));
+                return Err(format!("{:?} has a deadline without timer", seat.peer));
             }
-            if matches!(peer.stage, Stage::Joined { .. }) {
+            if matches!(seat.stage, Stage::Joined { .. }) {
                 joined = joined.saturating_add(1);
-                match self.session(peer.id) {
-                    Some(info) if info.peer == peer.id && self.gate.ids.contains(info.id) => {}
-                    _ => return Err(format!("{:?} has no session of its own", peer.id)),
+                match self.session(key) {
+                    Some(info) if info.peer == seat.peer && self.ids.get(info.id) == Some(key) => {}
+                    _ => return Err(format!("{:?} has no session of its own", seat.peer)),
                 }
             }
         }
@@ -77,10 +70,10 @@ impl Router {
                 "{questions} questions are open, {counted} counted; {effects} effects are left"
             ));
         }
-        if sessions != joined || self.gate.ids.len() != joined || self.out.len() != self.peers.len() {
-            let (ids, queues, peers) = (self.gate.ids.len(), self.out.len(), self.peers.len());
+        if sessions != joined || self.ids.len() != joined || self.out.len() != self.seats.len() {
+            let (ids, queues, seats) = (self.ids.len(), self.out.len(), self.seats.len());
             return Err(format!(
-                "{joined} peers joined, {sessions} sessions, {ids} ids; {peers} peers, {queues} queues"
+                "{joined} seats are taken, {sessions} sessions, {ids} ids; {seats} seats, {queues} queues"
             ));
         }
         Ok(())
