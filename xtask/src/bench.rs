@@ -17,7 +17,7 @@ const XCONN_VARIABLE: &str = "ROADBED_BENCH_XCONN";
 /// Runs them; they understand the arguments.
 pub(crate) fn run(root: &Path, arguments: &[&str]) -> End {
     let (bench, arguments) = match arguments.split_first() {
-        Some((&bench @ ("adapters" | "memory"), rest)) => (bench, rest),
+        Some((&bench @ ("adapters" | "cores" | "memory"), rest)) => (bench, rest),
         _ => ("side-by-side", arguments),
     };
     let mut command = cargo(root);

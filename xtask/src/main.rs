@@ -43,6 +43,8 @@ cargo xtask bench adapters [--rounds N] [--millis N] [--beside PROGRAM] [NAME]..
     Calls a second over loopback TCP of each adapter through our router, beside a relay that only copies
     bytes, and xconn-core with its router (built below target/peers). --beside names another build of the
     same benchmark, which takes turns with this one: before and after a change.
+cargo xtask bench cores
+    What a second core brings a router, with two shards and with one, and for how long a shard's lock is held.
 cargo xtask bench memory [NAME]...
     What an idle session holds: a client's on each adapter, and a router's peer.
 ";
