@@ -38,6 +38,8 @@ pub struct Run<D: Drive, S> {
     armed: Option<Armed>,
     /// A deadline has come, and is judged when nothing is left to read.
     is_due: bool,
+    /// The last turn was too short for all there was to do, and deadlines were not judged.
+    is_late: bool,
     input: BytesMut,
     /// What is left to be written, and what comes behind it.
     output: Bytes,
@@ -89,6 +91,7 @@ impl<D: Drive, S: ByteStream> Run<D, S> {
             timer,
             armed: None,
             is_due: false,
+            is_late: false,
             input: BytesMut::new(),
             output: Bytes::new(),
             next: Bytes::new(),
@@ -316,14 +319,19 @@ impl<D: Drive, S: ByteStream> Future for Run<D, S> {
             };
             match step {
                 Step::Progress => {}
-                Step::Pending => return Poll::Pending,
+                Step::Pending => {
+                    this.is_late = false;
+                    return Poll::Pending;
+                }
                 Step::Yield => break,
             }
         }
         if !this.has_yielded && this.stage == Stage::Open {
-            // Neither much to read nor much to write puts deadlines off.
-            this.is_due = true;
+            // Neither much to read nor much to write puts deadlines off. But one more turn comes first: after a stop of
+            // the process, the runtime has yet to find out that there is something to read.
+            this.is_due |= this.is_late;
             this.expire(false);
+            this.is_late = !this.is_late;
         }
         cx.waker().wake_by_ref();
         Poll::Pending

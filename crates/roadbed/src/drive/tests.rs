@@ -237,3 +237,64 @@ fn the_wakers_of_layers_are_let_go_without_their_lock() {
     #[cfg(feature = "tls")]
     check("TLS", super::Secure::server(Script::default(), crate::testing::tls::server(), true, runtime));
 }
+
+/// Always has something to write, and notes what is done to it.
+#[derive(Default)]
+struct Talker(Mutex<Vec<&'static str>>);
+
+impl Drive for Talker {
+    fn room(&self, _: &mut BytesMut, _: &Waker) -> Room {
+        Room::Read(64)
+    }
+
+    fn feed(&self, input: &mut BytesMut) {
+        input.clear();
+        self.0.lock().unwrap().push("read");
+    }
+
+    fn eof(&self, _: &mut BytesMut) {}
+
+    fn lost(&self) {}
+
+    fn expire(&self) {
+        self.0.lock().unwrap().push("judged");
+    }
+
+    fn output(&self, _: bool, _: &Waker) -> Output {
+        Output::Write(Bytes::from_static(b"x"))
+    }
+}
+
+/// Takes everything, and tells that there is something to read when the runtime has looked at it.
+struct Unseen(Arc<Mutex<Option<&'static [u8]>>>);
+
+impl ByteStream for Unseen {
+    fn poll_read(&mut self, _: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
+        let Some(bytes) = self.0.lock().unwrap().take() else { return Poll::Pending };
+        buffer.extend_from_slice(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_write(&mut self, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A process was stopped while it wrote, and comes back late: the runtime gets a turn to find out what there is to read.
+#[test]
+fn a_driver_that_writes_without_end_reads_before_it_judges() {
+    let (sim, socket) = (Sim::default(), Arc::new(Mutex::new(None)));
+    let drive = Arc::new(Talker::default());
+    let mut run = pin!(Run::new(Arc::clone(&drive), Unseen(Arc::clone(&socket)), sim.runtime()));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(run.as_mut().poll(&mut cx).is_pending());
+    *socket.lock().unwrap() = Some(b"an answer");
+    assert!(run.as_mut().poll(&mut cx).is_pending());
+    assert_eq!(*drive.0.lock().unwrap(), ["read", "judged"]);
+    (0..10).for_each(|_| assert!(run.as_mut().poll(&mut cx).is_pending()));
+    assert_eq!(drive.0.lock().unwrap().len(), 2 + 5, "and deadlines are not put off");
+}
