@@ -1,5 +1,6 @@
 //! Sockets as streams of bytes.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, TcpStream};
@@ -20,12 +21,18 @@ use socket2::{SockRef, TcpKeepalive};
 /// again. After three such spans without one the connection is broken.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// How much is read at once. `AsyncRead` wants its buffer filled in beforehand, and filling more than what
-/// is read then costs more than reading twice.
+/// How much is read at once.
 const READ: usize = 64 * 1024;
 
 /// A read of so much is likely to be followed by another one at once.
 const STREAM: usize = 16 * 1024;
+
+thread_local! {
+    /// What a thread reads into. `AsyncRead` wants its buffer filled in beforehand, so this one is filled with zeros
+    /// once, and what is read is copied out of it: that costs less than filling the room for a large message in before
+    /// each small one.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
@@ -106,10 +113,15 @@ impl ByteStream for Stream {
         }
         let filled = buffer.len();
         let room = (buffer.capacity() - filled).min(READ);
-        buffer.resize(filled + room, 0);
-        let result = self.duplex().poll_read(cx, buffer.get_mut(filled..).unwrap_or_default());
+        // Taken, as a stream may read from another one of this kind.
+        let mut scratch = SCRATCH.take();
+        if scratch.len() < room {
+            scratch.resize(room.max(2048).next_power_of_two(), 0);
+        }
+        let result = self.duplex().poll_read(cx, scratch.get_mut(..room).unwrap_or_default());
         let count = if let Poll::Ready(Ok(count)) = result { count } else { 0 };
-        buffer.truncate(filled + count);
+        buffer.extend_from_slice(scratch.get(..count).unwrap_or_default());
+        SCRATCH.set(scratch);
         // Much at a time is a stream of it, and trying again costs less than waiting to be told.
         self.is_drained = count < room.min(STREAM);
         result
@@ -141,5 +153,88 @@ impl ByteStream for Stream {
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stream").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// Gives one byte a read, and leaves a mark in the rest of the room.
+    struct Marking {
+        rooms: Vec<usize>,
+        refilled: usize,
+    }
+
+    impl AsyncRead for Marking {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            room: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            let known = self.rooms.iter().copied().max().unwrap_or(0).min(room.len());
+            self.refilled += room[..known].iter().filter(|byte| **byte != 7).count();
+            self.rooms.push(room.len());
+            room.fill(7);
+            Poll::Ready(Ok(1))
+        }
+    }
+
+    impl AsyncWrite for Marking {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn nothing_is_filled_with_zeros_twice() {
+        let mut marking = Marking { rooms: Vec::new(), refilled: 0 };
+        for size in [64 << 10, 2048, 300, 64 << 10, 1 << 20] {
+            // Each connection has a buffer of its own; the scratch is the thread's.
+            let mut buffer = BytesMut::with_capacity(size);
+            let stream = std::mem::replace(&mut marking, Marking { rooms: Vec::new(), refilled: 0 });
+            let shared = std::sync::Arc::new(std::sync::Mutex::new(stream));
+            let mut stream = Stream::new(Shared(std::sync::Arc::clone(&shared)));
+            let read = stream.poll_read(&mut Context::from_waker(Waker::noop()), &mut buffer);
+            assert!(matches!(read, Poll::Ready(Ok(1))));
+            assert_eq!(&buffer[..], [7]);
+            drop(stream);
+            marking = std::sync::Arc::into_inner(shared).unwrap().into_inner().unwrap();
+        }
+        assert_eq!(marking.rooms, [65_536, 2048, 300, 65_536, 65_536]);
+        assert_eq!(marking.refilled, 0);
+    }
+
+    /// A stream that can be looked at afterwards.
+    struct Shared(std::sync::Arc<std::sync::Mutex<Marking>>);
+
+    impl AsyncRead for Shared {
+        fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
+            Pin::new(&mut *self.0.lock().unwrap()).poll_read(cx, room)
+        }
+    }
+
+    impl AsyncWrite for Shared {
+        fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Pin::new(&mut *self.0.lock().unwrap()).poll_write(cx, bytes)
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut *self.0.lock().unwrap()).poll_flush(cx)
+        }
+
+        fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut *self.0.lock().unwrap()).poll_close(cx)
+        }
     }
 }

@@ -14,6 +14,9 @@ use crate::park::Parker;
 /// What is read at once of what nobody wants any more.
 const DISCARD: usize = 4096;
 
+/// What a reader's buffer may have to spare while the thread waits for a peer that sends little.
+const SPARE: usize = 4096;
+
 /// How long to wait before the reader is looked at again.
 const MOMENT: Duration = Duration::from_millis(1);
 
@@ -58,6 +61,8 @@ impl Reading {
     pub(super) fn run<D: Drive, S: Socket>(&self, drive: &D, mut socket: S) {
         let parker = Parker::new();
         let mut input = BytesMut::new();
+        // What is read into: filled with zeros once, not before each read. What was read is copied.
+        let mut scratch = Vec::new();
         let mut is_eof = false;
         loop {
             let room = match drive.room(&mut input, &parker.waker) {
@@ -81,12 +86,14 @@ impl Reading {
                 // a large message would keep all of it alive.
                 input = BytesMut::new();
             }
-            let filled = input.len();
-            input.resize(filled + room, 0);
+            if scratch.len() < room || scratch.len() > SPARE.max(2 * room) {
+                scratch = vec![0; room];
+            }
             self.is_busy.store(false, Ordering::Release);
-            let result = socket.read(input.get_mut(filled..).unwrap_or_default());
+            let result = socket.read(scratch.get_mut(..room).unwrap_or_default());
             self.is_busy.store(true, Ordering::Release);
-            input.truncate(filled + result.as_ref().map_or(0, |count| *count));
+            let count = result.as_ref().map_or(0, |count| *count);
+            input.extend_from_slice(scratch.get(..count).unwrap_or_default());
             match result {
                 Ok(0) => {
                     is_eof = true;
@@ -174,6 +181,71 @@ mod tests {
         fn shutdown(&self, _: Shutdown) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    /// A connection that wants so much at a time, on a socket that gives a byte and marks the rest of the room.
+    #[derive(Clone)]
+    struct Marking {
+        rooms: Arc<Mutex<Vec<usize>>>,
+        read: Arc<Mutex<Vec<(usize, usize)>>>,
+    }
+
+    impl Drive for Marking {
+        fn room(&self, _: &mut BytesMut, _: &Waker) -> Room {
+            self.rooms.lock().unwrap().pop().map_or(Room::Discard, Room::Read)
+        }
+
+        fn feed(&self, input: &mut BytesMut) {
+            assert_eq!(&input[..], [7]);
+            input.clear();
+        }
+
+        fn eof(&self, _: &mut BytesMut) {}
+
+        fn lost(&self) {}
+
+        fn expire(&self) {}
+
+        fn output(&self, _: bool, _: &Waker) -> Output {
+            Output::Idle(None)
+        }
+    }
+
+    impl Socket for Marking {
+        fn duplicate(&self) -> io::Result<Self> {
+            Ok(self.clone())
+        }
+
+        fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+            let zeros = room.iter().filter(|byte| **byte == 0).count();
+            self.read.lock().unwrap().push((room.len(), zeros));
+            room.fill(7);
+            if self.rooms.lock().unwrap().is_empty() { Ok(0) } else { Ok(1) }
+        }
+
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn has_input(&self) -> bool {
+            true
+        }
+
+        fn shutdown(&self, _: Shutdown) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn nothing_is_filled_with_zeros_twice() {
+        let rooms = [2048, 2048, 4096, 2048, 65_536, 65_536, 60_000, 2048, 2048];
+        let marking =
+            Marking { rooms: Arc::new(Mutex::new(rooms.into_iter().rev().collect())), read: Arc::default() };
+        Reading::default().run(&marking, marking.clone());
+        let read = marking.read.lock().unwrap();
+        let filled: Vec<_> = read.iter().map(|&(_, zeros)| zeros).collect();
+        // Filled anew when more is wanted, and when much less is: a thread that waits keeps little.
+        assert_eq!(filled[..9], [2048, 0, 4096, 0, 65_536, 0, 0, 2048, 0], "{read:?}");
     }
 
     #[test]
