@@ -3,13 +3,19 @@
 use std::fmt;
 use std::future::IntoFuture;
 use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
+use bytes::BytesMut;
 use roadbed_core::error::WampError;
+use roadbed_core::transport::TransportDetails;
 use roadbed_core::uri::Uri;
 
 use super::*;
-use crate::client::{ApplicationError, HandlerError, Internal};
+use crate::client::{ApplicationError, HandlerError, Internal, open};
 use crate::error::Error;
+use crate::memory::pipe;
+use crate::runtime::ByteStream;
 
 #[derive(Debug)]
 struct Overdrawn(u64);
@@ -102,4 +108,47 @@ fn during_development_they_see_it_all() {
     assert!(told[4].starts_with(&internal("\"\" is no URI")), "{told:?}");
     assert_eq!(told[5], internal("the handler panicked: at the disco"));
     assert_eq!(told[6], internal("a text of ours"));
+}
+
+/// What comes over a pipe, or goes.
+fn by_hand<T>(act: impl FnOnce(&mut Context<'_>) -> Poll<io::Result<T>>) -> Option<T> {
+    match act(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => Some(result.unwrap()),
+        Poll::Pending => None,
+    }
+}
+
+/// A router whose WELCOME cannot be taken is told so, before the connection ends.
+#[test]
+fn a_welcome_that_is_none_is_answered_with_abort() {
+    let bad = [
+        r#"[2,1,{}]"#,
+        r#"[2,1,{"roles":7}]"#,
+        r#"[2,1,{"roles":{"broker":{}},"authid":7}]"#,
+        r#"[2,1,{"roles":{"broker":{}},"agent":7}]"#,
+        r#"[2,0,{"roles":{"broker":{}}}]"#,
+    ];
+    for welcome in bad {
+        let world = World::new();
+        let (here, mut there) = pipe(64 << 10);
+        let (runtime, details) = (world.sim.runtime(), TransportDetails::local());
+        let (joining, driver) = open(&settings(), Arc::clone(&runtime), Serializer::Json, details).unwrap();
+        runtime.spawn(Box::pin(driver.run(here)));
+        world.sim.settle();
+        let mut said = BytesMut::with_capacity(4096);
+        by_hand(|cx| there.poll_read(cx, &mut said)).unwrap();
+        assert_eq!(said.first_chunk(), Some(b"\x7F\xB1\0\0"));
+        let length = u32::try_from(welcome.len()).unwrap().to_be_bytes();
+        let answer = [b"\x7F\xF1\0\0", &length[..], welcome.as_bytes()].concat();
+        assert_eq!(by_hand(|cx| there.poll_write(cx, &answer)), Some(answer.len()));
+        world.sim.settle();
+        let error = world.sim.block_on(joining).unwrap_err();
+        assert!(error.to_string().contains("WELCOME"), "{error}");
+        while by_hand(|cx| there.poll_read(cx, &mut said)).is_some_and(|count| count > 0) {
+            said.reserve(4096);
+        }
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert!(said.contains(r#"[1,"realm1""#), "HELLO: {said}");
+        assert!(said.contains(r#"[3,"#) && said.contains("wamp.error.protocol_violation"), "ABORT: {said}");
+    }
 }
