@@ -30,13 +30,16 @@ where
     T: Serialize + ?Sized,
 {
     let encoded = typed::encode_serde(serializer, part.name, value)?;
-    if parts::kind(serializer, &encoded) == Ok(Kind::Null) {
+    let kind = parts::kind(serializer, &encoded);
+    if kind == Ok(Kind::Null) {
         return Ok(None);
     }
-    (part.check)(serializer, &encoded, MAX_DEPTH).map_err(|error| PayloadError::Encode {
-        part: part.name.into(),
-        serializer,
-        reason: error.kind.to_string(),
+    (part.check)(serializer, &encoded, MAX_DEPTH).map_err(|error| {
+        let mut reason = error.kind.to_string();
+        if part.name == ARGS.name && kind.is_ok_and(|kind| kind != Kind::List) {
+            reason.push_str("; one value alone goes into a tuple: `(value,)`");
+        }
+        PayloadError::Encode { part: part.name.into(), serializer, reason }
     })?;
     Ok(Some(encoded))
 }

@@ -119,6 +119,7 @@ fn wrong_shapes_are_refused_alike() {
             encode_reason(Payload::from_args(serializer, &Binary::from(b"x"))),
         ] {
             assert!(reason.starts_with("expected a list, found"), "{serializer}: {reason}");
+            assert!(reason.ends_with("goes into a tuple: `(value,)`"), "{serializer}: {reason}");
         }
         let reason = encode_reason(Payload::build(serializer, &(), &(1, 2)));
         assert_eq!(reason, "expected a dict, found a list");
