@@ -284,7 +284,8 @@ impl ByteStream for Unseen {
     }
 }
 
-/// A process was stopped while it wrote, and comes back late: the runtime gets a turn to find out what there is to read.
+/// A process was stopped while it wrote, and comes back late: the runtime gets a turn to find out what there is to
+/// read.
 #[test]
 fn a_driver_that_writes_without_end_reads_before_it_judges() {
     let (sim, socket) = (Sim::default(), Arc::new(Mutex::new(None)));

@@ -118,7 +118,7 @@ fn by_hand<T>(act: impl FnOnce(&mut Context<'_>) -> Poll<io::Result<T>>) -> Opti
     }
 }
 
-/// A router whose WELCOME cannot be taken is told so, before the connection ends.
+/// A router whose WELCOME cannot be taken is sent ABORT, before the connection ends.
 #[test]
 fn a_welcome_that_is_none_is_answered_with_abort() {
     let bad = [
