@@ -1,18 +1,19 @@
 //! What the parts of a realm share while a message is handled, and how they answer.
 
 use roadbed_core::error::{PayloadError, ProtocolViolation, uris};
-use roadbed_core::id::RequestId;
+use roadbed_core::id::{RequestId, SessionId};
 use roadbed_core::message::{Error, Message, MessageType, Sparse};
 use roadbed_core::payload::Payload;
 use roadbed_core::serializer::Serializer;
 use roadbed_core::uri::Uri;
 
 use crate::config::{PayloadPolicy, RouterConfig};
+use crate::events::RouterEvent;
 use crate::fanout::Refused;
 use crate::ids::Random;
 use crate::keys::SessionKey;
 use crate::queue::Outbox;
-use crate::request::{Denial, check_payload};
+use crate::request::{Answering, Denial, Origin, check_payload};
 use crate::session::Session;
 use crate::slab::Slab;
 use crate::stats::count;
@@ -65,6 +66,38 @@ impl Context<'_> {
         // Where even the text is too much, the URI has to do.
         if let Err(Refused::TooLarge { .. }) = self.reply(session, message(text)) {
             let _ = self.reply(session, message(Payload::EMPTY));
+        }
+    }
+
+    /// Answers a request that is not carried out, or counts it.
+    #[cold]
+    pub(crate) fn turn_down(&mut self, answering: Answering, denial: &Denial) {
+        let Answering { to, kind, is_silent } = answering;
+        if is_silent {
+            count(&mut self.out.counters.publications_refused);
+        }
+        let Some((session, request)) = to else { return };
+        if !is_silent {
+            return self.refuse(session, kind, request, &denial.error, &denial.text);
+        }
+        if let Some(error) = denial.payload.clone() {
+            let publisher = self.sessions.get(session).map(|session| session.info.id);
+            let (realm, publication) = (self.realm, self.random.publication());
+            self.out.inform(|| RouterEvent::Undeliverable {
+                realm: realm.clone(),
+                publisher,
+                publication,
+                error,
+            });
+        }
+    }
+
+    /// Returns the id of the session that asks or asked; `None` for the router.
+    pub(crate) fn session_id(&self, origin: &Origin) -> Option<SessionId> {
+        match origin {
+            Origin::Session { session, .. } => self.sessions.get(*session).map(|session| session.info.id),
+            Origin::Former(info) => Some(info.id),
+            Origin::Router => None,
         }
     }
 

@@ -72,7 +72,7 @@ impl Broker {
             }
         }
         if let Some(error) = undeliverable {
-            let publisher = origin.session_id(context.sessions);
+            let publisher = context.session_id(origin);
             let realm = context.realm;
             context.out.inform(|| RouterEvent::Undeliverable {
                 realm: realm.clone(),

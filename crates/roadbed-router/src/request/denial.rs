@@ -6,10 +6,7 @@ use roadbed_core::message::MessageType;
 use roadbed_core::uri::Uri;
 
 use super::Origin;
-use crate::context::Context;
-use crate::events::RouterEvent;
 use crate::keys::SessionKey;
-use crate::stats::count;
 
 /// Why a request is not carried out: what ERROR says. Boxed wherever it goes, so that what goes well costs a word.
 #[derive(Clone, Debug)]
@@ -41,10 +38,10 @@ impl Denial {
 /// How an ERROR reaches the session that made a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Answering {
-    to: Option<(SessionKey, RequestId)>,
-    kind: MessageType,
+    pub(crate) to: Option<(SessionKey, RequestId)>,
+    pub(crate) kind: MessageType,
     /// It is a publication that asked for no acknowledgement, so nobody waits for an answer.
-    is_silent: bool,
+    pub(crate) is_silent: bool,
 }
 
 impl Answering {
@@ -54,30 +51,5 @@ impl Answering {
             Origin::Router | Origin::Former(_) => None,
         };
         Self { to, kind, is_silent }
-    }
-}
-
-impl Context<'_> {
-    /// Answers a request that is not carried out, or counts it.
-    #[cold]
-    pub(crate) fn turn_down(&mut self, answering: Answering, denial: &Denial) {
-        let Answering { to, kind, is_silent } = answering;
-        if is_silent {
-            count(&mut self.out.counters.publications_refused);
-        }
-        let Some((session, request)) = to else { return };
-        if !is_silent {
-            return self.refuse(session, kind, request, &denial.error, &denial.text);
-        }
-        if let Some(error) = denial.payload.clone() {
-            let publisher = self.sessions.get(session).map(|session| session.info.id);
-            let (realm, publication) = (self.realm, self.random.publication());
-            self.out.inform(|| RouterEvent::Undeliverable {
-                realm: realm.clone(),
-                publisher,
-                publication,
-                error,
-            });
-        }
     }
 }

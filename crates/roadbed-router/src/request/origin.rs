@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use roadbed_core::id::{RequestId, SessionId};
+use roadbed_core::id::RequestId;
 
 use crate::identity::SessionInfo;
 use crate::keys::SessionKey;
-use crate::session::Session;
-use crate::slab::Slab;
 
 /// Who asks. Only sessions have request ids, and are answered.
 #[derive(Clone, Debug)]
@@ -31,15 +29,6 @@ impl Origin {
         match self {
             Self::Session { session, .. } => Some(*session),
             Self::Router | Self::Former(_) => None,
-        }
-    }
-
-    /// Returns the id of the session that asks or asked; `None` for the router.
-    pub(crate) fn session_id(&self, sessions: &Slab<SessionKey, Session>) -> Option<SessionId> {
-        match self {
-            Self::Session { session, .. } => sessions.get(*session).map(|session| session.info.id),
-            Self::Former(info) => Some(info.id),
-            Self::Router => None,
         }
     }
 }
