@@ -204,7 +204,7 @@ fn a_connection_that_is_given_up_is_woken() {
             let mailbox = Arc::clone(&mailbox);
             thread::spawn(move || {
                 for mail in
-                    [Mail { is_ready: true, ..Mail::default() }, Mail { is_ready: false, is_lost: true }]
+                    [Mail { is_ready: true, ..Mail::default() }, Mail { is_lost: true, ..Mail::default() }]
                 {
                     mailbox.post(mail).into_iter().for_each(Waker::wake);
                 }
@@ -219,5 +219,32 @@ fn a_connection_that_is_given_up_is_woken() {
             std::task::Poll::Pending
         }));
         other.join().unwrap();
+    });
+}
+
+/// The lobby and a shard are behind locks of their own, so both may leave a note at once: neither hides the other.
+#[test]
+fn notes_of_the_lobby_and_of_a_shard_both_arrive() {
+    loom::model(|| {
+        let mailbox = Arc::new(Mailbox::new());
+        let post = |mail: Mail| {
+            let mailbox = Arc::clone(&mailbox);
+            thread::spawn(move || mailbox.post(mail).into_iter().for_each(Waker::wake))
+        };
+        let lobby = post(Mail { is_called: true, ..Mail::default() });
+        let shard = post(Mail { is_ready: true, ..Mail::default() });
+        let mut seen = Mail::default();
+        block_on(std::future::poll_fn(|cx| {
+            while let Some(mail) = mailbox.take_or_sleep(cx.waker(), &mut Vec::new()) {
+                seen.is_called |= mail.is_called;
+                seen.is_ready |= mail.is_ready;
+                if seen.is_called && seen.is_ready {
+                    return std::task::Poll::Ready(());
+                }
+            }
+            std::task::Poll::Pending
+        }));
+        lobby.join().unwrap();
+        shard.join().unwrap();
     });
 }
