@@ -91,6 +91,11 @@ pub struct Limits {
     /// Queued output, in bytes, above which commands answer `WouldBlock`; at a router the budget of a peer's queue.
     /// At least 512 B. Default 16 MiB.
     pub output_size: usize,
+    /// Bytes that wait for all peers of a router together; its shards have equal parts of it. Above, a peer for which
+    /// more waits than its fair share, which is this divided by the number of peers for which something waits, gets no
+    /// more events and invocations, and is not read. What waits already stays, so together it is at most twice this,
+    /// replies apart. At least `output_size`, or 1 MiB if that is less. Default 1 GiB.
+    pub total_output_size: usize,
     /// The peer's share of the time from transport open to WELCOME, on the router side. Default 5 s.
     pub handshake_timeout: Duration,
     /// How long a peer with a session may take to send a message that it has begun, on the router side; and a second
@@ -135,6 +140,7 @@ impl Default for Limits {
             kept_verdicts: 4_096,
             output_high_water: 1 << 20,
             output_size: 16 << 20,
+            total_output_size: 1 << 30,
             handshake_timeout: Duration::from_secs(5),
             message_timeout: Duration::from_secs(30),
             decision_timeout: Duration::from_secs(30),
@@ -164,7 +170,7 @@ impl Limits {
         pending_invocations: usize, subscriptions: usize, registrations: usize, pattern_components: usize,
         pattern_wildcards: usize, pattern_masks: usize, pattern_masks_alone: usize, event_matches: usize, queued_events: usize, backlog_length: usize,
         backlog_size: usize, kept_verdicts: usize, output_high_water: usize,
-        output_size: usize, handshake_timeout: Duration, message_timeout: Duration, decision_timeout: Duration,
+        output_size: usize, total_output_size: usize, handshake_timeout: Duration, message_timeout: Duration, decision_timeout: Duration,
         join_timeout: Duration, goodbye_timeout: Duration, rejoin_timeout: Duration,
     }
 
@@ -200,6 +206,7 @@ impl Limits {
             kept_verdicts,
             output_high_water,
             output_size,
+            total_output_size,
             handshake_timeout,
             message_timeout,
             decision_timeout,
@@ -233,6 +240,7 @@ impl Limits {
             ("kept_verdicts", kept_verdicts, 0, MAX_COUNT),
             ("output_high_water", output_high_water, 1, usize::MAX),
             ("output_size", output_size, MIN_MESSAGE_SIZE, usize::MAX),
+            ("total_output_size", total_output_size, output_size.min(1 << 20), usize::MAX),
         ];
         for (field, value, min, max) in counts {
             if value < min || value > max {
@@ -326,7 +334,7 @@ mod tests {
             identity_length: 0, join_attempts: 0, depth: 0, uri_length: 0, list_length: 0, pending_calls: 0,
             pending_publications: 0, pending_invocations: 0, subscriptions: 0, registrations: 0,
             pattern_components: 0, pattern_wildcards: 0, pattern_masks: 0, pattern_masks_alone: 0, event_matches: 0,
-            queued_events: 0, backlog_length: 0, backlog_size: 0, output_high_water: 0, output_size: 0,
+            queued_events: 0, backlog_length: 0, backlog_size: 0, output_high_water: 0, output_size: 0, total_output_size: 0,
             handshake_timeout: Duration::ZERO, message_timeout: Duration::ZERO, decision_timeout: Duration::ZERO, join_timeout: Duration::ZERO,
             goodbye_timeout: Duration::ZERO,
         }

@@ -109,6 +109,12 @@ impl Context<'_> {
                 let text = format!("{queued} bytes wait for the callee, the limit output_size is {limit}");
                 Denial::new(&uris::UNAVAILABLE, text)
             }
+            Refused::AllFull { queued, limit } => {
+                count(&mut self.out.counters.calls_unavailable);
+                let text =
+                    format!("{queued} bytes wait for all peers, the limit total_output_size is {limit}");
+                Denial::new(&uris::UNAVAILABLE, text)
+            }
             Refused::TooLarge { size, limit } => {
                 let text = format!("the {what} has {size} bytes, its recipient accepts {limit}");
                 Denial::new(&uris::PAYLOAD_SIZE_EXCEEDED, text)

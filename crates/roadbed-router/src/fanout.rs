@@ -10,6 +10,8 @@ use roadbed_core::serializer::{Encoded, Outbound, Serializer};
 pub(crate) enum Refused {
     /// The queue is over its budget.
     Full { queued: usize, limit: usize },
+    /// All queues together are over theirs, and this one holds more than its share.
+    AllFull { queued: usize, limit: usize },
     /// The message is larger than the peer accepts.
     TooLarge { size: usize, limit: usize },
     /// The payload cannot be carried to the peer's serializer.

@@ -129,7 +129,9 @@
 //! Over the budget ([`Limits::output_size`](roadbed_core::limits::Limits)) events are dropped and counted,
 //! calls of this callee answered with `wamp.error.unavailable`, and replies queued all the same; but the peer is
 //! not to be read, and is closed when it takes nothing for [`STALL_TIMEOUT`] or at [`OVERRUN_FACTOR`] times
-//! the budget. INTERRUPT counts as the call does: where it has no room, the call is canceled as by `skip`.
+//! the budget. INTERRUPT counts as the call does: where it has no room, the call is canceled as by `skip`. All queues
+//! together have a budget too ([`Limits::total_output_size`](roadbed_core::limits::Limits)), above which those that
+//! hold more than a fair share are treated alike.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),

@@ -76,6 +76,12 @@ pub(crate) struct Outbox {
     ready: VecDeque<QueueKey>,
     arena: BytesMut,
     budget: usize,
+    /// The same for all queues together.
+    total_budget: usize,
+    /// Bytes in all queues.
+    total: usize,
+    /// Queues with something in them.
+    busy: usize,
     pub(crate) now: Timestamp,
     pub(crate) timers: Timers<TimerKey>,
     pub(crate) events: VecDeque<RouterEvent>,
@@ -89,12 +95,15 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    pub(crate) fn new(budget: usize, now: Timestamp) -> Self {
+    pub(crate) fn new(budget: usize, total_budget: usize, now: Timestamp) -> Self {
         Self {
             queues: Slab::new(),
             ready: VecDeque::new(),
             arena: BytesMut::new(),
             budget,
+            total_budget,
+            total: 0,
+            busy: 0,
             now,
             timers: Timers::default(),
             events: VecDeque::new(),
@@ -134,6 +143,7 @@ impl Outbox {
 
     /// Drops a queue and what is in it.
     pub(crate) fn remove(&mut self, key: QueueKey) {
+        self.discard(key);
         if let Some(queue) = self.queues.remove(key)
             && let Some(stall) = queue.stall
         {
@@ -189,7 +199,9 @@ impl Outbox {
         let budget = self.budget;
         let Some(queue) = self.queues.get_mut(key) else { return Err(Refused::Closed) };
         queue.fits(&encoded)?;
-        queue.push(encoded);
+        let (cost, is_first) = queue.push(encoded);
+        self.total = self.total.saturating_add(cost);
+        self.busy = self.busy.saturating_add(usize::from(is_first));
         if queue.bytes > budget.saturating_mul(OVERRUN_FACTOR) && !queue.is_overrun {
             queue.is_overrun = true;
             self.effects.push_back(Effect::Overrun(queue.seat));
@@ -200,16 +212,24 @@ impl Outbox {
 
     /// Ends a queue: what is in it goes out, then `Close`. With `discard` only `Close` is left.
     pub(crate) fn finish(&mut self, key: QueueKey, reason: CloseReason, discard: bool) {
-        let Some(queue) = self.queues.get_mut(key) else { return };
         if discard {
-            queue.entries = VecDeque::new();
-            queue.bytes = 0;
-            queue.home = BytesMut::new();
-            if std::mem::take(&mut queue.is_left) {
-                queue.end = Some(Outgoing::Close(reason.clone()));
-            }
+            self.discard(key);
+        }
+        let Some(queue) = self.queues.get_mut(key) else { return };
+        if discard && std::mem::take(&mut queue.is_left) {
+            queue.end = Some(Outgoing::Close(reason.clone()));
         }
         self.end(key, Outgoing::Close(reason));
+    }
+
+    /// Drops what is in a queue.
+    fn discard(&mut self, key: QueueKey) {
+        let Some(queue) = self.queues.get_mut(key) else { return };
+        self.total = self.total.saturating_sub(queue.bytes);
+        self.busy = self.busy.saturating_sub(usize::from(!queue.entries.is_empty()));
+        queue.entries = VecDeque::new();
+        queue.bytes = 0;
+        queue.home = BytesMut::new();
     }
 
     /// Ends a queue whose session has ended and whose transport stays: what is in it goes out, then `Left`.
@@ -266,7 +286,10 @@ impl Outbox {
         let queue = self.queues.get_mut(key)?;
         let outgoing = match queue.entries.pop_front() {
             Some(encoded) => {
-                queue.bytes = queue.bytes.saturating_sub(cost(&encoded));
+                let cost = cost(&encoded);
+                queue.bytes = queue.bytes.saturating_sub(cost);
+                self.total = self.total.saturating_sub(cost);
+                self.busy = self.busy.saturating_sub(usize::from(queue.entries.is_empty()));
                 queue.has_drained = true;
                 Outgoing::Message(encoded)
             }
@@ -302,7 +325,8 @@ impl Outbox {
 
     /// Whether the peer may go on making requests.
     pub(crate) fn wants_input(&self, key: QueueKey) -> bool {
-        self.queues.get(key).is_some_and(|queue| !queue.is_closed && queue.bytes <= self.budget)
+        let is_within = |queue: &Queue| queue.bytes <= self.budget && !self.is_over_share(queue.bytes);
+        self.queues.get(key).is_some_and(|queue| !queue.is_closed && is_within(queue))
     }
 
     pub(crate) fn must_drop(&self, key: QueueKey) -> bool {
@@ -368,6 +392,12 @@ impl Outbox {
                 return Err(format!("{:?} has a stall deadline without timer", queue.peer));
             }
         }
+        let (_, bytes) = self.totals();
+        let busy = self.queues.iter().filter(|(_, queue)| !queue.entries.is_empty()).count();
+        if (bytes, busy) != (self.total, self.busy) {
+            let (total, counted) = (self.total, self.busy);
+            return Err(format!("{bytes} bytes wait in {busy} queues, {total} in {counted} are counted"));
+        }
         Ok(())
     }
 
@@ -385,16 +415,29 @@ impl Outbox {
     }
 
     fn push_within_budget(&mut self, key: QueueKey, encoded: Encoded) -> Result<(), Refused> {
-        let limit = self.budget;
+        let (limit, added) = (self.budget, cost(&encoded));
+        let (busy, total_budget) = (self.busy, self.total_budget);
         let Some(queue) = self.queues.get_mut(key) else { return Err(Refused::Closed) };
         queue.fits(&encoded)?;
         // One message is always taken, or a large one could never be.
-        if queue.bytes > 0 && queue.bytes.saturating_add(cost(&encoded)) > limit {
-            return Err(Refused::Full { queued: queue.bytes, limit });
+        if queue.bytes > 0 {
+            let bytes = queue.bytes.saturating_add(added);
+            if bytes > limit {
+                return Err(Refused::Full { queued: queue.bytes, limit });
+            }
+            if self.total.saturating_add(added) > self.total_budget && bytes > share(total_budget, busy) {
+                return Err(Refused::AllFull { queued: self.total, limit: self.total_budget });
+            }
         }
-        queue.push(encoded);
+        let (cost, is_first) = queue.push(encoded);
+        self.total = self.total.saturating_add(cost);
+        self.busy = self.busy.saturating_add(usize::from(is_first));
         self.queued(key);
         Ok(())
+    }
+
+    fn is_over_share(&self, bytes: usize) -> bool {
+        self.total > self.total_budget && bytes > share(self.total_budget, self.busy)
     }
 
     /// Names a peer to the driver, which then asks about it anew.
@@ -428,10 +471,13 @@ impl Queue {
         if size > limit { Err(Refused::TooLarge { size, limit }) } else { Ok(()) }
     }
 
-    fn push(&mut self, encoded: Encoded) {
-        self.bytes = self.bytes.saturating_add(cost(&encoded));
+    /// Says what it costs, and whether it is the only message.
+    fn push(&mut self, encoded: Encoded) -> (usize, bool) {
+        let (cost, is_first) = (cost(&encoded), self.entries.is_empty());
+        self.bytes = self.bytes.saturating_add(cost);
         let encoded = if self.entries.len() < REHOME_AFTER { encoded } else { self.rehome(&encoded) };
         self.entries.push_back(encoded);
+        (cost, is_first)
     }
 
     /// Copies the smaller chunks of an encoding into memory that only this queue uses.
@@ -456,6 +502,11 @@ impl Queue {
     }
 }
 
+/// What each of so many queues may hold where all of them together hold too much.
+fn share(total_budget: usize, busy: usize) -> usize {
+    total_budget.checked_div(busy).unwrap_or(total_budget)
+}
+
 fn cost(encoded: &Encoded) -> usize {
     encoded.len().saturating_add(MESSAGE_COST)
 }
@@ -469,7 +520,7 @@ mod tests {
     /// A queue counts the bytes of its messages, so the buffers that they came in must not live on with them.
     #[test]
     fn what_waits_in_a_long_queue_has_memory_of_its_own() {
-        let mut out = Outbox::new(usize::MAX, Timestamp::ZERO);
+        let mut out = Outbox::new(usize::MAX, usize::MAX, Timestamp::ZERO);
         let peer = PeerId(Slab::<PeerKey, ()>::new().insert(()));
         let seat = Slab::<SeatKey, ()>::new().insert(());
         let key = out.open(peer, seat, Serializer::Cbor, usize::MAX);

@@ -60,7 +60,7 @@ impl Broker {
             }
             match context.out.event(session.queue, &mut event) {
                 Ok(()) => count(&mut context.out.counters.events),
-                Err(Refused::Full { .. } | Refused::Closed) => {
+                Err(Refused::Full { .. } | Refused::AllFull { .. } | Refused::Closed) => {
                     count(&mut context.out.counters.events_dropped);
                 }
                 Err(Refused::TooLarge { .. }) => count(&mut context.out.counters.events_too_large),

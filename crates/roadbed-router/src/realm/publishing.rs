@@ -80,7 +80,7 @@ mod tests {
         let listed = RealmConfig::new(Uri::from_static("realm1"), Authentication::new());
         let random = Random::new([1; 32]);
         let mut realm = Realm::new(ShardId::default(), key, config, &listed, false, random);
-        let mut out = Outbox::new(usize::MAX, Timestamp::ZERO);
+        let mut out = Outbox::new(usize::MAX, usize::MAX, Timestamp::ZERO);
         let mut peers = Slab::new();
         let sessions = [1, 2].map(|id| join(&mut realm, &mut peers, &mut out, id));
         let former = join(&mut realm, &mut peers, &mut out, 3);

@@ -78,6 +78,8 @@ impl Shard {
         seed: [u8; 32],
         now: Timestamp,
     ) -> Self {
+        let limits = &config.limits;
+        let total = limits.total_output_size.checked_div(shards).unwrap_or(limits.total_output_size);
         let mut random = Random::new(seed);
         let mut shard = Self {
             id,
@@ -85,7 +87,7 @@ impl Shard {
             realm_keys: HashMap::with_hasher(random.hasher()),
             seats: Slab::new(),
             ids: SessionIds::new(random.fork(), id, shards),
-            out: Outbox::new(config.limits.output_size, now),
+            out: Outbox::new(limits.output_size, total, now),
             waiting: BTreeSet::new(),
             called: VecDeque::new(),
             random,

@@ -65,6 +65,73 @@ fn memory_stays_within_the_budgets_whatever_is_published() {
     net.end(&slow);
 }
 
+/// Each stays within its own budget, and all of them together within another: who holds most loses first.
+#[test]
+fn all_queues_together_have_a_budget_too() {
+    const TOTAL: usize = 1 << 20;
+    let limits = Limits::default().output_size(TOTAL / 2).total_output_size(TOTAL);
+    let mut net = Net::with(config().limits(limits));
+    let (publisher, quick) = (net.join(), net.join());
+    let slow: Vec<PeerId> = (0..20).map(|_| net.join()).collect();
+    for &peer in &slow {
+        net.subscribe(peer, 1, TOPIC);
+    }
+    net.subscribe(quick, 1, "com.example.quick");
+    // One peer is far behind already.
+    let ahead = slow[0];
+    net.subscribe(ahead, 2, "com.example.one");
+    for request in 1..=1_000 {
+        let mut message = publish(request, if request <= 400 { "com.example.one" } else { TOPIC });
+        message.payload = text(Serializer::Cbor, 900);
+        net.send_unchecked(publisher, message);
+        net.send_unchecked(publisher, publish(request, "com.example.quick"));
+        assert_eq!(net.messages(quick).len(), 1, "a peer that takes its events loses none");
+    }
+    net.router.check_invariants().unwrap();
+    let stats = net.router.stats();
+    // What the first one holds is not taken from it, and the others may hold their shares.
+    assert!(stats.queued_bytes <= TOTAL + TOTAL / 2, "{stats:?}");
+    assert!(stats.queued_bytes > TOTAL / 2, "{stats:?}");
+    assert!(stats.counters.events_dropped > 0);
+    let counts: Vec<usize> = slow[1..].iter().map(|&peer| net.messages(peer).len()).collect();
+    assert!(counts.iter().all(|&count| count > 20), "those that hold little get on: {counts:?}");
+    // When they have taken what there was, all is as before.
+    net.messages(ahead);
+    send_event(&mut net, publisher, 1_001);
+    assert!(slow.iter().all(|&peer| net.messages(peer).len() == 1));
+    net.detach(publisher);
+    net.detach(quick);
+    net.end(&slow);
+}
+
+#[test]
+fn callees_and_callers_have_their_shares_of_it() {
+    const TOTAL: usize = 1 << 20;
+    let limits = Limits::default().output_size(TOTAL).total_output_size(TOTAL);
+    let mut net = Net::with(config().limits(limits));
+    let (caller, callee, other) = (net.join(), net.join(), net.join());
+    net.register(callee, 1, PROCEDURE);
+    net.subscribe(other, 1, TOPIC);
+    for request in 1..=2 {
+        let mut message = publish(request, TOPIC);
+        message.payload = text(Serializer::Cbor, TOTAL / 3);
+        net.send(caller, message);
+    }
+    let mut request = 2;
+    let answer = loop {
+        request += 1;
+        let mut message = call(request, PROCEDURE);
+        message.payload = text(Serializer::Cbor, 90_000);
+        net.send(caller, message);
+        if let Some(answer) = net.messages(caller).pop() {
+            break answer;
+        }
+    };
+    let text = expect_error(&answer, MessageType::Call, request, &uris::UNAVAILABLE);
+    assert!(text.ends_with("the limit total_output_size is 1048576"), "{text}");
+    net.end(&[caller, callee, other]);
+}
+
 #[test]
 fn an_invocation_beyond_the_budget_makes_the_callee_unavailable() {
     let mut net = Net::with(small());
