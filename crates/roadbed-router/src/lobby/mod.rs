@@ -87,7 +87,7 @@ impl Lobby {
         };
         for realm in &Arc::clone(&lobby.config).realms {
             let shard = lobby.next_shard(realm);
-            lobby.list(realm, shard);
+            lobby.list(realm, shard, true);
         }
         lobby
     }

@@ -15,6 +15,8 @@ use crate::tables::Relax;
 pub(super) struct Listed {
     authentication: Authentication,
     shard: ShardId,
+    /// Its shard has it. Until then nobody is let in, and no other of this name has a place.
+    is_open: bool,
 }
 
 impl Lobby {
@@ -24,32 +26,29 @@ impl Lobby {
     }
 
     /// Returns the shard for a realm that is to be added while the router runs: hand it to that
-    /// [shard](crate::Shard::add_realm), then call [`add_realm`](Self::add_realm). While realms are made on demand, a
+    /// [shard](crate::Shard::add_realm), then call [`open_realm`](Self::open_realm). While realms are made on demand, a
     /// realm has the shard that it would be made in, whatever its configuration says.
     ///
     /// # Errors
-    /// [`ConfigError`] when the realm cannot work, or is there already.
+    /// [`ConfigError`] when the realm cannot work, or is there already, or is just being added.
     pub fn place_realm(&mut self, realm: &RealmConfig) -> Result<ShardId, ConfigError> {
         self.config.check_realm(realm)?;
         if self.realms.contains_key(&realm.uri) {
             return Err(ConfigError::DuplicateRealm(realm.uri.clone()));
         }
-        Ok(match self.way(&realm.uri) {
+        let shard = match self.way(&realm.uri) {
             Some(way) => way.shard,
             None => self.next_shard(realm),
-        })
+        };
+        self.list(realm, shard, false);
+        Ok(shard)
     }
 
-    /// Adds a realm that is open in this shard: peers are let into it from now on.
-    ///
-    /// # Errors
-    /// [`ConfigError::DuplicateRealm`] when it is there already.
-    pub fn add_realm(&mut self, realm: &RealmConfig, shard: ShardId) -> Result<(), ConfigError> {
-        if self.realms.contains_key(&realm.uri) {
-            return Err(ConfigError::DuplicateRealm(realm.uri.clone()));
+    /// A realm that has a [place](Self::place_realm) is open there: peers are let into it from now on.
+    pub fn open_realm(&mut self, realm: &Uri) {
+        if let Some(listed) = self.realms.get_mut(realm) {
+            listed.is_open = true;
         }
-        self.list(realm, shard);
-        Ok(())
     }
 
     /// Takes a realm away while the router runs: no peer is let into it any more. Returns where it was, for
@@ -67,13 +66,13 @@ impl Lobby {
         shard
     }
 
-    pub(super) fn list(&mut self, realm: &RealmConfig, shard: ShardId) {
+    pub(super) fn list(&mut self, realm: &RealmConfig, shard: ShardId, is_open: bool) {
         let authentication = realm.authentication.clone();
-        self.realms.insert(realm.uri.clone(), Listed { authentication, shard });
+        self.realms.insert(realm.uri.clone(), Listed { authentication, shard, is_open });
     }
 
     pub(crate) fn way(&self, realm: &Uri) -> Option<Way<'_>> {
-        if let Some(Listed { authentication, shard }) = self.realms.get(realm) {
+        if let Some(Listed { authentication, shard, is_open: true }) = self.realms.get(realm) {
             return Some(Way { authentication, shard: *shard, is_listed: true });
         }
         let authentication = self.config.auto_create.as_ref()?;

@@ -167,9 +167,10 @@ impl Router {
     /// # Errors
     /// [`ConfigError`] when the realm cannot work, or is there already.
     pub fn add_realm(&mut self, realm: &RealmConfig) -> Result<(), ConfigError> {
-        let shard = self.lobby.place_realm(realm)?;
+        self.lobby.place_realm(realm)?;
         self.shard.add_realm(realm);
-        self.lobby.add_realm(realm, shard)
+        self.lobby.open_realm(&realm.uri);
+        Ok(())
     }
 
     /// Closes a realm while the router runs: no peer is let into it any more, and its sessions are sent GOODBYE

@@ -194,10 +194,14 @@ fn realms_come_and_go_while_a_router_runs() {
     assert_eq!(abort.reason, uris::NO_SUCH_REALM);
 
     let shard = parts.lobby.place_realm(&realm).unwrap();
-    parts.shard(shard).add_realm(&realm);
-    parts.lobby.add_realm(&realm, shard).unwrap();
+    // Another one of this name has no place while this one is added.
     assert_eq!(parts.lobby.place_realm(&realm), Err(ConfigError::DuplicateRealm(uri("new"))));
-    assert_eq!(parts.lobby.add_realm(&realm, shard), Err(ConfigError::DuplicateRealm(uri("new"))));
+    parts.shard(shard).add_realm(&realm);
+    let mut hasty = parts.connect();
+    parts.say(&mut hasty, hello_to("new"));
+    assert!(matches!(heard(&mut hasty)[..], [Message::Abort(_)]), "it is not open yet");
+    parts.lobby.open_realm(&uri("new"));
+    assert_eq!(parts.lobby.place_realm(&realm), Err(ConfigError::DuplicateRealm(uri("new"))));
     let closed = RealmConfig::new(uri("closed"), Authentication::new());
     assert_eq!(parts.lobby.place_realm(&closed), Err(ConfigError::NoWayIn(Some(uri("closed")))));
 
@@ -230,7 +234,7 @@ fn a_realm_made_on_demand_can_be_listed() {
     realm.shard = Some(shard.index() + 1);
     assert_eq!(parts.lobby.place_realm(&realm), Ok(shard));
     parts.shard(shard).add_realm(&realm);
-    parts.lobby.add_realm(&realm, shard).unwrap();
+    parts.lobby.open_realm(&uri("x"));
     let mut gone = port;
     gone.handle_eof(T0);
     parts.serve(&mut gone);

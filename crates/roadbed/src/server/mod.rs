@@ -223,7 +223,8 @@ impl RouterHandle {
         let shard = self.with_lobby(|entrance, _| entrance.lobby.place_realm(realm))?;
         // In this order: who is let in finds the realm.
         self.with_shard(shard, |hosted, _| hosted.shard.add_realm(realm));
-        self.with_lobby(|entrance, _| entrance.lobby.add_realm(realm, shard))
+        self.with_lobby(|entrance, _| entrance.lobby.open_realm(&realm.uri));
+        Ok(())
     }
 
     /// Closes a realm while the router runs: no peer is let into it any more, and its sessions are sent GOODBYE
@@ -342,7 +343,7 @@ impl RouterHandle {
     fn carry_out(&self, after: After) {
         let After { wakers, replaced, event, empty, timers } = after;
         // A waker below may panic.
-        let telling = event.map(|event| (event, Turn::new(self)));
+        let telling = event.map(|event| Turn::new(self, event));
         wakers.into_iter().for_each(std::task::Waker::wake);
         drop(replaced);
         for waiter in empty {
@@ -352,8 +353,8 @@ impl RouterHandle {
         for shard in timers {
             self.0.runtime.spawn(Box::pin(Timekeeper::new(self, shard)));
         }
-        if let Some((event, turn)) = telling {
-            turn.tell(event);
+        if let Some(turn) = telling {
+            turn.tell();
         }
     }
 }

@@ -18,6 +18,8 @@ pub(super) struct Telling {
     limit: usize,
     waiting: Guarded<Waiting>,
     is_congested: AtomicBool,
+    /// Events wait, and no thread tells them.
+    is_abandoned: AtomicBool,
 }
 
 #[derive(Default)]
@@ -33,6 +35,7 @@ impl Telling {
             limit,
             waiting: Guarded::new(Waiting::default()),
             is_congested: AtomicBool::new(false),
+            is_abandoned: AtomicBool::new(false),
         }
     }
 
@@ -54,16 +57,19 @@ impl Telling {
             events.for_each(drop);
             return;
         }
-        let Some(first) = events.next() else { return };
+        let first = events.next();
+        if first.is_none() && !self.is_abandoned.load(Ordering::SeqCst) {
+            return;
+        }
         let ((), ()) = self.waiting.with(|waiting, (): &mut ()| {
-            waiting.events.push_back(first);
-            waiting.events.extend(events);
+            waiting.events.extend(first.into_iter().chain(events));
             if waiting.events.len() >= self.limit {
                 self.is_congested.store(true, Ordering::SeqCst);
             }
             if !waiting.is_being_told {
-                waiting.is_being_told = true;
                 after.event = waiting.events.pop_front();
+                waiting.is_being_told = after.event.is_some();
+                self.is_abandoned.store(false, Ordering::SeqCst);
             }
         });
     }
@@ -84,9 +90,13 @@ impl Telling {
         next
     }
 
-    /// The thread that tells stops before its time. What is left is told after the next change.
-    fn stop(&self) {
-        let ((), ()) = self.waiting.with(|waiting, (): &mut ()| waiting.is_being_told = false);
+    /// The thread that tells stops before its time, with this event untold. What is left is told after the next change.
+    fn stop(&self, untold: Option<RouterEvent>) {
+        let ((), ()) = self.waiting.with(|waiting, (): &mut ()| {
+            untold.into_iter().for_each(|event| waiting.events.push_front(event));
+            waiting.is_being_told = false;
+            self.is_abandoned.store(true, Ordering::SeqCst);
+        });
     }
 }
 
@@ -94,20 +104,22 @@ impl Telling {
 /// a waker panics, it is given up.
 pub(super) struct Turn<'a> {
     router: &'a RouterHandle,
+    /// The event to be told first.
+    first: Option<RouterEvent>,
     is_over: bool,
 }
 
 impl<'a> Turn<'a> {
-    pub(super) fn new(router: &'a RouterHandle) -> Self {
-        Self { router, is_over: false }
+    pub(super) fn new(router: &'a RouterHandle, first: RouterEvent) -> Self {
+        Self { router, first: Some(first), is_over: false }
     }
 
     /// Tells the observer what happened, one event after the other, until nothing is left to tell. Others
     /// that find something to tell meanwhile leave it to this thread, so the order is kept.
-    pub(super) fn tell(mut self, event: RouterEvent) {
+    pub(super) fn tell(mut self) {
         let telling = &self.router.0.telling;
         let Some(observer) = &telling.observer else { return };
-        let mut next = Some(event);
+        let mut next = self.first.take();
         while let Some(event) = next {
             // What the observer left behind is its owner's affair.
             let _ = catch_unwind(AssertUnwindSafe(|| observer(self.router, event)));
@@ -128,7 +140,7 @@ impl<'a> Turn<'a> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         if !self.is_over {
-            self.router.0.telling.stop();
+            self.router.0.telling.stop(self.first.take());
         }
     }
 }

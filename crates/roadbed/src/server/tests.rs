@@ -303,10 +303,10 @@ fn events_are_told_after_a_waker_panicked() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&told);
     let world = World::with(Limits::default(), |builder| {
-        builder.on_event(move |_, event| {
-            if let RouterEvent::Joined { session, .. } = event {
-                seen.lock().unwrap().push(session.id);
-            }
+        builder.on_event(move |_, event| match event {
+            RouterEvent::Joined { session, .. } => seen.lock().unwrap().push(("joined", session.id)),
+            RouterEvent::Left { session, .. } => seen.lock().unwrap().push(("left", session.id)),
+            _ => {}
         })
     });
     let (here, there) = pipe(64 << 10);
@@ -323,13 +323,17 @@ fn events_are_told_after_a_waker_panicked() {
         world.sim.settle();
     }
     let _session = world.sim.block_on(joining).unwrap();
-    let killed = told.lock().unwrap()[0];
+    let (_, killed) = told.lock().unwrap()[0];
     fragile.panics.store(true, Ordering::Relaxed);
     let kill = || world.router.kill(killed, &uris::KILLED, "go away");
     assert!(catch_unwind(AssertUnwindSafe(kill)).is_err());
     fragile.panics.store(false, Ordering::Relaxed);
+    assert_eq!(told.lock().unwrap().len(), 1);
+    // Any change will do, and nothing is lost.
+    world.router.stats();
+    assert_eq!(told.lock().unwrap()[1..], [("left", killed)]);
     let _other = world.session();
-    assert_eq!(told.lock().unwrap().len(), 2);
+    assert_eq!(told.lock().unwrap().len(), 3);
 }
 
 #[test]
