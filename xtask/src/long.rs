@@ -32,6 +32,12 @@ const LONG: &[Long] = &[
         run: stress,
     },
     Long {
+        name: "calls",
+        what: "[CALLS]: calls of a router beside one that stays open, and calls that are canceled at a callee which never \
+               answers (1000000)",
+        run: calls,
+    },
+    Long {
         name: "simulation",
         what: "[CASES]: random sessions against a model of the router (20000)",
         run: simulation,
@@ -93,6 +99,12 @@ fn stress(root: &Path, arguments: &[&str]) -> End {
     let mut command = cargo(root);
     command.args(["test", "--release", "-p", "roadbed", "--test", "threads"]);
     counted(command, "ROADBED_STRESS_CALLS", "200000", arguments)
+}
+
+fn calls(root: &Path, arguments: &[&str]) -> End {
+    let mut command = cargo(root);
+    command.args(["test", "--release", "-p", "roadbed-router", "--test", "allocations"]);
+    counted(command, "ROADBED_ROUTER_CALLS", "1000000", arguments)
 }
 
 fn simulation(root: &Path, arguments: &[&str]) -> End {

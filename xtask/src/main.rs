@@ -34,7 +34,7 @@ cargo xtask peers
 cargo xtask fuzz [TARGET] [--seconds N]
     Runs one fuzz target, or all in turn, for N seconds each (60), with cargo-fuzz and nightly.
 cargo xtask long [NAME] [ARGUMENT]...
-    Runs a test in its long form, of many minutes: endurance, fuzz, stress, simulation, autobahn, interop. Without
+    Runs a test in its long form, of many minutes: endurance, fuzz, stress, calls, simulation, autobahn, interop. Without
     a name it lists them, and what each understands.
 cargo xtask bench [--instructions] [WORD]...
     Runs the benchmarks whose title holds all the words. With --instructions it counts instructions, under

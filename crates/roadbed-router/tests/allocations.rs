@@ -8,10 +8,11 @@ use bytes::{Bytes, BytesMut};
 use roadbed_core::id::{InvalidId, RequestId};
 use roadbed_core::limits::Limits;
 use roadbed_core::message::{
-    Call, Hello, HelloDetails, Message, Publish, Register, Sparse, Subscribe, Yield,
+    Call, Cancel, Hello, HelloDetails, Message, Publish, Register, Sparse, Subscribe, Yield,
 };
+use roadbed_core::options::{CancelMode, CancelOptions};
 use roadbed_core::payload::Payload;
-use roadbed_core::role::{Role, Roles};
+use roadbed_core::role::{Feature, Role, Roles};
 use roadbed_core::serializer::Serializer;
 use roadbed_core::time::{Timestamp, UnixMicros};
 use roadbed_core::transport::TransportDetails;
@@ -89,7 +90,8 @@ impl Net {
         let peer = self.attach(Serializer::Cbor, TransportDetails::local());
         let mut details = HelloDetails::default();
         let roles = [Role::Subscriber, Role::Publisher, Role::Caller, Role::Callee];
-        details.roles = Some(roles.into_iter().fold(Roles::NONE, |roles, role| roles.with(role, &[])));
+        details.roles =
+            Some(roles.into_iter().fold(Roles::NONE, |roles, role| roles.with(role, Feature::ALL)));
         self.send(peer, &encoded(Hello { realm: Some(Uri::from_static("realm1")), details: details.into() }));
         self.drain();
         peer
@@ -256,6 +258,73 @@ fn memory_returns_to_its_baseline() {
     assert!(held < 4_096, "{held} bytes are held");
     busy(&mut net);
     assert!(LIVE.get() - before <= held + 1_024);
+}
+
+/// Calls of the tests below; `cargo xtask long calls` makes more.
+fn many() -> u64 {
+    std::env::var("ROADBED_ROUTER_CALLS").map_or(Ok(20_000), |calls| calls.parse()).unwrap()
+}
+
+/// A caller and a callee that can be interrupted.
+fn pair(net: &mut Net) -> (PeerId, PeerId) {
+    let (caller, callee) = (net.join(), net.join());
+    let procedure = Uri::from_static("com.example.p");
+    net.send(callee, &encoded(Register { request: id(1).unwrap(), options: Sparse::EMPTY, procedure }));
+    (caller, callee)
+}
+
+fn call(request: RequestId) -> Bytes {
+    let procedure = Uri::from_static("com.example.p");
+    encoded(Call { request, options: Sparse::EMPTY, procedure, payload: Payload::EMPTY })
+}
+
+#[test]
+fn a_call_that_stays_open_holds_no_memory_of_those_that_pass() {
+    let mut net = net();
+    let (caller, callee) = pair(&mut net);
+    net.send(caller, &call(id(1).unwrap()));
+    net.drain();
+    let mut pass = |first: u64, count: u64| {
+        for n in first..first + count {
+            let request = id(n).unwrap();
+            net.send(caller, &call(request));
+            net.drain();
+            let (options, payload) = (Sparse::EMPTY, Payload::EMPTY);
+            net.send(callee, &encoded(Yield { request, options, payload }));
+            net.drain();
+        }
+        (net.router.stats().calls, LIVE.get())
+    };
+    let (calls, before) = pass(2, 1_000);
+    assert_eq!(calls, 1);
+    let (calls, after) = pass(1_002, many());
+    assert_eq!(calls, 1);
+    assert!(after - before < 256, "{} bytes more are held", after - before);
+}
+
+#[test]
+fn a_callee_that_never_answers_what_is_canceled_serves_on() {
+    let mut net = net();
+    let (caller, _) = pair(&mut net);
+    let mut cancel = |first: u64, count: u64| {
+        for n in first..first + count {
+            let request = id(n).unwrap();
+            net.send(caller, &call(request));
+            net.drain();
+            let mut options = CancelOptions::default();
+            options.mode = Some(CancelMode::KillNoWait);
+            net.send(caller, &encoded(Cancel { request, options: options.into() }));
+            net.drain();
+        }
+        let stats = net.router.stats();
+        assert_eq!((stats.calls, stats.counters.calls_unavailable), (0, 0));
+        (stats.counters.invocations, LIVE.get())
+    };
+    let (served, before) = cancel(1, 1_000);
+    assert_eq!(served, 1_000);
+    let (served, after) = cancel(1_001, many());
+    assert_eq!(served, 1_000 + many());
+    assert!(after - before < 256, "{} bytes more are held", after - before);
 }
 
 /// One life of a router whose sessions wait for decisions: some come, some do not, and some sessions end meanwhile.
