@@ -212,6 +212,8 @@ fn keys_stand_once_in_options_and_twice_in_payloads() {
         ] {
             let error = refusal(serializer, &elements);
             assert!(error.ends_with(": the key stands twice"), "{serializer} {place}: {error}");
+            // Malformed, not unsuitable: it ends the session.
+            assert_eq!(send(serializer, &elements).unwrap_err().request(), None, "{serializer} {place}");
         }
         let role = || (text("caller"), dict([]));
         let roles = message![1, text("r"), dict([("roles", Wire::Dict(vec![role(), role()]))])];
@@ -232,6 +234,21 @@ fn keys_stand_once_in_options_and_twice_in_payloads() {
             }
             decode(to, out).unwrap();
         }
+    }
+}
+
+/// Half of a surrogate pair passes in values and in deeper keys; a keyword has to be text.
+#[test]
+fn half_of_a_surrogate_pair_is_no_keyword() {
+    for (kwargs, is_fit) in [
+        (r#"{"k":"\ud83d"}"#, true),
+        (r#"{"k":{"\ud83d":1}}"#, true),
+        (r#"{"\ud83d":1}"#, false),
+        (r#"{"\ud83d\ude00":1}"#, true),
+    ] {
+        let json = format!(r#"[48,1,{{}},"p",[],{kwargs}]"#);
+        let message = decode(Serializer::Json, json).unwrap();
+        assert_eq!(message.payload().unwrap().check().is_ok(), is_fit, "{kwargs}");
     }
 }
 
