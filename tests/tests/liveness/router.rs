@@ -14,8 +14,8 @@ use roadbed_core::session::{ClientConfig, SessionEvent};
 use roadbed_core::transport::{LivenessConfig, LivenessMode};
 use roadbed_core::uri::Uri;
 use roadbed_router::{Authentication, RouterConfig, RouterEvent, TicketTable};
-use roadbed_testkit::{ClientId, Script, World};
-use roadbed_tests::frames::{frame, handshake};
+use roadbed_testkit::{Carrier, ClientId, Script, World};
+use roadbed_tests::frames::{Framing, frame, handshake};
 
 use crate::{SECOND, seconds};
 
@@ -53,7 +53,9 @@ fn wait_for_end(world: &mut World, script: ClientId) -> u64 {
 #[test]
 fn a_client_has_5_seconds_to_get_in_however_far_it_comes() {
     let hello = frame(JSON, HELLO);
-    let beginnings: [&[u8]; 6] = [
+    let websocket = Framing { carrier: Carrier::WebSocket, serializer: JSON, is_client: true };
+    let request = websocket.request();
+    let beginnings: [&[u8]; 10] = [
         b"",
         b"\x7F\xF1",
         &handshake(JSON),
@@ -61,6 +63,11 @@ fn a_client_has_5_seconds_to_get_in_however_far_it_comes() {
         &[&handshake(JSON), &hello[..hello.len() - 1]].concat(),
         // The challenge is not answered.
         &[&handshake(JSON)[..], &frame(JSON, TICKET)].concat(),
+        b"GET",
+        &request[..request.len() - 1],
+        // Neither is waited for the answer to a Close frame.
+        &request,
+        &[&request[..], &websocket.message(HELLO)[..20]].concat(),
     ];
     for beginning in beginnings {
         let mut world = World::new(config());

@@ -72,6 +72,8 @@ pub struct Link {
     open_by: Timestamp,
     /// Messages are passed on: the peer has broken no rule, and we have not closed.
     is_heard: bool,
+    /// The peer has sent a message.
+    has_spoken: bool,
     is_paused: bool,
     /// Whether the transport below is TLS.
     is_secure: bool,
@@ -140,6 +142,7 @@ impl Link {
             now,
             open_by: now.saturating_add(config.limits.handshake_timeout),
             is_heard: true,
+            has_spoken: false,
             is_paused: false,
             is_secure: false,
             websocket: config.websocket.clone(),
@@ -372,7 +375,9 @@ impl Link {
             End::Open | End::Reported => false,
             End::Draining(..) => {
                 let transport = &self.transport;
-                transport.queued() == 0 && !transport.is_open() && !transport.is_closing()
+                // A peer that never sent a message is not waited for: it may as well never answer a Close frame.
+                let is_closing = self.has_spoken && transport.is_closing();
+                transport.queued() == 0 && !transport.is_open() && !is_closing
             }
             End::Due(_) => true,
         };
@@ -392,6 +397,7 @@ impl Link {
                 Some(LinkEvent::Open { serializer, max_send, request })
             }
             TransportEvent::Message(bytes) if self.is_heard => {
+                self.has_spoken = true;
                 // What is left in the buffer is another message.
                 self.owed_since = None;
                 self.follow_message();

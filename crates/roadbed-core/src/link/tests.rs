@@ -354,13 +354,22 @@ mod websocket {
         assert_eq!(events(&mut link), closed(CloseReason::Local));
     }
 
-    /// `Closed` waits for the peer's Close frame, up to 5 s.
+    /// `Closed` waits for the Close frame of a peer that has sent a message, up to 5 s; for no other.
     #[test]
     fn our_close_waits_for_theirs() {
+        let mut link = Link::server(&both(), T0);
+        feed(&mut link, REQUEST);
+        events(&mut link);
+        link.close(T0);
+        assert_eq!(events(&mut link), [], "its output is fetched first");
+        assert!(output(&mut link).ends_with(b"\x88\x02\x03\xE8"));
+        assert_eq!(events(&mut link), closed(CloseReason::Local));
         for answers in [true, false] {
             let mut link = Link::server(&both(), T0);
-            feed(&mut link, REQUEST);
+            let mut rest = feed(&mut link, &[REQUEST, &masked(0x81, HELLO.as_bytes())].concat());
             events(&mut link);
+            link.handle_input(T0, &mut rest);
+            assert!(matches!(events(&mut link)[..], [LinkEvent::Message(_)]));
             link.pause();
             link.close(T0);
             output(&mut link);
